@@ -1,0 +1,1 @@
+"""Reading scaling targets, applying, verifying and rolling back actions, and the ledger of it all."""

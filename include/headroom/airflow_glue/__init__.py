@@ -1,0 +1,1 @@
+"""What ties the pipelines to Airflow: assets, default arguments, timetables, notifications."""

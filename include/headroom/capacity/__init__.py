@@ -1,0 +1,1 @@
+"""How many instances of which type a demand needs; pure."""

@@ -1,0 +1,1 @@
+"""The same functions without Airflow: `headroom COMMAND`."""

@@ -1,0 +1,70 @@
+"""YAML that remembers on which line each value stands, so that an error can name it."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from headroom.config.errors import ConfigError
+
+KeyPath = tuple[str | int, ...]
+
+
+class LocatedDocument:
+    """A parsed YAML document: its plain `value`, and the 1-based line of every key path in it."""
+
+    def __init__(self, file: Path, value: Any, lines: dict[KeyPath, int]) -> None:  # noqa: ANN401, a YAML document is any plain value
+        self.file = file
+        self.value = value
+        self._lines = lines
+
+    def line_of(self, path: KeyPath) -> int:
+        """Return the line of `path`, or of its nearest ancestor that stands in the file."""
+        while path and path not in self._lines:
+            path = path[:-1]
+        return self._lines.get(path, 1)
+
+    def error(self, path: KeyPath, message: str) -> ConfigError:
+        """Return a ConfigError that names file, line and key."""
+        key = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).lstrip(".")
+        return ConfigError(f"{self.file}:{self.line_of(path)}: {key or 'document'}: {message}")
+
+
+def read_located_yaml(file: Path) -> LocatedDocument:
+    """Parse `file`; raise ConfigError when it is missing, unreadable, not YAML, or gives a key twice."""
+    try:
+        text = file.read_text(encoding="utf-8")
+    except OSError as error:
+        message = f"{file}: cannot be read ({error.strerror})"
+        raise ConfigError(message) from error
+    except UnicodeDecodeError as error:
+        message = f"{file}: is not UTF-8 text (byte {error.start})"
+        raise ConfigError(message) from error
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        lines: dict[KeyPath, int] = {}
+        if node is not None:
+            _collect_lines(file, node, (), lines)
+        return LocatedDocument(file, yaml.safe_load(text), lines)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        message = f"{file}:{line}: not valid YAML: {error.problem}"
+        raise ConfigError(message) from error
+    except yaml.YAMLError as error:
+        message = f"{file}:1: not valid YAML: {error}"
+        raise ConfigError(message) from error
+
+
+def _collect_lines(file: Path, node: yaml.Node, path: KeyPath, lines: dict[KeyPath, int]) -> None:
+    lines.setdefault(path, node.start_mark.line + 1)
+    if isinstance(node, yaml.MappingNode):
+        for key, child in node.value:
+            child_path = (*path, str(key.value))
+            if child_path in lines:
+                message = f"{file}:{key.start_mark.line + 1}: {key.value}: key given twice"
+                raise ConfigError(message)
+            lines[child_path] = key.start_mark.line + 1
+            _collect_lines(file, child, child_path, lines)
+    elif isinstance(node, yaml.SequenceNode):
+        for position, child in enumerate(node.value):
+            _collect_lines(file, child, (*path, position), lines)

@@ -1,0 +1,76 @@
+"""Demand: hourly history of a fleet, and its forecast as quantiles."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+import numpy.typing as npt
+
+from headroom.columns import QUANTILE_LEVELS
+
+Floats = npt.NDArray[np.float64]
+Hours = npt.NDArray[np.datetime64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class DemandHistory:
+    """Hourly demand of one fleet on a complete spine of hours; NaN where an hour was not seen.
+
+    `hours`: datetime64[s] of each hour's start in UTC, ascending, one hour apart, shape (n,). `mean_per_second` and
+    `peak_per_second` (the largest 5-minute mean inside the hour): work per second, shape (n,).
+    """
+
+    fleet_id: str
+    hours: Hours
+    mean_per_second: Floats
+    peak_per_second: Floats
+
+    def __post_init__(self) -> None:
+        if not len(self.hours) == len(self.mean_per_second) == len(self.peak_per_second):
+            message = f"demand history of {self.fleet_id}: hours, mean and peak differ in length"
+            raise ValueError(message)
+        if len(self.hours) > 1 and not (np.diff(self.hours) == np.timedelta64(1, "h")).all():
+            message = f"demand history of {self.fleet_id}: hours are not one hour apart"
+            raise ValueError(message)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class DemandForecast:
+    """Hourly demand to come, as quantiles at QUANTILE_LEVELS; made only from what was known at `made_at_utc`.
+
+    `hours`: datetime64[s], shape (h,), the first being the hour that starts at `made_at_utc`.
+    `mean_quantiles_per_second` and `peak_quantiles_per_second`: shape (h, 13), never falling along a row, never
+    negative. `members` maps a member's name to its weight; `note` says in words what the choice rests on or which
+    fallback served.
+    """
+
+    fleet_id: str
+    made_at_utc: datetime
+    hours: Hours
+    mean_quantiles_per_second: Floats
+    peak_quantiles_per_second: Floats
+    members: dict[str, float]
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        shape = (len(self.hours), len(QUANTILE_LEVELS))
+        for name in ("mean_quantiles_per_second", "peak_quantiles_per_second"):
+            quantiles: Floats = getattr(self, name)
+            if quantiles.shape != shape:
+                message = f"forecast of {self.fleet_id}: {name} has shape {quantiles.shape}, expected {shape}"
+                raise ValueError(message)
+            if not np.isfinite(quantiles).all() or (np.diff(quantiles, axis=1) < 0).any() or (quantiles < 0).any():
+                message = f"forecast of {self.fleet_id}: {name} is not finite, not ascending or negative somewhere"
+                raise ValueError(message)
+
+    def peak_at_level(self, level: float) -> Floats:
+        """Return the peak demand per hour at quantile `level`, linear between the stored levels, shape (h,)."""
+        return _at_level(self.peak_quantiles_per_second, level)
+
+    def mean_at_level(self, level: float) -> Floats:
+        """Return the mean demand per hour at quantile `level`, linear between the stored levels, shape (h,)."""
+        return _at_level(self.mean_quantiles_per_second, level)
+
+
+def _at_level(quantiles: Floats, level: float) -> Floats:
+    return np.array([np.interp(level, QUANTILE_LEVELS, row) for row in quantiles], dtype=np.float64)

@@ -1,0 +1,254 @@
+"""What a fleet is: one workload behind one scaling target, with its objective and its bounds.
+
+The attribute names are the keys of fleets.yaml (docs/reference/configuration.md): one quantity, one name.
+`headroom.config` builds these classes from YAML with pydantic, which reads `__pydantic_config__`; invariants live here,
+in `__post_init__`.
+"""
+
+import re
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, ClassVar, Literal
+
+FORBID_UNKNOWN_KEYS: dict[str, Any] = {"extra": "forbid"}
+FLEET_ID_PATTERN = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
+
+
+def _require(condition: bool, message: str) -> None:  # noqa: FBT001, reads as an assertion
+    if not condition:
+        raise ValueError(message)
+
+
+class Mode(StrEnum):
+    """How far Headroom may go with a fleet; the default is recommend."""
+
+    OBSERVE = "observe"
+    RECOMMEND = "recommend"
+    APPROVE = "approve"
+    AUTO = "auto"
+
+
+class TargetKind(StrEnum):
+    """The kinds of scaling target."""
+
+    EC2_AUTO_SCALING_GROUP = "ec2_auto_scaling_group"
+    ECS_SERVICE = "ecs_service"
+    SAGEMAKER_VARIANT = "sagemaker_variant"
+    SAGEMAKER_INFERENCE_COMPONENT = "sagemaker_inference_component"
+    KUBERNETES_DEPLOYMENT = "kubernetes_deployment"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """Where a fleet is scaled.
+
+    `name` is the Auto Scaling group's name, `cluster/service` for ECS, `endpoint/variant` for a SageMaker variant.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = FORBID_UNKNOWN_KEYS
+    kind: TargetKind
+    name: str
+
+    def __post_init__(self) -> None:
+        _require(bool(self.name), "expected the scaling target's name")
+        if self.kind in (TargetKind.ECS_SERVICE, TargetKind.SAGEMAKER_VARIANT):
+            _require(
+                self.name.count("/") == 1,
+                f"expected cluster/service or endpoint/variant, found {self.name!r}",
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetricReference:
+    """One CloudWatch metric: `statistic` as GetMetricData takes it (Sum, Average, Maximum, p95 ...)."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = FORBID_UNKNOWN_KEYS
+    namespace: str
+    name: str
+    dimensions: dict[str, str] = field(default_factory=dict)
+    statistic: str = "Average"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DemandSource:
+    """Where the fleet's demand is measured; the metric's Sum over a period is the work offered in it."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = FORBID_UNKNOWN_KEYS
+    metric: MetricReference
+    unit: Literal["requests", "input_tokens", "output_tokens"] = "requests"
+    source: Literal["cloudwatch"] = "cloudwatch"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Objective:
+    """What a request is promised: its latency at a percentile, or time to first token and inter-token latency."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = FORBID_UNKNOWN_KEYS
+    percentile: float = 95.0
+    latency_seconds: float | None = None
+    ttft_seconds: float | None = None
+    itl_seconds: float | None = None
+    availability_fraction: float = 0.999
+
+    def __post_init__(self) -> None:
+        _require(0 < self.percentile < 100, f"percentile must lie between 0 and 100, found {self.percentile}")
+        _require(
+            0 < self.availability_fraction <= 1,
+            f"availability_fraction must lie between 0 and 1, found {self.availability_fraction}",
+        )
+        has_tokens = self.ttft_seconds is not None and self.itl_seconds is not None
+        _require(
+            (self.latency_seconds is not None) != has_tokens,
+            "expected latency_seconds, or both ttft_seconds and itl_seconds",
+        )
+        for name in ("latency_seconds", "ttft_seconds", "itl_seconds"):
+            seconds = getattr(self, name)
+            _require(seconds is None or seconds > 0, f"{name} must be above 0, found {seconds}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slots:
+    """Serving model: one instance works on `slots` requests at a time, each for a random service time."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = FORBID_UNKNOWN_KEYS
+    service_seconds: float
+    model: Literal["slots"] = "slots"
+    service_cv2: float = 1.0
+    slots: int = 1
+    timeout_seconds: float | None = None
+
+    def __post_init__(self) -> None:
+        _require(self.service_seconds > 0, f"service_seconds must be above 0, found {self.service_seconds}")
+        _require(self.service_cv2 >= 0, f"service_cv2 must be at least 0, found {self.service_cv2}")
+        _require(self.slots >= 1, f"slots must be at least 1, found {self.slots}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContinuousBatching:
+    """Serving model: a measured profile (Parquet) of time to first token and inter-token latency by concurrency."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = FORBID_UNKNOWN_KEYS
+    profile: str
+    model: Literal["continuous_batching"] = "continuous_batching"
+    timeout_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstanceOption:
+    """An instance type the fleet may run on; a rate or price that is None is derived, then taken from the lake."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = FORBID_UNKNOWN_KEYS
+    name: str
+    sustainable_rate_per_second: float | None = None
+    on_demand_usd_per_hour: float | None = None
+    spot_usd_per_hour: float | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("sustainable_rate_per_second", "on_demand_usd_per_hour", "spot_usd_per_hour"):
+            number = getattr(self, name)
+            _require(number is None or number > 0, f"{name} must be above 0, found {number}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """The least and most instances that Headroom may ever ask for at this fleet."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = FORBID_UNKNOWN_KEYS
+    min_instances: int
+    max_instances: int
+
+    def __post_init__(self) -> None:
+        _require(self.min_instances >= 0, f"min_instances must be at least 0, found {self.min_instances}")
+        _require(
+            self.max_instances >= max(1, self.min_instances),
+            f"max_instances must be at least 1 and at least min_instances, found {self.max_instances}",
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workload:
+    """The model served, for GPU memory and tier: weights, batch, context."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = FORBID_UNKNOWN_KEYS
+    model_parameters_billion: float
+    bytes_per_parameter: float = 2.0
+    batch_size: int = 1
+    context_tokens: int = 2048
+    latency_requirement_seconds: float | None = None
+
+    def __post_init__(self) -> None:
+        _require(
+            self.model_parameters_billion > 0,
+            f"model_parameters_billion must be above 0, found {self.model_parameters_billion}",
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpotLimits:
+    """How much of a fleet may run on spot, and the chance of being short that is accepted."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = FORBID_UNKNOWN_KEYS
+    max_fraction: float = 0.0
+    risk_budget_fraction: float = 0.01
+
+    def __post_init__(self) -> None:
+        _require(0 <= self.max_fraction <= 1, f"max_fraction must lie between 0 and 1, found {self.max_fraction}")
+        _require(
+            0 < self.risk_budget_fraction < 1,
+            f"risk_budget_fraction must lie between 0 and 1, found {self.risk_budget_fraction}",
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BillingMatch:
+    """Which bill lines are the fleet's: every tag given must be on the line with this value."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = FORBID_UNKNOWN_KEYS
+    tags: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fleet:
+    """A horizontally scaled group that serves one workload through one scaling target, in one account and region."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = FORBID_UNKNOWN_KEYS
+    id: str
+    target: Target
+    demand: DemandSource
+    objective: Objective
+    serving: Slots | ContinuousBatching = field(metadata={"discriminator": "model"})
+    instance_types: tuple[InstanceOption, ...]
+    lead_time_seconds: float
+    bounds: Bounds
+    account: str | None = None
+    region: str = "us-east-1"
+    mode: Mode = Mode.RECOMMEND
+    shortage_cost_ratio: float = 9.0
+    metrics: dict[str, MetricReference] = field(default_factory=dict)
+    """Where the other metrics are, by canonical name (headroom.columns.METRICS); what is absent is unknown."""
+    country: str = "US"
+    """Whose public holidays shape the demand, as an ISO 3166 code."""
+    workload: Workload | None = None
+    spot: SpotLimits = SpotLimits()
+    billing: BillingMatch | None = None
+
+    def __post_init__(self) -> None:
+        _require(
+            FLEET_ID_PATTERN.fullmatch(self.id) is not None,
+            f"id must be lower-case letters, digits and inner hyphens, found {self.id!r}",
+        )
+        _require(len(self.instance_types) > 0, "instance_types must name at least one type; the first is today's")
+        names = [option.name for option in self.instance_types]
+        _require(len(set(names)) == len(names), f"instance_types names a type twice: {names}")
+        _require(self.lead_time_seconds >= 0, f"lead_time_seconds must be at least 0, found {self.lead_time_seconds}")
+        _require(self.shortage_cost_ratio > 0, f"shortage_cost_ratio must be above 0, found {self.shortage_cost_ratio}")
+
+    @property
+    def critical_ratio(self) -> float:
+        """Demand quantile worth buying: c_short / (c_short + c_over), the newsvendor's."""
+        return self.shortage_cost_ratio / (self.shortage_cost_ratio + 1.0)
+
+    @property
+    def current_type(self) -> InstanceOption:
+        """The type the fleet runs on today."""
+        return self.instance_types[0]

@@ -1,0 +1,38 @@
+"""Ledger: the record of what was planned, approved, pushed, verified, rolled back and why."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+
+class LedgerState(StrEnum):
+    """The states a push goes through; each is one create-once event file."""
+
+    BASELINE_CAPTURED = "baseline_captured"
+    PLANNED = "planned"
+    RECOMMENDED = "recommended"
+    REFUSED = "refused"
+    APPROVED = "approved"
+    INTENDED = "intended"
+    APPLIED = "applied"
+    PARTIALLY_APPLIED = "partially_applied"
+    VERIFIED = "verified"
+    VERIFICATION_FAILED = "verification_failed"
+    ROLLBACK_INTENDED = "rollback_intended"
+    ROLLED_BACK = "rolled_back"
+    FAILED = "failed"
+    OWNER_EDIT_SEEN = "owner_edit_seen"
+    CONFIRMED = "confirmed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerEvent:
+    """One event of one push; `detail` is JSON-ready and says what stood before, what was asked, and why."""
+
+    push_id: str
+    sequence: int
+    fleet_id: str
+    state: LedgerState
+    at_utc: datetime
+    detail: dict[str, Any]

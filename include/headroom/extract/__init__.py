@@ -1,0 +1,1 @@
+"""Sources: one module per source, each turning what a cloud delivers into raw tables."""

@@ -1,0 +1,1 @@
+"""Forecasts of hourly demand as calibrated quantiles; numbers in, numbers out."""

@@ -1,0 +1,1 @@
+"""KPIs, savings, detections and recommendations."""

@@ -1,0 +1,1 @@
+"""One function per task: reads partitions, calls the core, writes partitions."""

@@ -1,0 +1,1 @@
+"""Required capacity -> schedule -> fewest safe actions, their diff and guardrails; pure."""

@@ -1,0 +1,1 @@
+"""The replay engine, its policies and the oracle; pure."""

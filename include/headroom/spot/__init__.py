@@ -1,0 +1,1 @@
+"""How much of a fleet can run on spot, and where; pure."""
