@@ -1,7 +1,9 @@
-"""Configuration at the edge: fleets.yaml and the environment in, frozen domain objects out."""
+"""Configuration at the edge: YAML files and the environment in, frozen domain objects out."""
 
 from headroom.config.errors import ConfigError
+from headroom.config.events import load_events
 from headroom.config.fleets import load_fleets
 from headroom.config.settings import Settings
+from headroom.config.sources import BillingExport, Sources, load_sources
 
-__all__ = ["ConfigError", "Settings", "load_fleets"]
+__all__ = ["BillingExport", "ConfigError", "Settings", "Sources", "load_events", "load_fleets", "load_sources"]

@@ -1,5 +1,6 @@
 """YAML that remembers on which line each value stands, so that an error can name it."""
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,20 @@ class LocatedDocument:
         key = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).lstrip(".")
         return ConfigError(f"{self.file}:{self.line_of(path)}: {key or 'document'}: {message}")
 
+    def list_under(self, key: str, of_what: str, *, others: Collection[str] = ()) -> list[Any]:
+        """Return the list under the top-level `key`, empty where nothing stands; only it and `others` are known."""
+        if not isinstance(self.value, dict) or key not in self.value:
+            raise self.error((), f"expected '{key}:' with a list of {of_what}")
+        for name in self.value:
+            if name != key and name not in others:
+                raise self.error((str(name),), f"unknown key; expected only {key!r} beside the list of {of_what}")
+        entries = self.value[key]
+        if entries is None:
+            return []
+        if not isinstance(entries, list):
+            raise self.error((key,), f"expected a list of {of_what}, found {type(entries).__name__}")
+        return entries
+
 
 def read_located_yaml(file: Path) -> LocatedDocument:
     """Parse `file`; raise ConfigError when it is missing, unreadable, not YAML, or gives a key twice."""
@@ -44,18 +59,28 @@ def read_located_yaml(file: Path) -> LocatedDocument:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
         lines: dict[KeyPath, int] = {}
         if node is not None:
-            _collect_lines(file, node, (), lines)
+            _collect_lines(file, node, (), lines, frozenset())
         return LocatedDocument(file, yaml.safe_load(text), lines)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         message = f"{file}:{line}: not valid YAML: {error.problem}"
         raise ConfigError(message) from error
     except yaml.YAMLError as error:
-        message = f"{file}:1: not valid YAML: {error}"
+        message = f"{file}:1: not valid YAML: {' '.join(str(error).split())}"
         raise ConfigError(message) from error
 
 
-def _collect_lines(file: Path, node: yaml.Node, path: KeyPath, lines: dict[KeyPath, int]) -> None:
+def _collect_lines(
+    file: Path,
+    node: yaml.Node,
+    path: KeyPath,
+    lines: dict[KeyPath, int],
+    ancestors: frozenset[int],
+) -> None:
+    if id(node) in ancestors:
+        message = f"{file}:{node.start_mark.line + 1}: an alias (*) stands inside the value it names"
+        raise ConfigError(message)
+    ancestors |= {id(node)}
     lines.setdefault(path, node.start_mark.line + 1)
     if isinstance(node, yaml.MappingNode):
         for key, child in node.value:
@@ -64,7 +89,7 @@ def _collect_lines(file: Path, node: yaml.Node, path: KeyPath, lines: dict[KeyPa
                 message = f"{file}:{key.start_mark.line + 1}: {key.value}: key given twice"
                 raise ConfigError(message)
             lines[child_path] = key.start_mark.line + 1
-            _collect_lines(file, child, child_path, lines)
+            _collect_lines(file, child, child_path, lines, ancestors)
     elif isinstance(node, yaml.SequenceNode):
         for position, child in enumerate(node.value):
-            _collect_lines(file, child, (*path, position), lines)
+            _collect_lines(file, child, (*path, position), lines, ancestors)

@@ -24,7 +24,7 @@ class Settings:
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
         """Read the HEADROOM_ variables; raise ConfigError naming the variable that cannot be used."""
-        deployment = environment.get("HEADROOM_DEPLOYMENT", "default")
+        deployment = environment.get("HEADROOM_DEPLOYMENT") or "default"
         if DEPLOYMENT_PATTERN.fullmatch(deployment) is None:
             message = f"HEADROOM_DEPLOYMENT: expected lower-case letters and digits only, found {deployment!r}"
             raise ConfigError(message)

@@ -24,6 +24,10 @@ class LedgerState(StrEnum):
     FAILED = "failed"
     OWNER_EDIT_SEEN = "owner_edit_seen"
     CONFIRMED = "confirmed"
+    REPAIRED = "repaired"
+    """A later push finished or replaced what this one left half done."""
+    FOREIGN_SEEN = "foreign_seen"
+    """The owner's own scheduled actions changed while ours did not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

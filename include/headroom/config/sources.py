@@ -1,0 +1,91 @@
+"""sources.yaml -> where bills are delivered and which role reads other accounts; errors name file, line and key."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+from headroom.config.located_models import build_model, suggestion
+from headroom.config.located_yaml import read_located_yaml
+from headroom.domain.fleet import FORBID_UNKNOWN_KEYS
+
+_ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::(?:\d{12}|\{account\}):role/[\w+=,.@/-]+")
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BillingExport:
+    """One AWS Data Export: where its Parquet files and manifests are delivered, and in which of the two tables.
+
+    `prefix` is the S3 prefix exactly as the export has it; `account` owns the bucket where that is not our own account.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = FORBID_UNKNOWN_KEYS
+    format: Literal["cur2", "focus"]
+    bucket: str
+    export_name: str
+    prefix: str = ""
+    region: str = "us-east-1"
+    account: str | None = None
+
+    def __post_init__(self) -> None:
+        if _BUCKET.fullmatch(self.bucket) is None:
+            message = f"bucket must be an S3 bucket's name without s3://, found {self.bucket!r}"
+            raise ValueError(message)
+        if not self.export_name or "/" in self.export_name:
+            message = f"export_name must be the export's name without a slash, found {self.export_name!r}"
+            raise ValueError(message)
+
+    @property
+    def name(self) -> str:
+        """The export's name."""
+        return self.export_name
+
+    @property
+    def root(self) -> str:
+        """Key prefix under which the export's `data/` and `metadata/` folders stand, with the slash at its end."""
+        return f"{self.prefix}/{self.export_name}/" if self.prefix else f"{self.export_name}/"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AwsAccess:
+    """How accounts are entered: `role_arn` is assumed per account, `{account}` in it standing for the account's id."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = FORBID_UNKNOWN_KEYS
+    role_arn: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.role_arn is not None and _ROLE_ARN.fullmatch(self.role_arn) is None:
+            message = f"role_arn must look like arn:aws:iam::{{account}}:role/NAME, found {self.role_arn!r}"
+            raise ValueError(message)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sources:
+    """Everything sources.yaml says."""
+
+    billing: tuple[BillingExport, ...] = ()
+    aws: AwsAccess = AwsAccess()
+
+
+_KEYS = ("billing", "aws")
+
+
+def load_sources(file: Path) -> Sources:
+    """Read sources.yaml; raise ConfigError on the first fault found, an export given twice included."""
+    document = read_located_yaml(file)
+    value = document.value
+    if not isinstance(value, dict):
+        raise document.error((), f"expected the keys {' and '.join(_KEYS)}, or one of them")
+    for key in value:
+        if key not in _KEYS:
+            raise document.error((str(key),), f"unknown key{suggestion(str(key), _KEYS)}; known are {', '.join(_KEYS)}")
+    entries = document.list_under("billing", "billing exports", others=("aws",)) if "billing" in value else []
+    exports: list[BillingExport] = []
+    for position, entry in enumerate(entries):
+        export = build_model(document, BillingExport, entry, ("billing", position))
+        if any((export.bucket, export.root) == (other.bucket, other.root) for other in exports):
+            raise document.error(("billing", position), f"export s3://{export.bucket}/{export.root} is given twice")
+        exports.append(export)
+    access = build_model(document, AwsAccess, value["aws"], ("aws",)) if value.get("aws") is not None else AwsAccess()
+    return Sources(billing=tuple(exports), aws=access)

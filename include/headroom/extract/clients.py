@@ -1,0 +1,111 @@
+"""Where AWS clients come from: one place that sets retries, timeouts and the role of each account."""
+
+import threading
+from functools import partial
+from typing import Any, Protocol
+
+import boto3
+import botocore.session
+from botocore.config import Config
+from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshableCredentials
+from botocore.exceptions import BotoCoreError
+
+from headroom.extract.errors import SourceError, answering
+
+MAX_ATTEMPTS = 5
+CONNECT_TIMEOUT_SECONDS = 5
+READ_TIMEOUT_SECONDS = 30
+ROLE_SESSION_NAME = "headroom"
+
+
+class Clients(Protocol):
+    """Gives the boto3 client of a service, in a region, with the credentials of an account."""
+
+    def client(self, service: str, *, region: str, account: str | None = None) -> Any:  # noqa: ANN401, boto3 makes client classes at run time
+        """Return the client; `account` None means the account of our own credentials."""
+        ...
+
+
+def client_config(*, max_attempts: int = MAX_ATTEMPTS, read_timeout_seconds: float = READ_TIMEOUT_SECONDS) -> Config:
+    """Return botocore's configuration: bounded timeouts, adaptive retries with exponential backoff."""
+    return Config(
+        connect_timeout=CONNECT_TIMEOUT_SECONDS,
+        read_timeout=read_timeout_seconds,
+        retries={"mode": "adaptive", "total_max_attempts": max_attempts},
+        user_agent_extra="headroom",
+    )
+
+
+class BotoClients:
+    """Clients of real AWS, or of whatever AWS_ENDPOINT_URL names.
+
+    With `role_arn`, in which `{account}` stands for the account's id, that role is assumed in every account a caller
+    names. Without it only the account of our own credentials can be read: a caller that names another one gets
+    SourceError, since reading the wrong account's metrics would go unnoticed.
+    """
+
+    def __init__(
+        self,
+        session: boto3.Session | None = None,
+        *,
+        role_arn: str | None = None,
+        config: Config | None = None,
+    ) -> None:
+        self._session = session or boto3.Session()
+        self._role_arn = role_arn
+        self._config = config or client_config()
+        self._clients: dict[tuple[str, str, str | None], Any] = {}
+        self._sessions: dict[str, boto3.Session] = {}
+        self._own_account: str | None = None
+        self._lock = threading.RLock()  # creating clients from one session is not thread-safe; using them is
+
+    def client(self, service: str, *, region: str, account: str | None = None) -> Any:  # noqa: ANN401, as in Clients
+        """Return the client, made once for each service, region and account."""
+        with self._lock:
+            key = (service, region, account)
+            if key not in self._clients:
+                session = self._session if account is None else self._session_in(account, region=region)
+                try:
+                    self._clients[key] = session.client(service, region_name=region, config=self._config)
+                except (BotoCoreError, ValueError) as error:
+                    raise SourceError(f"no client for {service} in {region}: {error}") from error
+            return self._clients[key]
+
+    def _session_in(self, account: str, *, region: str) -> boto3.Session:
+        if account not in self._sessions:
+            if self._role_arn is None:
+                self._check_is_own(account, region=region)
+                self._sessions[account] = self._session
+            else:
+                self._sessions[account] = self._assumed_session(self._role_arn.replace("{account}", account), region)
+        return self._sessions[account]
+
+    def _check_is_own(self, account: str, *, region: str) -> None:
+        if self._own_account is None:
+            with answering(f"STS GetCallerIdentity in {region}"):
+                self._own_account = str(self.client("sts", region=region).get_caller_identity()["Account"])
+        if account != self._own_account:
+            message = (
+                f"account {account} is not the account of these credentials ({self._own_account}); "
+                "give aws.role_arn in sources.yaml to enter it"
+            )
+            raise SourceError(message)
+
+    def _assumed_session(self, role_arn: str, region: str) -> boto3.Session:
+        credentials = self._session.get_credentials()
+        if credentials is None:
+            raise SourceError(f"no AWS credentials to assume {role_arn} with")
+        own = self._session._session  # noqa: SLF001, boto3 has no public way to its botocore session
+        fetcher = AssumeRoleCredentialFetcher(
+            # Without a region of its own STS would need one in the environment.
+            client_creator=partial(own.create_client, region_name=region, config=self._config),
+            source_credentials=credentials,
+            role_arn=role_arn,
+            extra_args={"RoleSessionName": ROLE_SESSION_NAME},
+        )
+        assumed = botocore.session.get_session()
+        assumed._credentials = DeferredRefreshableCredentials(  # noqa: SLF001, refreshable credentials have no public setter
+            method="assume-role",
+            refresh_using=fetcher.fetch_credentials,
+        )
+        return boto3.Session(botocore_session=assumed)
