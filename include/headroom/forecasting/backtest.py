@@ -1,0 +1,184 @@
+"""Backtest: rolling-origin scores of ours, of each member, and of Prophet as it comes, on any user's series."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from headroom.domain.demand import Floats
+from headroom.forecasting import ensemble, losses
+from headroom.forecasting.bands import BAND_NAMES, band_indices
+from headroom.forecasting.prophet_model import forecast_with_prophet_alone
+from headroom.forecasting.rolling_origin import OriginPaths, collect_origin_paths
+from headroom.forecasting.series import DEFAULT_SEASONS, ForecastError, Series, prepare, seed_of
+from headroom.forecasting.series_frames import FrameSeries, ds_column, read_series
+from headroom.forecasting.series_jobs import Progress, run_jobs
+from headroom.forecasting.simple_cases import forecast_simple_case
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+OURS: Final = "headroom"
+PROPHET_ALONE: Final = "prophet_alone"
+MODELS: Final = (OURS, *(member.name for member in ensemble.MEMBERS), PROPHET_ALONE)
+SCORE_COLUMNS: Final = (
+    *("model", "unique_id", "cutoff", "horizon_band"),
+    *("mase", "wape", "smape", "pinball", "coverage80", "bias"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BacktestScore:
+    """One model on one series, cutoff and band; NaN where a measure is undefined. `cutoff` is the last `ds` known."""
+
+    model: str
+    unique_id: str
+    cutoff: int
+    horizon_band: str
+    mase: float
+    wape: float
+    smape: float
+    pinball: float
+    coverage80: float
+    bias: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class BacktestScores:
+    """`frame`: the columns of SCORE_COLUMNS. `failures`: why a series has no scores, by its id."""
+
+    frame: "pd.DataFrame"
+    failures: dict[str, str]
+
+
+def backtest_series(
+    frame: "pd.DataFrame",
+    *,
+    horizon: int,
+    windows: int,
+    stride: int | None = None,
+    models: Sequence[str] = MODELS,
+    seasons: tuple[int, ...] = DEFAULT_SEASONS,
+    country: str | None = None,
+    jobs: int = 1,
+    seed: int = 0,
+    on_progress: Progress | None = None,
+) -> BacktestScores:
+    """Score `models` at `windows` origins, `stride` steps apart (default `horizon`), the last `horizon` from the end.
+
+    At each origin everything is chosen, fitted and calibrated from the steps before it alone. Raises FrameError for an
+    unusable frame, ValueError for an unknown model or a count below 1.
+    """
+    stride = horizon if stride is None else stride
+    if min(horizon, windows, stride) < 1:
+        raise ValueError(f"horizon, windows and stride must be at least 1, found {horizon}, {windows}, {stride}")
+    unknown = sorted(set(models) - set(MODELS))
+    if unknown:
+        raise ValueError(f"unknown models {unknown}; known are {list(MODELS)}")
+    found, failures = read_series(frame, seasons=seasons, country=country)
+    back = tuple(horizon + stride * window for window in reversed(range(windows)))
+    work = partial(_backtest_one, horizon=horizon, steps_back=back, models=tuple(models), seed=seed)
+    scores: list[BacktestScore] = []
+    for item, made in zip(found.values(), run_jobs(work, list(found.values()), jobs, on_progress), strict=True):
+        if made:
+            scores.extend(made)
+        else:
+            failures[item.series.series_id] = _too_short(item, horizon)
+    return BacktestScores(frame=_score_frame(scores, frame["ds"]), failures=dict(sorted(failures.items())))
+
+
+def _too_short(item: FrameSeries, horizon: int) -> str:
+    series = item.series
+    return f"{series.series_id}: {len(series)} steps leave nothing before or after an origin {horizon} from the end"
+
+
+def _backtest_one(
+    item: FrameSeries, *, horizon: int, steps_back: tuple[int, ...], models: tuple[str, ...], seed: int
+) -> list[BacktestScore]:
+    whole = item.series
+    scores: list[BacktestScore] = []
+    for back in steps_back:
+        origin = len(whole) - back
+        actual = whole.observed[max(origin, 0) : origin + horizon]
+        if origin < 1 or not np.isfinite(actual).any():
+            continue
+        try:
+            known = prepare(whole.until(origin))
+        except ForecastError:  # nothing was seen before this origin; later ones may serve
+            continue
+        made = forecast_models(known, models, horizon_steps=horizon, seed=seed_of(whole.series_id, seed=seed))
+        scale = losses.seasonal_scale(known.observed, known.day)
+        cutoff = item.step_at(origin - 1)
+        for model, quantiles in made.items():
+            scored = _score(actual, quantiles, scale=scale)
+            scores.extend(
+                BacktestScore(model=model, unique_id=whole.series_id, cutoff=cutoff, horizon_band=band, **measures)
+                for band, measures in scored.items()
+            )
+    return scores
+
+
+def forecast_models(series: Series, models: Sequence[str], *, horizon_steps: int, seed: int) -> dict[str, Floats]:
+    """Return quantiles (horizon_steps, 13) after the end of `series` by model; models that cannot serve are absent.
+
+    Members are run once for all: ours and each member alone are choices among the same past origins.
+    """
+    made: dict[str, Floats] = {}
+    if PROPHET_ALONE in models and int(np.isfinite(series.observed).sum()) >= 2:
+        made[PROPHET_ALONE] = forecast_with_prophet_alone(series, horizon_steps=horizon_steps, seed=seed)
+    found = collect_origin_paths(
+        series,
+        [member for member in ensemble.MEMBERS if member.can_fit(series)],
+        horizon_steps=horizon_steps,
+        seed=seed,
+    )
+    if OURS in models and forecast_simple_case(series, horizon_steps=horizon_steps) is not None:
+        ours = ensemble.forecast(series, ensemble.NOTHING_LEARNT, horizon_steps=horizon_steps, seed=seed)
+        made[OURS] = ours.quantiles
+    fitted = ensemble.refit(series, _all_members(found), horizon_steps=horizon_steps, seed=seed).fits
+    for model in models:
+        names = list(fitted) if model == OURS else [model]
+        if model not in made and names and found.origins and set(names) <= set(fitted):
+            chosen = ensemble.choose(series, _restricted(found, names))
+            ready = replace(chosen, fits={name: fitted[name] for name in names})
+            made[model] = ensemble.forecast_with_members(
+                series, ready, horizon_steps=horizon_steps, seed=seed
+            ).quantiles
+    return {model: made[model] for model in models if model in made}
+
+
+def _all_members(found: OriginPaths) -> ensemble.SeriesSelection:
+    return replace(ensemble.NOTHING_LEARNT, weights={"": dict.fromkeys(found.paths, 1.0)})
+
+
+def _restricted(found: OriginPaths, names: Sequence[str]) -> OriginPaths:
+    return replace(found, paths={name: found.paths[name] for name in names})
+
+
+def _score(actual: Floats, quantiles: Floats, *, scale: float) -> dict[str, dict[str, float]]:
+    """Return the measures of each band of which anything was seen."""
+    bands = band_indices(np.arange(1, len(actual) + 1))
+    scores: dict[str, dict[str, float]] = {}
+    for number, band in enumerate(BAND_NAMES):
+        rows = (bands == number) & np.isfinite(actual)
+        if rows.any():
+            median = quantiles[rows, losses.MEDIAN_INDEX]
+            scores[band] = {
+                "mase": losses.mase(actual[rows], median, scale=scale),
+                "wape": losses.wape(actual[rows], median),
+                "smape": losses.smape(actual[rows], median),
+                "pinball": losses.pinball(actual[rows], quantiles[rows]),
+                "coverage80": losses.coverage80(actual[rows], quantiles[rows]),
+                "bias": losses.bias(actual[rows], median),
+            }
+    return scores
+
+
+def _score_frame(scores: list[BacktestScore], ds: "pd.Series") -> "pd.DataFrame":
+    import pandas as pd  # noqa: PLC0415  # slow to import, and only frames need it
+
+    rows = pd.DataFrame([asdict(score) for score in scores], columns=list(SCORE_COLUMNS))
+    rows["cutoff"] = ds_column(rows["cutoff"].to_numpy(dtype=np.int64), ds)
+    return rows.sort_values(["model", "unique_id", "cutoff"], kind="stable", ignore_index=True)

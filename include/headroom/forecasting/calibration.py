@@ -1,0 +1,108 @@
+"""Conformal calibration: quantiles of the forecast are its path plus the quantiles of its own past errors, per band."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from headroom.columns import QUANTILE_LEVELS
+from headroom.domain.demand import Floats
+from headroom.forecasting import losses
+from headroom.forecasting.bands import BAND_NAMES, band_indices
+from headroom.forecasting.members import State
+from headroom.forecasting.scale import LEVEL, Scale
+
+_FEWEST_ERRORS: Final = 8
+"""With fewer errors in a band, the band before it is widened instead."""
+_BAND_GROWTH: Final = 1.2
+"""Widening from one band to the next where the next has no errors of its own; 1.1 to 1.3 on the series measured."""
+_MEDIAN_TRUST: Final = 0.5
+"""Share of the past errors' median that moves the path: twenty origins cannot tell bias from luck."""
+_WIDENING: Final = 1.15
+"""Weights were chosen on the very errors the bands come from, and the future differs more than the past did.
+
+Measured on every fourth odd M4 series: 1.0 covers 73 % at the nominal 80 %, 1.15 covers 79 %, 1.3 covers 83 %.
+"""
+_LEVELS: Final = np.array(QUANTILE_LEVELS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calibration:
+    """Per band the 13 offsets that turn a path into quantiles, on `scale`."""
+
+    scale: Scale
+    offsets: dict[str, tuple[float, ...]]
+
+    def quantiles(self, path: Floats, *, steps_late: int = 0) -> Floats:
+        """Return quantiles (steps, 13) around `path` (steps,); never crossing.
+
+        `steps_late`: hours missing at the end of the history; each step ahead is that much further from the newest
+        value, and takes its band from there.
+        """
+        bands = band_indices(np.arange(1, len(path) + 1) + steps_late)
+        rows = np.array([self._band_offsets(BAND_NAMES[band]) for band in bands])
+        return np.maximum.accumulate(self.scale.backward(self.scale.forward(path)[:, np.newaxis] + rows), axis=1)
+
+    def _band_offsets(self, band: str) -> tuple[float, ...]:
+        return self.offsets.get(band) or self.offsets[list(self.offsets)[-1]]
+
+    def state(self) -> State:
+        """Return the calibration as JSON values."""
+        offsets = {band: list(values) for band, values in self.offsets.items()}
+        return {"scale": {"kind": self.scale.kind, "offset": self.scale.offset}, "offsets": offsets}
+
+    @classmethod
+    def restore(cls, state: State) -> "Calibration":
+        """Return the calibration that `state()` described."""
+        offsets = {band: tuple(values) for band, values in state["offsets"].items()}
+        return cls(scale=Scale(**state["scale"]), offsets=offsets)
+
+
+def calibrate(paths: Floats, actuals: Floats, *, log_scale: Scale) -> Calibration:
+    """Return the calibration of `paths` (origins, steps) against `actuals`, on whichever scale gives less pinball loss.
+
+    Errors of a growing or daily-cycling demand are proportional to it, those of a noisy floor are not: both are tried.
+    """
+    choices = [_calibrate_on(scale, paths, actuals) for scale in dict.fromkeys((log_scale, LEVEL))]
+    return min(choices, key=lambda choice: _loss(choice, paths, actuals))
+
+
+def default_calibration(scale: Scale, offsets: tuple[float, ...]) -> Calibration:
+    """Return a calibration for series too short to have errors of their own: `offsets`, wider in each later band."""
+    grown = {band: tuple(offset * _BAND_GROWTH**number for offset in offsets) for number, band in enumerate(BAND_NAMES)}
+    return Calibration(scale=scale, offsets=grown)
+
+
+def _calibrate_on(scale: Scale, paths: Floats, actuals: Floats) -> Calibration:
+    errors = scale.forward(actuals) - scale.forward(paths)
+    bands = band_indices(np.arange(1, paths.shape[1] + 1))
+    offsets: dict[str, tuple[float, ...]] = {}
+    latest = np.zeros(len(_LEVELS))
+    for number, band in enumerate(BAND_NAMES):
+        in_band = errors[:, bands == number]
+        seen = in_band[np.isfinite(in_band)]
+        latest = _error_quantiles(seen) if len(seen) >= _FEWEST_ERRORS else latest * _BAND_GROWTH
+        offsets[band] = tuple(float(value) for value in latest)
+    return Calibration(scale=scale, offsets=offsets)
+
+
+def _error_quantiles(errors: Floats) -> Floats:
+    """Return error quantiles, at the levels moved outwards as split conformal prediction asks for: (n + 1) / n."""
+    outward = (_LEVELS - 0.5) * (len(errors) + 1) / len(errors) + 0.5
+    found = np.quantile(errors, np.clip(outward, 0.0, 1.0))
+    median = found[losses.MEDIAN_INDEX]
+    offsets: Floats = (found - median) * _WIDENING + median * _MEDIAN_TRUST
+    return offsets
+
+
+def _loss(calibration: Calibration, paths: Floats, actuals: Floats) -> float:
+    is_whole = np.isfinite(paths)
+    return float(
+        np.nansum(
+            [
+                losses.pinball(row_actuals[mask], calibration.quantiles(np.where(mask, row, 0.0))[mask])
+                for row, row_actuals, mask in zip(paths, actuals, is_whole, strict=True)
+                if mask.any()
+            ]
+        )
+    )

@@ -1,0 +1,163 @@
+"""The ensemble of one series: selection on its own history, refit, and the forecast from a cached selection."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+
+from headroom.domain.demand import Floats
+from headroom.forecasting.calibration import Calibration, calibrate
+from headroom.forecasting.members import Forecaster, MemberError, State
+from headroom.forecasting.naive import DAILY, WEEKLY
+from headroom.forecasting.prophet_model import ProphetForecaster
+from headroom.forecasting.rolling_origin import OriginPaths, collect_origin_paths
+from headroom.forecasting.scale import choose_scale
+from headroom.forecasting.series import Series
+from headroom.forecasting.series_forecast import SeriesForecast, finish_quantiles
+from headroom.forecasting.simple_cases import forecast_simple_case
+from headroom.forecasting.weighting import Weights, combine, weights_by_band
+
+MEMBERS: Final[tuple[Forecaster, ...]] = (ProphetForecaster(), DAILY, WEEKLY)
+
+_LEFT_OUT: Final = "; left out: "
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeriesSelection:
+    """What was learnt about one series, kept between runs: weights by band, calibration, and the members' fits.
+
+    Empty weights mean that a simple case serves (`note` says which) and nothing was learnt.
+    """
+
+    weights: dict[str, Weights]
+    calibration: Calibration | None
+    fits: dict[str, State]
+    note: str
+
+    def state(self) -> State:
+        """Return the selection as JSON values."""
+        calibration = self.calibration.state() if self.calibration else None
+        return {"weights": self.weights, "calibration": calibration, "fits": self.fits, "note": self.note}
+
+    @classmethod
+    def restore(cls, state: State) -> "SeriesSelection":
+        """Return the selection that `state()` described."""
+        calibration = Calibration.restore(state["calibration"]) if state["calibration"] else None
+        return cls(weights=state["weights"], calibration=calibration, fits=state["fits"], note=state["note"])
+
+
+NOTHING_LEARNT: Final = SeriesSelection(weights={}, calibration=None, fits={}, note="")
+"""Makes `forecast` select for itself."""
+
+
+def select(
+    series: Series, *, horizon_steps: int, seed: int, members: Sequence[Forecaster] = MEMBERS
+) -> SeriesSelection:
+    """Choose and weigh `members` by rolling-origin error on `series` alone, calibrate, and fit them at its end."""
+    simple = forecast_simple_case(series, horizon_steps=horizon_steps)
+    if simple is not None:
+        return replace(NOTHING_LEARNT, note=simple.note)
+    able = [member for member in members if member.can_fit(series)]
+    found = collect_origin_paths(series, able, horizon_steps=horizon_steps, seed=seed)
+    return refit(series, choose(series, found), horizon_steps=horizon_steps, seed=seed, members=members)
+
+
+def choose(series: Series, found: OriginPaths) -> SeriesSelection:
+    """Return weights and calibration from what the members would have said; nothing is fitted yet."""
+    weights = weights_by_band(found)
+    calibration = calibrate(combine(found.paths, weights), found.actuals, log_scale=choose_scale(series.observed))
+    days = len(series) / series.day
+    note = f"weights and bands from {len(found.origins)} past origins in {days:.1f} days of history"
+    for name, reason in sorted(found.failures.items()):
+        note = f"{note}; {name} could not be judged everywhere: {reason}"
+    return SeriesSelection(weights=weights, calibration=calibration, fits={}, note=note)
+
+
+def refit(
+    series: Series,
+    selection: SeriesSelection,
+    *,
+    horizon_steps: int,
+    seed: int,
+    members: Sequence[Forecaster] = MEMBERS,
+) -> SeriesSelection:
+    """Fit the members that have weight to all of `series`; weights and calibration stay.
+
+    A member whose fit fails drops out of the fits, and the others share its weight.
+    """
+    wanted = {name for weights in selection.weights.values() for name in weights}
+    fits: dict[str, State] = {}
+    note = selection.note.split(_LEFT_OUT)[0]
+    for member in members:
+        if member.name in wanted:
+            try:
+                fits[member.name] = member.fit(series, horizon_steps=horizon_steps, seed=seed).state()
+            except MemberError as error:
+                note = f"{note}{_LEFT_OUT}{member.name}, {error}"
+    return replace(selection, fits=fits, note=note)
+
+
+def forecast(
+    series: Series,
+    selection: SeriesSelection,
+    *,
+    horizon_steps: int,
+    seed: int,
+    members: Sequence[Forecaster] = MEMBERS,
+) -> SeriesForecast:
+    """Return the forecast after the end of `series` from a selection made then or somewhat earlier.
+
+    Members are updated with the hours seen since; one whose fit does not reach far enough is fitted again. Where the
+    selection holds no weights although the series has outgrown its simple case, it is made anew.
+    """
+    simple = forecast_simple_case(series, horizon_steps=horizon_steps)
+    if simple is not None:
+        quantiles = finish_quantiles(simple.quantiles, series)
+        return replace(simple, quantiles=quantiles, note=_with_remarks(simple.note, series))
+    if not selection.weights:
+        selection = select(series, horizon_steps=horizon_steps, seed=seed, members=members)
+    return forecast_with_members(series, selection, horizon_steps=horizon_steps, seed=seed, members=members)
+
+
+def forecast_with_members(
+    series: Series,
+    selection: SeriesSelection,
+    *,
+    horizon_steps: int,
+    seed: int,
+    members: Sequence[Forecaster] = MEMBERS,
+) -> SeriesForecast:
+    """Return the forecast of a selection that has weights, whether or not a simple case would serve."""
+    if selection.calibration is None:
+        raise ValueError(f"{series.series_id}: the selection has no calibration, select first")
+    paths = _paths(series, selection, horizon_steps=horizon_steps, seed=seed, members=members)
+    combined = combine(paths, selection.weights)
+    quantiles = selection.calibration.quantiles(combined, steps_late=series.trailing_gap)
+    return SeriesForecast(
+        quantiles=finish_quantiles(quantiles, series),
+        weights=selection.weights,
+        note=_with_remarks(selection.note, series),
+    )
+
+
+def _paths(
+    series: Series, selection: SeriesSelection, *, horizon_steps: int, seed: int, members: Sequence[Forecaster]
+) -> Mapping[str, Floats]:
+    paths: dict[str, Floats] = {}
+    for member in members:
+        if member.name in selection.fits:
+            fitted = member.restore(selection.fits[member.name])
+            path = fitted.path(series, horizon_steps=horizon_steps)
+            if path is None:
+                fitted = member.fit(series, horizon_steps=horizon_steps, seed=seed)
+                path = fitted.path(series, horizon_steps=horizon_steps)
+            paths[member.name] = np.full(horizon_steps, np.nan) if path is None else path
+    return paths
+
+
+def _with_remarks(note: str, series: Series) -> str:
+    gap, limited = series.trailing_gap, series.outlier_count
+    missing = f"; the newest {gap} hours are missing" if gap else ""
+    outliers = f"; hours far above all others that were limited: {limited}" if limited else ""
+    return f"{note}{missing}{outliers}"

@@ -1,0 +1,42 @@
+"""Scales in which demand is modelled: demand grows and varies by factors, so a log scale, except below zero."""
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import numpy as np
+
+from headroom.domain.demand import Floats
+
+_FLOOR_FRACTION: Final = 0.05
+"""On the log scale no value counts as less than 5 % of the mean, or noise of near-idle hours outweighs the peaks."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scale:
+    """A monotone scale: "log" is log(value + offset), "level" the value itself."""
+
+    kind: Literal["log", "level"]
+    offset: float = 0.0
+
+    def forward(self, values: Floats) -> Floats:
+        """Return `values` on the scale; values at or below -offset stay finite."""
+        if self.kind == "level":
+            return values
+        shifted = values + self.offset
+        floor = max(self.offset * _FLOOR_FRACTION, np.finfo(np.float64).tiny)
+        return np.log(np.maximum(shifted, floor))
+
+    def backward(self, scaled: Floats) -> Floats:
+        """Return values from the scale."""
+        return scaled if self.kind == "level" else np.exp(scaled) - self.offset
+
+
+LEVEL: Final = Scale(kind="level")
+
+
+def choose_scale(values: Floats) -> Scale:
+    """Return the log scale with the offset that the values ask for, or the level where any is negative."""
+    seen = values[np.isfinite(values)]
+    if not len(seen) or seen.min() < 0 or seen.max() <= 0:
+        return LEVEL
+    return Scale(kind="log", offset=max(0.0, _FLOOR_FRACTION * float(seen.mean()) - float(seen.min())))

@@ -1,0 +1,47 @@
+"""The cached selection of a fleet: what was learnt for each target, as JSON, and when."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from headroom.forecasting.ensemble import SeriesSelection
+from headroom.forecasting.members import State
+
+FORMAT: Final = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """Weights, calibration and fits of one fleet for both targets ("mean", "peak").
+
+    `selected_at_utc`: origin the weights rest on. `fitted_at_utc`: origin of the fits, the same or later. Nothing at or
+    after them was known; a forecast made before `fitted_at_utc` must not use it.
+    """
+
+    fleet_id: str
+    selected_at_utc: datetime
+    fitted_at_utc: datetime
+    targets: dict[str, SeriesSelection]
+
+    def to_json(self) -> State:
+        """Return plain JSON values, some 10 kB a fleet."""
+        return {
+            "format": FORMAT,
+            "fleet_id": self.fleet_id,
+            "selected_at_utc": self.selected_at_utc.isoformat(),
+            "fitted_at_utc": self.fitted_at_utc.isoformat(),
+            "targets": {target: selection.state() for target, selection in self.targets.items()},
+        }
+
+    @classmethod
+    def from_json(cls, state: State) -> "Selection":
+        """Return the selection `to_json` gave; ValueError where another version wrote it (then select again)."""
+        if state.get("format") != FORMAT:
+            found = state.get("format")
+            raise ValueError(f"selection of {state.get('fleet_id')}: format {found!r}, expected {FORMAT}")
+        return cls(
+            fleet_id=state["fleet_id"],
+            selected_at_utc=datetime.fromisoformat(state["selected_at_utc"]),
+            fitted_at_utc=datetime.fromisoformat(state["fitted_at_utc"]),
+            targets={target: SeriesSelection.restore(part) for target, part in state["targets"].items()},
+        )

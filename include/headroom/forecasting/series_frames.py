@@ -1,0 +1,167 @@
+"""Series in data frames: what `headroom forecast` reads, checked series by series, and what it writes."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from headroom.columns import QUANTILE_NAMES
+from headroom.domain.demand import Hours
+from headroom.forecasting.calendar import Calendar
+from headroom.forecasting.series import DEFAULT_SEASONS, ONE_HOUR, ForecastError, Series
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Steps = npt.NDArray[np.int64]
+COLUMNS: Final = ("unique_id", "ds", "y")
+OUT_COLUMNS: Final = ("unique_id", "ds", "yhat", *QUANTILE_NAMES, "model")
+_FIRST_INVENTED_HOUR: Final = np.datetime64("2024-01-01T00:00:00", "s")
+"""A Monday: steps that are not hours get an axis of hours from here, without holidays."""
+_MOST_STEPS: Final = 1_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class FrameSeries:
+    """One series of a frame: what members see, and how to name the steps after it in the frame's own way.
+
+    `last` and `step` are the `ds` of the newest row and the distance of rows, as integers (nanoseconds for timestamps).
+    """
+
+    series: Series
+    last: int
+    step: int
+
+    def steps_after(self, horizon_steps: int) -> Steps:
+        """Return the `ds` after the newest row, as integers."""
+        return self.last + self.step * np.arange(1, horizon_steps + 1, dtype=np.int64)
+
+    def step_at(self, position: int) -> int:
+        """Return the `ds`, as an integer, of the value at `position` of the series."""
+        return self.last - self.step * (len(self.series) - 1 - position)
+
+
+class FrameError(ValueError):
+    """The whole frame cannot be used: a column is missing or has the wrong type."""
+
+
+def read_series(
+    frame: "pd.DataFrame", *, seasons: tuple[int, ...] = DEFAULT_SEASONS, country: str | None = None
+) -> tuple[dict[str, FrameSeries], dict[str, str]]:
+    """Return the usable series by id, and why each of the others is not.
+
+    Rows may stand in any order. Steps that are left out count as missing. Raises FrameError for a missing column, a
+    wrong type (the message names column, type found and wanted) or seasons that are not ascending lengths of 2 or more.
+    """
+    _check_columns(frame)
+    if not seasons or list(seasons) != sorted(set(seasons)) or seasons[0] < 2:
+        raise FrameError(f"seasons must be ascending lengths of at least 2 steps, found {list(seasons)}")
+    found: dict[str, FrameSeries] = {}
+    failures: dict[str, str] = {}
+    for unique_id, rows in frame.groupby("unique_id", sort=True):
+        try:
+            found[str(unique_id)] = _read_one(str(unique_id), rows, seasons, country)
+        except ForecastError as error:
+            failures[str(unique_id)] = str(error)
+    return found, failures
+
+
+def ds_column(steps: Steps, like: "pd.Series") -> "pd.Series":
+    """Return integer steps as a column of the same type as `like` (integers, or timestamps with or without zone)."""
+    import pandas as pd  # noqa: PLC0415  # slow to import, and only frames need it
+
+    if pd.api.types.is_integer_dtype(like.dtype):
+        return pd.Series(steps).astype(like.dtype)
+    stamps = pd.Series(pd.to_datetime(steps, unit="ns", utc=True))
+    if not isinstance(like.dtype, pd.DatetimeTZDtype):
+        stamps = stamps.dt.tz_localize(None)
+    return stamps.astype(like.dtype)
+
+
+def _check_columns(frame: "pd.DataFrame") -> None:
+    import pandas as pd  # noqa: PLC0415  # as above
+
+    types = pd.api.types
+    wanted: dict[str, tuple[str, Callable[[Any], bool]]] = {
+        "unique_id": ("string", lambda kind: types.is_string_dtype(kind) or types.is_object_dtype(kind)),
+        "ds": (
+            "timestamp or integer",
+            lambda kind: types.is_datetime64_any_dtype(kind) or types.is_integer_dtype(kind),
+        ),
+        "y": ("double", lambda kind: types.is_numeric_dtype(kind) and not types.is_bool_dtype(kind)),
+    }
+    for name, (kind, is_right) in wanted.items():
+        if name not in frame.columns:
+            raise FrameError(f"column {name!r} is missing: found {sorted(map(str, frame.columns))}, expected {kind}")
+        if not is_right(frame[name].dtype):
+            raise FrameError(f"column {name!r} has type {frame[name].dtype}, expected {kind}")
+    for name in ("unique_id", "ds"):
+        if frame[name].isna().any():
+            raise FrameError(f"column {name!r} has {int(frame[name].isna().sum())} nulls, expected none")
+
+
+def _read_one(unique_id: str, rows: "pd.DataFrame", seasons: tuple[int, ...], country: str | None) -> FrameSeries:
+    import pandas as pd  # noqa: PLC0415  # as above
+
+    is_time = not pd.api.types.is_integer_dtype(rows["ds"].dtype)
+    stamps = rows["ds"].dt.tz_convert("UTC").dt.tz_localize(None) if _has_zone(rows["ds"]) else rows["ds"]
+    steps: Steps = np.asarray(stamps.astype("datetime64[ns]") if is_time else stamps).astype(np.int64)
+    values = rows["y"].to_numpy(dtype=np.float64, na_value=np.nan)
+    order = np.argsort(steps, kind="stable")
+    steps, values = steps[order], values[order]
+    if np.isinf(values).any():
+        raise ForecastError(
+            f"{unique_id}: y is infinite in {int(np.isinf(values).sum())} rows, expected numbers or nulls"
+        )
+    if not np.isfinite(values).any():
+        raise ForecastError(f"{unique_id}: every y is null, so there is nothing to forecast from")
+    hour = int(ONE_HOUR / np.timedelta64(1, "ns")) if is_time else 1
+    step = _regular_step(unique_id, steps, default=hour)
+    positions = (steps - steps[0]) // step
+    if positions[-1] >= _MOST_STEPS:
+        raise ForecastError(f"{unique_id}: ds spans {positions[-1] + 1} steps, more than {_MOST_STEPS}")
+    spine = np.full(int(positions[-1]) + 1, np.nan)
+    spine[positions] = values
+    is_hourly = is_time and step == hour
+    return FrameSeries(
+        series=Series(
+            series_id=unique_id,
+            hours=_axis(steps[0] if is_hourly else None, len(spine)),
+            observed=spine,
+            seasons=seasons,
+            calendar=Calendar(country=country if is_hourly else None),
+        ),
+        last=int(steps[-1]),
+        step=step,
+    )
+
+
+def _has_zone(column: "pd.Series") -> bool:
+    import pandas as pd  # noqa: PLC0415  # as above
+
+    return isinstance(column.dtype, pd.DatetimeTZDtype)
+
+
+def _regular_step(unique_id: str, steps: Steps, *, default: int) -> int:
+    """Return the distance of rows: the shortest one, which must divide all others (longer ones are gaps)."""
+    distances = np.diff(steps)
+    if not len(distances):
+        return default
+    if (distances == 0).any():
+        raise ForecastError(
+            f"{unique_id}: {int((distances == 0).sum())} values of ds occur twice, expected one row each"
+        )
+    step = int(distances.min())
+    odd = int((distances % step != 0).sum())
+    if odd:
+        raise ForecastError(f"{unique_id}: ds is irregular: {odd} distances are no multiple of the shortest, {step}")
+    return step
+
+
+def _axis(first_nanoseconds: int | None, steps: int) -> Hours:
+    first = _FIRST_INVENTED_HOUR
+    if first_nanoseconds is not None:
+        first = np.datetime64(int(first_nanoseconds), "ns").astype("datetime64[s]")
+    return first + ONE_HOUR * np.arange(steps)

@@ -1,0 +1,154 @@
+import numpy as np
+import pandas as pd
+import pytest
+from tests.unit.forecasting.demand_examples import shaped_demand
+
+from headroom.columns import QUANTILE_NAMES
+from headroom.domain.demand import Floats
+from headroom.forecasting import FrameError, backtest_series, forecast_series
+from headroom.forecasting.backtest import SCORE_COLUMNS
+
+
+def frame_of(unique_id: str, values: Floats, *, ds: "pd.DatetimeIndex | pd.Series | None" = None) -> pd.DataFrame:
+    stamps = pd.date_range("2026-10-05", periods=len(values), freq="h", tz="UTC") if ds is None else ds
+    return pd.DataFrame({"unique_id": unique_id, "ds": stamps, "y": np.asarray(values, dtype=float)})
+
+
+SHORT = pd.concat([frame_of(name, shaped_demand(60, seed=seed)) for seed, name in enumerate("abc")], ignore_index=True)
+
+
+def test_the_output_has_the_columns_and_hours_promised() -> None:
+    made = forecast_series(SHORT, horizon=5)
+    assert list(made.frame.columns) == ["unique_id", "ds", "yhat", *QUANTILE_NAMES, "model"]
+    assert made.frame["ds"].dtype == SHORT["ds"].dtype
+    first = made.frame[made.frame["unique_id"] == "a"]
+    assert first["ds"].tolist() == pd.date_range("2026-10-07 12:00", periods=5, freq="h", tz="UTC").tolist()
+    assert (first["yhat"] == first["q50"]).all()
+    assert first["model"].iloc[0] == '{"seasonal_naive_daily": 1.0}'
+    assert made.failures == {}
+
+
+def test_neither_order_nor_jobs_change_the_result() -> None:
+    one = forecast_series(SHORT, horizon=5)
+    shuffled = forecast_series(SHORT.sample(frac=1, random_state=1), horizon=5)
+    alone = forecast_series(SHORT[SHORT["unique_id"] == "b"], horizon=5)
+    parallel = forecast_series(SHORT, horizon=5, jobs=2)
+    pd.testing.assert_frame_equal(one.frame, shuffled.frame)
+    pd.testing.assert_frame_equal(one.frame, parallel.frame)
+    same = one.frame[one.frame["unique_id"] == "b"].reset_index(drop=True)
+    pd.testing.assert_frame_equal(same, alone.frame)
+
+
+@pytest.mark.parametrize("kind", ["int64", "int32", "Int64"])
+def test_integer_steps_stay_integer_steps(kind: str) -> None:
+    frame = frame_of("a", shaped_demand(60), ds=pd.Series(np.arange(101, 161)).astype(kind))
+    made = forecast_series(frame, horizon=3).frame
+    assert made["ds"].tolist() == [161, 162, 163]
+    assert made["ds"].dtype == frame["ds"].dtype
+
+
+def test_other_steps_than_hours_and_stamps_without_zone_keep_their_own() -> None:
+    stamps = pd.date_range("2026-10-05", periods=60, freq="10min")
+    made = forecast_series(frame_of("a", shaped_demand(60), ds=stamps), horizon=2, seasons=(12,)).frame
+    assert made["ds"].tolist() == [pd.Timestamp("2026-10-05 10:00"), pd.Timestamp("2026-10-05 10:10")]
+
+
+def test_steps_left_out_count_as_missing() -> None:
+    values = shaped_demand(60)
+    with_null = frame_of("a", np.where(np.arange(60) == 40, np.nan, values))
+    left_out = frame_of("a", values).drop(index=40)
+    one, other = forecast_series(with_null, horizon=30).frame, forecast_series(left_out, horizon=30).frame
+    pd.testing.assert_frame_equal(one, other)
+
+
+def test_progress_counts_the_series() -> None:
+    seen = []
+    forecast_series(SHORT, horizon=1, on_progress=lambda done, total: seen.append((done, total)))
+    assert seen == [(1, 3), (2, 3), (3, 3)]
+
+
+@pytest.mark.parametrize(
+    ("bad", "reason"),
+    [
+        (frame_of("bad", [1.0, np.inf, 2.0]), "y is infinite in 1 rows"),
+        (frame_of("bad", [np.nan, np.nan]), "every y is null"),
+        (frame_of("bad", [1.0, 2.0], ds=pd.to_datetime(["2026-10-05", "2026-10-05"], utc=True)), "occur twice"),
+        (
+            frame_of("bad", [1.0, 2.0, 3.0], ds=pd.to_datetime([0, 3600, 9000], unit="s", utc=True)),
+            "ds is irregular: 1 distances",
+        ),
+        (frame_of("bad", [1.0, 2.0, 3.0], ds=pd.to_datetime([0, 1, 10**9], unit="s", utc=True)), "more than 1000000"),
+    ],
+)
+def test_what_is_wrong_with_one_series_is_said_and_the_others_are_served(bad: pd.DataFrame, reason: str) -> None:
+    frame = pd.concat([SHORT.astype({"ds": "datetime64[ns, UTC]"}), bad.astype({"ds": "datetime64[ns, UTC]"})])
+    made = forecast_series(frame, horizon=2)
+    assert list(made.failures) == ["bad"]
+    assert made.failures["bad"].startswith("bad: ")
+    assert reason in made.failures["bad"]
+    assert set(made.frame["unique_id"]) == {"a", "b", "c"}
+
+
+def test_a_series_of_one_point_has_a_defined_answer() -> None:
+    made = forecast_series(frame_of("a", [5.0]), horizon=2)
+    assert made.frame["yhat"].tolist() == pytest.approx([5.0, 5.0])
+    assert made.frame["ds"].tolist() == pd.date_range("2026-10-05 01:00", periods=2, freq="h", tz="UTC").tolist()
+
+
+def test_a_frame_without_any_usable_series_gives_no_rows_but_the_columns() -> None:
+    made = forecast_series(frame_of("a", [np.nan]), horizon=2)
+    assert made.frame.empty
+    assert list(made.frame.columns) == ["unique_id", "ds", "yhat", *QUANTILE_NAMES, "model"]
+
+
+@pytest.mark.parametrize(
+    ("frame", "reason"),
+    [
+        (SHORT.drop(columns="y"), "column 'y' is missing: found .* expected double"),
+        (SHORT.assign(ds=SHORT["ds"].astype(str)), "column 'ds' has type .*, expected timestamp or integer"),
+        (SHORT.assign(y="many"), "column 'y' has type .*, expected double"),
+        (SHORT.assign(unique_id=1), "column 'unique_id' has type int64, expected string"),
+        (SHORT.assign(ds=pd.NaT), "column 'ds' has"),
+    ],
+)
+def test_a_frame_that_cannot_be_used_names_column_and_type(frame: pd.DataFrame, reason: str) -> None:
+    with pytest.raises(FrameError, match=reason):
+        forecast_series(frame, horizon=2)
+
+
+def test_impossible_counts_are_refused() -> None:
+    with pytest.raises(ValueError, match="horizon must be at least 1"):
+        forecast_series(SHORT, horizon=0)
+    with pytest.raises(ValueError, match="jobs must be at least 1"):
+        forecast_series(SHORT, horizon=1, jobs=0)
+    with pytest.raises(FrameError, match="ascending lengths"):
+        forecast_series(SHORT, horizon=1, seasons=(168, 24))
+    with pytest.raises(ValueError, match=r"unknown models \['arima'\]"):
+        backtest_series(SHORT, horizon=1, windows=1, models=["arima"])
+    with pytest.raises(ValueError, match="at least 1"):
+        backtest_series(SHORT, horizon=1, windows=0)
+
+
+def test_a_backtest_scores_every_model_at_every_cutoff_and_band() -> None:
+    frame = frame_of("a", shaped_demand(24 * 12))
+    made = backtest_series(frame, horizon=12, windows=2)
+    assert tuple(made.frame.columns) == SCORE_COLUMNS
+    assert set(made.frame["model"]) == {
+        *("headroom", "prophet", "seasonal_naive_daily", "seasonal_naive_weekly", "prophet_alone")
+    }
+    assert len(made.frame) == 5 * 2 * 2
+    cutoffs = sorted(made.frame["cutoff"].unique())
+    assert cutoffs == [pd.Timestamp("2026-10-15 23:00", tz="UTC"), pd.Timestamp("2026-10-16 11:00", tz="UTC")]
+    assert made.frame["wape"].between(0, 1).all()
+
+
+def test_a_backtest_leaves_out_series_too_short_to_be_judged_and_says_so() -> None:
+    frame = pd.concat([frame_of("long", shaped_demand(60)), frame_of("short", [1.0])])
+    made = backtest_series(frame, horizon=6, windows=1, models=["headroom", "seasonal_naive_daily"])
+    assert set(made.frame["unique_id"]) == {"long"}
+    assert made.failures["short"].startswith("short: 1 steps leave nothing")
+
+
+def test_a_backtest_of_two_days_has_only_our_own_simple_answer() -> None:
+    made = backtest_series(frame_of("a", shaped_demand(40)), horizon=6, windows=1, models=["headroom", "prophet"])
+    assert set(made.frame["model"]) == {"headroom"}
