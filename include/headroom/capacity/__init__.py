@@ -1,1 +1,24 @@
 """How many instances of which type a demand needs; pure."""
+
+from headroom.capacity.gpu_memory import fits_gpu_memory, gpu_memory_needed_mib, gpu_memory_usable_mib
+from headroom.capacity.rates import RateSource, SustainableRate, UnknownRate, sustainable_rate
+from headroom.capacity.requirement import instances_for_demand, required_capacity
+from headroom.capacity.rightsizing import rightsize
+from headroom.capacity.sizing import ImpossibleObjective, Sizing, SlotQueue, size
+
+__all__ = [
+    "ImpossibleObjective",
+    "RateSource",
+    "Sizing",
+    "SlotQueue",
+    "SustainableRate",
+    "UnknownRate",
+    "fits_gpu_memory",
+    "gpu_memory_needed_mib",
+    "gpu_memory_usable_mib",
+    "instances_for_demand",
+    "required_capacity",
+    "rightsize",
+    "size",
+    "sustainable_rate",
+]

@@ -120,6 +120,8 @@ class Baseline:
     fleet_id: str
     setting: CapacitySetting
     captured_at_utc: datetime
+    running_instances: int | None = None
+    """Instances that ran when it was captured; needed where an API has no desired setting to give them back by."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,7 @@
 import json
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -51,28 +51,43 @@ _EC2 = _PriceList(
 _SAGEMAKER = _PriceList("sagemaker", "AmazonSageMaker", "instanceName", {"component": "Hosting"})
 
 
-def read_instance_types(clients: Clients, *, region: str, names: Sequence[str] | None, day: date) -> pa.Table:
-    """Return raw.instance_type rows of `names`, or of every type the region offers, as observed on `day`.
+def read_instance_types(
+    clients: Clients,
+    *,
+    region: str,
+    names: Sequence[str] | None,
+    day: date,
+    families: Sequence[str] = (),
+) -> pa.Table:
+    """Return raw.instance_type rows of `names` and of whole `families` (g5, c7i), as observed on `day`.
+
+    With `names` None it is every type the region offers.
 
     A SageMaker type (`ml.`) is made of what the EC2 type of the same name is made of. A name the region does not offer
     has no row. SourceError when EC2 does not answer.
     """
     schema = TABLES["instance_type"].schema
-    if names is not None and not names:
+    if names is not None and not names and not families:
         return schema.empty_table()
     client = clients.client("ec2", region=region)
-    wanted = None if names is None else sorted({name.removeprefix(SAGEMAKER_PREFIX) for name in names})
+    # The filter takes wildcards (EC2 API reference, DescribeInstanceTypes, filter instance-type).
+    patterns = [f"{family}.*" for family in families]
+    wanted = None if names is None else sorted({*(name.removeprefix(SAGEMAKER_PREFIX) for name in names), *patterns})
     described: dict[str, dict[str, Any]] = {}
     with answering(f"EC2 DescribeInstanceTypes in {region}"):
         for item in _describe(client, wanted):
             described[item["InstanceType"]] = _type_row(item, region, day)
-    asked = sorted(described) if names is None else sorted(set(names))
+    asked = sorted(described) if names is None else sorted({*names, *_of_families(described, families)})
     rows = [
         {**described[name.removeprefix(SAGEMAKER_PREFIX)], "instance_type": name}
         for name in asked
         if name.removeprefix(SAGEMAKER_PREFIX) in described
     ]
     return pa.Table.from_pylist(rows, schema=schema)
+
+
+def _of_families(described: Iterable[str], families: Sequence[str]) -> set[str]:
+    return {name for name in described if name.split(".")[0] in families}
 
 
 def _describe(client: Any, wanted: list[str] | None) -> Iterator[dict[str, Any]]:  # noqa: ANN401, boto3 makes client classes at run time

@@ -1,1 +1,7 @@
-"""Gates between raw and staging: Great Expectations suites, and the quarantine of what they reject."""
+"""Great Expectations suites per raw table, the gate between extraction and the lake, and quarantine."""
+
+from headroom.quality.gate import gate
+from headroom.quality.quarantine import quarantine
+from headroom.quality.result import GateFailure, GateResult, unreadable
+
+__all__ = ["GateFailure", "GateResult", "gate", "quarantine", "unreadable"]

@@ -1,1 +1,31 @@
 """Required capacity -> schedule -> fewest safe actions, their diff and guardrails; pure."""
+
+from headroom.scheduling.actions import actions_for
+from headroom.scheduling.diff import apply_diff, diff_actions
+from headroom.scheduling.floor import floor_at, hourly_floor, mean_floor
+from headroom.scheduling.guardrail_context import GuardrailContext, GuardrailLimits
+from headroom.scheduling.guardrails import check_guardrails, mode_rule
+from headroom.scheduling.names import action_name, is_ours, parse_action_name
+from headroom.scheduling.quota import actions_available, max_changes
+from headroom.scheduling.schedule import ScheduleImpossibleError, earliest_start, schedule_capacity
+
+__all__ = [
+    "GuardrailContext",
+    "GuardrailLimits",
+    "ScheduleImpossibleError",
+    "action_name",
+    "actions_available",
+    "actions_for",
+    "apply_diff",
+    "check_guardrails",
+    "diff_actions",
+    "earliest_start",
+    "floor_at",
+    "hourly_floor",
+    "is_ours",
+    "max_changes",
+    "mean_floor",
+    "mode_rule",
+    "parse_action_name",
+    "schedule_capacity",
+]

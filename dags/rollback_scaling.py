@@ -1,0 +1,48 @@
+"""By hand: take one push back, using the ledger -> the state before it."""
+
+from airflow.sdk import Param, dag, task
+
+from headroom.airflow_glue.task_defaults import task_defaults
+
+
+@dag(
+    schedule=None,
+    catchup=False,
+    max_active_runs=1,
+    tags=["headroom", "push", "by hand"],
+    default_args=task_defaults(),
+    params={
+        "push_id": Param(
+            type="string",
+            minLength=1,
+            title="Push",
+            description="Id of the push to take back, as the report and the ledger show it.",
+        ),
+        "dry_run": Param(
+            default=True,
+            type="boolean",
+            title="Dry run",
+            description="Only print what would be changed. Untick it to change it.",
+        ),
+    },
+    doc_md="""
+    ### Roll a push back
+    Removes the actions of one push that are still to come and gives the fleet back the bounds it had, as the
+    ledger has them. What others put there is not touched. With **dry_run**, the default, the diff is printed
+    and nothing is changed.
+    """,
+)
+def rollback_scaling() -> None:
+    """Wire the rollback of one push."""
+
+    @task(retries=1)
+    def roll_back(params: dict[str, object] | None = None) -> dict[str, object]:
+        from headroom.pipelines import rollback
+
+        chosen = params or {}
+        return rollback.rollback(push_id=chosen["push_id"], is_dry_run=chosen["dry_run"])
+
+    roll_back()
+
+
+rollback_scaling()

@@ -1,0 +1,85 @@
+"""In which order a diff is written, so that the fleet is on its way back to its baseline at every moment.
+
+The new restore stands before anything else is put and before the old one goes; nothing old goes before everything new
+stands, except what is in the way (a start time or room in the quota); the last of our actions to go, goes alone.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from headroom.actuation.target import ActionFailure, ApplyResult, ScalingTarget
+from headroom.domain.scaling import Action, ActionDiff, ActionPurpose, PresentAction, TargetState
+
+_NEVER = datetime.max.replace(tzinfo=UTC)
+
+
+def apply_diff(target: ScalingTarget, diff: ActionDiff, state: TargetState) -> ApplyResult:
+    """Write `diff`, made against `state`; what the cloud refuses comes back as failures, never as an exception."""
+    in_the_way, removable = _split_deletes(diff, state, max_actions=target.max_actions)
+    result = target.delete_actions([action.name for action in in_the_way]) if in_the_way else ApplyResult()
+
+    puts = sorted((*diff.create, *diff.replace), key=lambda action: action.starts_at_utc)
+    # Latest first: where giving back takes two actions, the last of them is the one that must not be missing.
+    restores = [action for action in reversed(puts) if action.purpose is ActionPurpose.RESTORE]
+    others = [action for action in puts if action.purpose is not ActionPurpose.RESTORE]
+    for group in (restores, others):
+        if group:
+            put = target.put_actions(group)
+            result += put
+            if put.failures:
+                rest = others if group is restores else []
+                return result + _not_tried(
+                    [action.name for action in rest] + [action.name for action in removable],
+                    "not tried: an action that had to stand first was not taken",
+                )
+    return result + _delete(target, removable, has_restore=_has_restore(diff))
+
+
+def _delete(target: ScalingTarget, actions: Sequence[PresentAction], *, has_restore: bool) -> ApplyResult:
+    """Delete `actions` by start; without a restore of the new plan, the latest (the old restore) goes last, alone."""
+    if not actions:
+        return ApplyResult()
+    names = [action.name for action in actions]
+    if has_restore or len(names) == 1:
+        return target.delete_actions(names)
+    result = target.delete_actions(names[:-1])
+    if result.failures:
+        return result + _not_tried(names[-1:], "not tried: it must be the last to go")
+    return result + target.delete_actions(names[-1:])
+
+
+def _split_deletes(
+    diff: ActionDiff,
+    state: TargetState,
+    *,
+    max_actions: int,
+) -> tuple[list[PresentAction], list[PresentAction]]:
+    """Return what must go before the puts (same start, or no room), and what can wait until they stand."""
+    starts = {action.starts_at_utc for action in diff.create}
+    by_start = sorted(diff.delete, key=_starts_at)
+    in_the_way = [action for action in by_start if action.starts_at_utc in starts]
+    can_wait = [action for action in by_start if action.starts_at_utc not in starts]
+    missing_room = len(diff.create) - (max_actions - len(state.actions) + len(in_the_way))
+    if missing_room > 0:
+        # The latest is the old restore: it is the last to make room. The farthest of the others are needed last.
+        candidates = [*can_wait[-2::-1], *can_wait[-1:]]
+        making_room = candidates[:missing_room]
+        in_the_way += making_room
+        can_wait = [action for action in can_wait if action not in making_room]
+    return in_the_way, can_wait
+
+
+def _has_restore(diff: ActionDiff) -> bool:
+    return any(action.purpose is ActionPurpose.RESTORE for action in _wanted(diff))
+
+
+def _wanted(diff: ActionDiff) -> tuple[Action, ...]:
+    return (*diff.create, *diff.replace, *diff.keep)
+
+
+def _starts_at(action: PresentAction) -> datetime:
+    return action.starts_at_utc or _NEVER
+
+
+def _not_tried(names: Sequence[str], reason: str) -> ApplyResult:
+    return ApplyResult(failures=tuple(ActionFailure(name=name, reason=reason) for name in names))

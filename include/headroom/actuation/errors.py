@@ -1,0 +1,30 @@
+"""The one error of talking to a scaling target, and the place where botocore's errors become it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+
+class ActuationError(RuntimeError):
+    """A scaling target cannot be read or changed; the message says which call failed, for what, and why.
+
+    `code` is AWS's error code, or the name of the connection error where no answer came.
+    """
+
+    def __init__(self, message: str, *, code: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+
+
+@contextmanager
+def cloud_call(operation: str, subject: str) -> Iterator[None]:
+    """Turn what botocore raises inside the block, its own retries spent, into ActuationError with the cause."""
+    try:
+        yield
+    except ClientError as error:
+        fault = error.response.get("Error", {})
+        code = str(fault.get("Code", "unknown"))
+        raise ActuationError(f"{operation} of {subject}: {code}: {fault.get('Message', '')}", code=code) from error
+    except BotoCoreError as error:
+        raise ActuationError(f"{operation} of {subject}: no answer: {error}", code=type(error).__name__) from error

@@ -1,0 +1,269 @@
+"""The ledger in the lake: one folder per push of create-once event files, none ever rewritten.
+
+`ledger/fleet=<fleet>/push=<push id>/<sequence>-<state>.json`. The names alone tell which pushes were left half done, so
+finding that out reads no file.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, Protocol
+
+from headroom.actuation.errors import ActuationError
+from headroom.actuation.memory import FleetMemory, memory_from
+from headroom.actuation.records import action_record
+from headroom.domain.ledger import LedgerEvent, LedgerState
+from headroom.domain.scaling import Action, Baseline
+from headroom.domain.window import as_utc
+
+STALE_AFTER: Final = timedelta(hours=2)
+"""A window that ended longer ago is past: its plan is recorded, never pushed."""
+
+_PUSH_ID = re.compile(r"(?P<fleet>[a-z0-9-]+)-(?P<label>\d{8}T\d{4}Z)-(?P<hash>[0-9a-f]{8})")
+_EVENT_PATH = re.compile(r"(?:.*/)?push=(?P<push>[^/]+)/(?P<sequence>\d+)-(?P<state>[a-z_]+)\.json")
+_INTENTS = frozenset({LedgerState.INTENDED, LedgerState.ROLLBACK_INTENDED})
+_SETTLED = frozenset({LedgerState.VERIFIED, LedgerState.ROLLED_BACK, LedgerState.REPAIRED})
+_OUTCOMES = frozenset(
+    {
+        LedgerState.APPLIED,
+        LedgerState.PARTIALLY_APPLIED,
+        LedgerState.VERIFICATION_FAILED,
+        LedgerState.FAILED,
+        *_INTENTS,
+        *_SETTLED,
+    },
+)
+_LOOK_BACK = STALE_AFTER + timedelta(hours=1)
+
+
+class ListsFiles(Protocol):
+    """Lists the lake's files."""
+
+    def list(self, folder: str, *, name_prefix: str = "") -> list[str]:
+        """Return, sorted, every file below `folder` whose first name after it starts with `name_prefix`."""
+        ...
+
+
+class LedgerStore(Protocol):
+    """Where ledger files live: the lake and its JSON documents."""
+
+    @property
+    def storage(self) -> ListsFiles:
+        """The files."""
+        ...
+
+    def write_json_once(self, path: str, obj: Any) -> bool:  # noqa: ANN401, any JSON value
+        """Write the file if it is not there; return whether it was written."""
+        ...
+
+    def read_json(self, path: str) -> Any:  # noqa: ANN401, any JSON value
+        """Return the file's content."""
+        ...
+
+
+def push_id_for(fleet_id: str, *, moment_utc: datetime, content: object) -> str:
+    """Return the id of a push: fleet, moment (the window's end) and a hash of its content; equal in, equal out."""
+    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    digest = hashlib.sha256(canonical.encode()).hexdigest()[:8]
+    return f"{fleet_id}-{as_utc(moment_utc):%Y%m%dT%H%MZ}-{digest}"
+
+
+def plan_push_id(fleet_id: str, *, window_end_utc: datetime, wanted: Sequence[Action]) -> str:
+    """Return the id of the push of `wanted`, made from the window that ended at `window_end_utc`."""
+    return push_id_for(fleet_id, moment_utc=window_end_utc, content=[action_record(action) for action in wanted])
+
+
+def fleet_of(push_id: str) -> str:
+    """Return the fleet a push id belongs to; raise ActuationError when it is no push id."""
+    return _parse(push_id)["fleet"]
+
+
+def moment_of(push_id: str) -> datetime:
+    """Return the moment in a push id; raise ActuationError when it is no push id."""
+    return datetime.strptime(_parse(push_id)["label"], "%Y%m%dT%H%MZ").replace(tzinfo=UTC)
+
+
+def _parse(push_id: str) -> re.Match[str]:
+    match = _PUSH_ID.fullmatch(push_id)
+    if match is None:
+        raise ActuationError(f"{push_id!r} is no push id; expected one such as chat-large-20261118T0600Z-0a1b2c3d")
+    return match
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class _Entry:
+    sequence: int
+    state: LedgerState
+    path: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intents:
+    """Pushes of a fleet that meant to write, oldest moment first."""
+
+    newest: str | None
+    half_done: tuple[str, ...]
+
+
+class Ledger:
+    """Reads and appends events; `store` is the lake."""
+
+    def __init__(self, store: LedgerStore) -> None:
+        self._store = store
+
+    def append(
+        self,
+        push_id: str,
+        state: LedgerState,
+        *,
+        at_utc: datetime,
+        detail: dict[str, Any],
+        memory: FleetMemory | None = None,
+    ) -> LedgerEvent:
+        """Add an event as the next of its push; `memory` is what we know of the fleet from then on."""
+        fleet_id = fleet_of(push_id)
+        if memory is not None:
+            detail = {**detail, "memory": memory.record()}
+        entries = self._entries(push_id)
+        sequence = entries[-1].sequence + 1 if entries else 1
+        while True:
+            event = LedgerEvent(
+                push_id=push_id,
+                sequence=sequence,
+                fleet_id=fleet_id,
+                state=state,
+                at_utc=as_utc(at_utc),
+                detail=detail,
+            )
+            path = f"{_fleet_folder(fleet_id)}/push={push_id}/{sequence:04d}-{state}.json"
+            if self._store.write_json_once(path, _event_record(event)):
+                return event
+            sequence += 1
+
+    def append_once(self, push_id: str, state: LedgerState, *, at_utc: datetime, detail: dict[str, Any]) -> bool:
+        """Add an event unless the push's last one already says the same; return whether it was added."""
+        entries = self._entries(push_id)
+        if entries and entries[-1].state is state:
+            written = self._store.read_json(entries[-1].path)["detail"]
+            if written == json.loads(json.dumps(detail)):
+                return False
+        self.append(push_id, state, at_utc=at_utc, detail=detail)
+        return True
+
+    def events(self, push_id: str) -> tuple[LedgerEvent, ...]:
+        """Return the events of a push in order."""
+        return tuple(_event_from(self._store.read_json(entry.path)) for entry in self._entries(push_id))
+
+    def states(self, push_id: str) -> tuple[LedgerState, ...]:
+        """Return the states a push went through, in order, from the files' names alone."""
+        return tuple(entry.state for entry in self._entries(push_id))
+
+    def pushes(self, fleet_id: str) -> tuple[str, ...]:
+        """Return the ids of the fleet's pushes, oldest moment first."""
+        return tuple(sorted(self._folders(fleet_id), key=_by_moment))
+
+    def baseline(self, fleet_id: str, *, now_utc: datetime) -> Baseline | None:
+        """Return the fleet's baseline, or None when it was never adopted."""
+        memory = self.memory(fleet_id, now_utc=now_utc)
+        return memory.baseline if memory else None
+
+    def memory(self, fleet_id: str, *, now_utc: datetime) -> FleetMemory | None:
+        """Return what we know of the fleet from our last dealing with it, or None when it was never adopted."""
+        newest: FleetMemory | None = None
+        newest_moment: datetime | None = None
+        folders = self._recent_folders(fleet_id, now_utc=now_utc)
+        for push_id in sorted(folders, key=_by_moment, reverse=True):
+            # Events are written within STALE_AFTER of their push's moment, so older folders hold nothing newer.
+            if newest_moment is not None and moment_of(push_id) < newest_moment - _LOOK_BACK:
+                break
+            found = self._last_memory(fleet_id, folders[push_id])
+            if found is not None:
+                newest_moment = newest_moment or moment_of(push_id)
+                newest = found if newest is None or found.revision > newest.revision else newest
+        return newest
+
+    def intents(self, fleet_id: str, *, now_utc: datetime) -> "Intents":
+        """Return the newest push that meant to write, and those left half done; from the files' names alone."""
+        folders = self._recent_folders(fleet_id, now_utc=now_utc)
+        states = {push_id: [entry.state for entry in folders[push_id]] for push_id in sorted(folders, key=_by_moment)}
+        intended = [push_id for push_id, found in states.items() if not _INTENTS.isdisjoint(found)]
+        half_done = [push_id for push_id in intended if is_unfinished(states[push_id])]
+        # After a longer pause the folders looked at may not reach back to what a half-done push had set out to repair.
+        earlier = {
+            push_id
+            for repairing in half_done
+            for event in self.events(repairing)
+            for push_id in event.detail.get("repairs", [])
+            if push_id not in states and is_unfinished(self.states(push_id))
+        }
+        return Intents(
+            newest=intended[-1] if intended else None,
+            half_done=(*sorted(earlier, key=_by_moment), *half_done),
+        )
+
+    def _last_memory(self, fleet_id: str, entries: Sequence[_Entry]) -> FleetMemory | None:
+        for entry in reversed(entries):
+            record = self._store.read_json(entry.path)["detail"].get("memory")
+            if record is not None:
+                return memory_from(fleet_id, record)
+        return None
+
+    def _recent_folders(self, fleet_id: str, *, now_utc: datetime) -> dict[str, list[_Entry]]:
+        """Return the folders of today and yesterday, or all of them when those hold no memory."""
+        folders: dict[str, list[_Entry]] = {}
+        for day in (as_utc(now_utc), as_utc(now_utc) - timedelta(days=1)):
+            folders |= self._folders(fleet_id, name_prefix=f"push={fleet_id}-{day:%Y%m%d}T")
+        if any(entry.state in _INTENTS for entries in folders.values() for entry in entries):
+            return folders
+        return self._folders(fleet_id)
+
+    def _folders(self, fleet_id: str, *, name_prefix: str = "push=") -> dict[str, list[_Entry]]:
+        folders: dict[str, list[_Entry]] = {}
+        for path in self._store.storage.list(_fleet_folder(fleet_id), name_prefix=name_prefix):
+            match = _EVENT_PATH.fullmatch(path)
+            if match is not None and _PUSH_ID.fullmatch(match["push"]):
+                entry = _Entry(int(match["sequence"]), LedgerState(match["state"]), path)
+                folders.setdefault(match["push"], []).append(entry)
+        return {push_id: sorted(entries) for push_id, entries in folders.items()}
+
+    def _entries(self, push_id: str) -> list[_Entry]:
+        return self._folders(fleet_of(push_id), name_prefix=f"push={push_id}").get(push_id, [])
+
+
+def is_unfinished(states: Iterable[LedgerState]) -> bool:
+    """Whether a push meant to write and its last outcome is not a good end."""
+    outcomes = [state for state in states if state in _OUTCOMES]
+    return bool(outcomes) and outcomes[-1] not in _SETTLED and any(state in _INTENTS for state in outcomes)
+
+
+def _by_moment(push_id: str) -> tuple[datetime, str]:
+    return moment_of(push_id), push_id
+
+
+def _fleet_folder(fleet_id: str) -> str:
+    return f"ledger/fleet={fleet_id}"
+
+
+def _event_record(event: LedgerEvent) -> dict[str, Any]:
+    return {
+        "push_id": event.push_id,
+        "sequence": event.sequence,
+        "fleet_id": event.fleet_id,
+        "state": event.state.value,
+        "at_utc": event.at_utc.isoformat(),
+        "detail": event.detail,
+    }
+
+
+def _event_from(record: dict[str, Any]) -> LedgerEvent:
+    return LedgerEvent(
+        push_id=record["push_id"],
+        sequence=record["sequence"],
+        fleet_id=record["fleet_id"],
+        state=LedgerState(record["state"]),
+        at_utc=datetime.fromisoformat(record["at_utc"]),
+        detail=record["detail"],
+    )

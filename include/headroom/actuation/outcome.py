@@ -1,0 +1,101 @@
+"""What came of a push or rollback, for reports, the command line and the tasks' summaries."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from headroom.actuation.records import action_record
+from headroom.actuation.target import ActionFailure
+from headroom.domain.scaling import ActionDiff, Verdict
+
+
+class PushState(StrEnum):
+    """How a push ended."""
+
+    OBSERVED = "observed"
+    """The fleet's mode is observe: nothing was even looked at."""
+    DRY_RUN = "dry_run"
+    PLANNED = "planned"
+    """The window is past or overtaken: what would have been pushed is in the ledger."""
+    RECOMMENDED = "recommended"
+    AWAITING_APPROVAL = "awaiting_approval"
+    PAUSED = "paused"
+    REFUSED = "refused"
+    UNCHANGED = "unchanged"
+    VERIFIED = "verified"
+    VERIFICATION_FAILED = "verification_failed"
+    FAILED = "failed"
+    ROLLED_BACK = "rolled_back"
+
+
+_REFUSALS = frozenset(
+    {
+        PushState.OBSERVED,
+        PushState.RECOMMENDED,
+        PushState.AWAITING_APPROVAL,
+        PushState.PAUSED,
+        PushState.REFUSED,
+    },
+)
+_FAILURES = frozenset({PushState.VERIFICATION_FAILED, PushState.FAILED})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PushOutcome:
+    """`diff` is None where the target was not read; `reasons` say in words why it ended as it did."""
+
+    fleet_id: str
+    push_id: str
+    state: PushState
+    diff: ActionDiff | None = None
+    verdicts: tuple[Verdict, ...] = ()
+    reasons: tuple[str, ...] = ()
+    failures: tuple[ActionFailure, ...] = ()
+    write_calls: int = 0
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether mode, pause or guardrail kept it from being pushed (the command line's exit 3)."""
+        return self.state in _REFUSALS
+
+    @property
+    def is_failed(self) -> bool:
+        """Whether something failed at the cloud (the command line's exit 4)."""
+        return self.state in _FAILURES
+
+    def summary(self) -> dict[str, Any]:
+        """Return it as JSON."""
+        return {
+            "fleet_id": self.fleet_id,
+            "push_id": self.push_id,
+            "state": self.state.value,
+            "reasons": list(self.reasons),
+            "verdicts": verdict_records(self.verdicts),
+            "failures": failure_records(self.failures),
+            "write_calls": self.write_calls,
+            **diff_record(self.diff),
+        }
+
+
+def diff_record(diff: ActionDiff | None) -> dict[str, Any]:
+    """Return a diff as JSON: what it creates, replaces, deletes, keeps, sees of others, and cannot have."""
+    if diff is None:
+        return {"create": [], "replace": [], "delete": [], "keep": [], "foreign": [], "refused": []}
+    return {
+        "create": [action_record(action) for action in diff.create],
+        "replace": [action_record(action) for action in diff.replace],
+        "delete": [action.name for action in diff.delete],
+        "keep": [action_record(action) for action in diff.keep],
+        "foreign": [action.name for action in diff.foreign],
+        "refused": [{**action_record(action), "reason": reason} for action, reason in diff.refused],
+    }
+
+
+def verdict_records(verdicts: tuple[Verdict, ...]) -> list[dict[str, Any]]:
+    """Return verdicts as JSON."""
+    return [{"rule": verdict.rule, "is_passed": verdict.is_passed, "reason": verdict.reason} for verdict in verdicts]
+
+
+def failure_records(failures: tuple[ActionFailure, ...]) -> list[dict[str, Any]]:
+    """Return failures as JSON."""
+    return [{"name": failure.name, "reason": failure.reason} for failure in failures]

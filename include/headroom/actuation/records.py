@@ -1,0 +1,89 @@
+"""Actions, settings and what we remember of a fleet as the plain JSON of ledger files, and back."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from headroom.domain.scaling import Action, Baseline, CapacitySetting, PresentAction
+
+Record = dict[str, Any]
+
+
+def setting_record(setting: CapacitySetting) -> Record:
+    """Return a setting as JSON; a setting left as it is stands as null."""
+    return {
+        "min_instances": setting.min_instances,
+        "max_instances": setting.max_instances,
+        "desired_instances": setting.desired_instances,
+    }
+
+
+def setting_from(record: Mapping[str, Any]) -> CapacitySetting:
+    """Read what setting_record wrote."""
+    return CapacitySetting(
+        min_instances=record["min_instances"],
+        max_instances=record["max_instances"],
+        desired_instances=record["desired_instances"],
+    )
+
+
+def action_record(action: Action) -> Record:
+    """Return a wanted action as JSON."""
+    return {
+        "name": action.name,
+        "starts_at_utc": action.starts_at_utc.isoformat(),
+        "need_at_utc": action.need_at_utc.isoformat(),
+        "purpose": action.purpose.value,
+        "demand_per_second": action.demand_per_second,
+        **setting_record(action.setting),
+    }
+
+
+def present_record(action: PresentAction) -> Record:
+    """Return an action that stands at a target as JSON."""
+    return {
+        "name": action.name,
+        "starts_at_utc": action.starts_at_utc.isoformat() if action.starts_at_utc else None,
+        "recurrence": action.recurrence,
+        **setting_record(action.setting),
+    }
+
+
+def present_from(record: Mapping[str, Any]) -> PresentAction:
+    """Read what present_record wrote, or action_record, as an action that stands."""
+    starts_at = record["starts_at_utc"]
+    return PresentAction(
+        name=record["name"],
+        starts_at_utc=datetime.fromisoformat(starts_at) if starts_at else None,
+        setting=setting_from(record),
+        recurrence=record.get("recurrence"),
+    )
+
+
+def present_of(action: Action) -> PresentAction:
+    """Return how `action` looks once it stands."""
+    return PresentAction(name=action.name, starts_at_utc=action.starts_at_utc, setting=action.setting)
+
+
+def present_records(actions: Iterable[PresentAction]) -> list[Record]:
+    """Return actions as JSON in order of their names."""
+    return [present_record(action) for action in sorted(actions, key=lambda action: action.name)]
+
+
+def baseline_record(baseline: Baseline) -> Record:
+    """Return a baseline as JSON."""
+    return {
+        "captured_at_utc": baseline.captured_at_utc.isoformat(),
+        "running_instances": baseline.running_instances,
+        **setting_record(baseline.setting),
+    }
+
+
+def baseline_from(fleet_id: str, record: Mapping[str, Any]) -> Baseline:
+    """Read what baseline_record wrote."""
+    return Baseline(
+        fleet_id=fleet_id,
+        setting=setting_from(record),
+        captured_at_utc=datetime.fromisoformat(record["captured_at_utc"]),
+        running_instances=record["running_instances"],
+    )

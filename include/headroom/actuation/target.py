@@ -1,0 +1,83 @@
+"""What a scaling target can do, whatever its kind: be read, take our actions, give them up."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from headroom.domain.scaling import Action, ScalingApi, TargetState
+
+
+class Clients(Protocol):
+    """Gives boto3 clients with retries and timeouts set, for a region and, where roles are assumed, an account."""
+
+    def client(self, service: str, *, region: str, account: str | None = None) -> Any:  # noqa: ANN401, boto3 clients have no static type
+        """Return the client of `service`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionFailure:
+    """An action the cloud would not take or give up, with its reason."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApplyResult:
+    """What came of write calls: names that went through, names that did not, and how many calls were tried."""
+
+    applied: tuple[str, ...] = ()
+    failures: tuple[ActionFailure, ...] = ()
+    write_calls: int = 0
+
+    def __add__(self, other: "ApplyResult") -> "ApplyResult":
+        return ApplyResult(
+            applied=self.applied + other.applied,
+            failures=self.failures + other.failures,
+            write_calls=self.write_calls + other.write_calls,
+        )
+
+
+class ScalingTarget(Protocol):
+    """One fleet's scaling target. Reading raises ActuationError; writing returns its failures, so none is lost."""
+
+    @property
+    def fleet_id(self) -> str:
+        """The fleet it scales."""
+        ...
+
+    @property
+    def api(self) -> ScalingApi:
+        """The API that keeps its scheduled actions."""
+        ...
+
+    @property
+    def max_actions(self) -> int:
+        """Scheduled actions it can hold, the owner's included."""
+        ...
+
+    def read(self, *, now_utc: datetime) -> TargetState:
+        """Return what stands there; raise ActuationError when it cannot be read or is not there."""
+        ...
+
+    def put_actions(self, actions: Sequence[Action]) -> ApplyResult:
+        """Create or wholly replace `actions`, in order, in batches as large as the API takes."""
+        ...
+
+    def delete_actions(self, names: Sequence[str]) -> ApplyResult:
+        """Delete the actions named, in order; one that is already gone counts as deleted."""
+        ...
+
+
+def read_pages(call: Callable[..., dict[str, Any]], key: str, **arguments: object) -> list[dict[str, Any]]:
+    """Return the items under `key` of every page of a describe call that pages by NextToken."""
+    items: list[dict[str, Any]] = []
+    token: str | None = None
+    while True:
+        page = call(**arguments, **({"NextToken": token} if token else {}))
+        items.extend(page.get(key, []))
+        token = page.get("NextToken")
+        if not token:
+            return items

@@ -1,0 +1,185 @@
+"""How much work one instance of a type carries while the objective holds, and how that is known.
+
+In this order: measured from latency against load (passed in by the caller), the owner's own benchmark in fleets.yaml,
+the serving model's queue on one instance (today's type only), or scaled from today's type by specification. Each rate
+says which.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Final
+
+from headroom.capacity.sizing import SlotQueue
+from headroom.capacity.throughput import bandwidth_gb_per_second
+from headroom.domain.fleet import Fleet, Slots
+from headroom.domain.instance_type import InstanceType
+
+_SAGEMAKER_PREFIX: Final = "ml."
+_NO_TYPES: Final[Mapping[str, InstanceType]] = MappingProxyType({})
+_NO_RATES: Final[Mapping[str, float]] = MappingProxyType({})
+
+
+class UnknownRate(ValueError):  # noqa: N818, the name its callers read
+    """Nothing tells what a type carries; the message says what would."""
+
+
+class RateSource(StrEnum):
+    """Where a sustainable rate comes from, best first."""
+
+    HISTORY = "history"
+    CONFIGURATION = "configuration"
+    SPECIFICATION = "specification"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SustainableRate:
+    """What one instance of `instance_type` carries, in the fleet's demand unit per second.
+
+    `service_seconds` is the mean service time on this type, today's scaled by the ratio of the rates; None for serving
+    models without one. `method` says in words how the rate was found.
+    """
+
+    instance_type: str
+    rate_per_second: float
+    source: RateSource
+    method: str
+    service_seconds: float | None = None
+
+
+def slot_queue(fleet: Fleet, service_seconds: float) -> SlotQueue | None:
+    """Return the queue of a fleet whose instances serve requests in slots; None for any other serving model.
+
+    Tokens per second do not queue for slots one by one, so a fleet whose demand is in tokens has none either.
+    ImpossibleObjective when service of this length cannot keep the objective on any number of instances.
+    """
+    serving, objective = fleet.serving, fleet.objective
+    if not isinstance(serving, Slots) or objective.latency_seconds is None or fleet.demand.unit != "requests":
+        return None
+    return SlotQueue(
+        service_seconds=service_seconds,
+        service_cv2=serving.service_cv2,
+        slots=serving.slots,
+        percentile=objective.percentile,
+        latency_seconds=objective.latency_seconds,
+    )
+
+
+def sustainable_rate(
+    fleet: Fleet,
+    instance_type: str,
+    *,
+    types: Mapping[str, InstanceType] = _NO_TYPES,
+    measured_rates_per_second: Mapping[str, float] = _NO_RATES,
+) -> SustainableRate:
+    """Return what one instance of a type carries for this fleet (order of sources: module docstring).
+
+    `types` is the catalogue, by name, with or without SageMaker's "ml."; it is only needed for scaling by
+    specification. UnknownRate when nothing tells the rate.
+    """
+    today = fleet.current_type.name
+    known = _known_rate(fleet, instance_type, measured_rates_per_second)
+    if known is None and instance_type == today:
+        known = _queue_rate(fleet)
+    if instance_type == today:
+        if known is None:
+            raise UnknownRate(f"{today}: its rate is unknown; set sustainable_rate_per_second in instance_types")
+        return _with_service(fleet, known, today_rate=known.rate_per_second)
+    reference = _known_rate(fleet, today, measured_rates_per_second) or _queue_rate(fleet)
+    if known is None:
+        if reference is None:
+            message = (
+                f"{instance_type}: neither its rate nor that of today's {today} is known; set one in instance_types"
+            )
+            raise UnknownRate(message)
+        known = _scaled_rate(reference, instance_type, types)
+    return _with_service(fleet, known, today_rate=None if reference is None else reference.rate_per_second)
+
+
+def find_type(name: str, types: Mapping[str, InstanceType]) -> InstanceType | None:
+    """Return a type of the catalogue, which may or may not carry SageMaker's "ml." before its names."""
+    return types.get(name) or types.get(name.removeprefix(_SAGEMAKER_PREFIX))
+
+
+def _known_rate(fleet: Fleet, name: str, measured: Mapping[str, float]) -> SustainableRate | None:
+    if name in measured:
+        return SustainableRate(
+            instance_type=name,
+            rate_per_second=measured[name],
+            source=RateSource.HISTORY,
+            method="measured from latency against load",
+        )
+    for option in fleet.instance_types:
+        if option.name == name and option.sustainable_rate_per_second is not None:
+            return SustainableRate(
+                instance_type=name,
+                rate_per_second=option.sustainable_rate_per_second,
+                source=RateSource.CONFIGURATION,
+                method="sustainable_rate_per_second in fleets.yaml",
+            )
+    return None
+
+
+def _queue_rate(fleet: Fleet) -> SustainableRate | None:
+    """Return what one instance of today's type carries alone by its serving model, where it has request slots."""
+    if not isinstance(fleet.serving, Slots):
+        return None
+    queue = slot_queue(fleet, fleet.serving.service_seconds)
+    rate = 0.0 if queue is None else queue.rate_of_one_instance()
+    if rate <= 0:
+        return None
+    return SustainableRate(
+        instance_type=fleet.current_type.name,
+        rate_per_second=rate,
+        source=RateSource.CONFIGURATION,
+        method="queueing on one instance by serving in fleets.yaml",
+    )
+
+
+def _scaled_rate(
+    reference: SustainableRate,
+    name: str,
+    types: Mapping[str, InstanceType],
+) -> SustainableRate:
+    today, other = find_type(reference.instance_type, types), find_type(name, types)
+    if today is None or other is None:
+        missing = reference.instance_type if today is None else name
+        raise UnknownRate(f"{name}: {missing} is not in the catalogue, so its rate cannot be scaled by specification")
+    if today.architecture != other.architecture:
+        message = (
+            f"{name} is {other.architecture} and today's {today.name} {today.architecture}: the workload needs another "
+            "build; set its sustainable_rate_per_second once that is measured"
+        )
+        raise UnknownRate(message)
+    factor, basis = _throughput_ratio(today, other)
+    return SustainableRate(
+        instance_type=name,
+        rate_per_second=reference.rate_per_second * factor,
+        source=RateSource.SPECIFICATION,
+        method=f"{factor:.2f} x the {reference.rate_per_second:.3g}/s of {reference.instance_type} by {basis}",
+    )
+
+
+def _throughput_ratio(today: InstanceType, other: InstanceType) -> tuple[float, str]:
+    if not today.gpu_name and not other.gpu_name:
+        return other.vcpus / today.vcpus, "vCPUs"
+    before, after = bandwidth_gb_per_second(today), bandwidth_gb_per_second(other)
+    if before is None or after is None:
+        unknown = today if before is None else other
+        what = f"GPU {unknown.gpu_name} is not in the table" if unknown.gpu_name else "has no GPU"
+        raise UnknownRate(f"{other.name}: {unknown.name} {what}, so no specification compares the two; set its rate")
+    return after / before, "GPU memory bandwidth"
+
+
+def _with_service(fleet: Fleet, rate: SustainableRate, *, today_rate: float | None) -> SustainableRate:
+    """Add the service time: today's, scaled by the ratio of the rates; unknown where today's rate is."""
+    if not isinstance(fleet.serving, Slots) or today_rate is None:
+        return rate
+    return SustainableRate(
+        instance_type=rate.instance_type,
+        rate_per_second=rate.rate_per_second,
+        source=rate.source,
+        method=rate.method,
+        service_seconds=fleet.serving.service_seconds * today_rate / rate.rate_per_second,
+    )

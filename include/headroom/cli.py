@@ -1,1 +1,0 @@
-"""The same functions without Airflow: `headroom COMMAND`."""

@@ -1,0 +1,31 @@
+"""The same functions without Airflow: `headroom COMMAND`.
+
+Exit codes: 0 done; 2 bad input, one line on stderr; 3 something was refused by mode or guardrail; 4 something failed at
+the cloud while the others went on.
+"""
+
+import sys
+from collections.abc import Sequence
+
+from headroom.cli.exits import EXIT_BAD_INPUT, EXIT_FAILED, BadInput
+from headroom.cli.parser import build_parser
+from headroom.config import ConfigError
+from headroom.extract.errors import SourceError
+
+__all__ = ["build_parser", "main"]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; return its exit code."""
+    options = build_parser().parse_args(arguments)
+    try:
+        return int(options.command(options))
+    except (ConfigError, BadInput) as error:
+        return _complain(error, EXIT_BAD_INPUT)
+    except SourceError as error:
+        return _complain(error, EXIT_FAILED)
+
+
+def _complain(error: Exception, code: int) -> int:
+    sys.stderr.write(f"headroom: {error}\n")
+    return code

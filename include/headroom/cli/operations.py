@@ -1,0 +1,230 @@
+"""Commands that work on the account and the lake: extract, build, plan, push, rollback, confirm, report."""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from headroom.actuation.confirmation import confirm_baseline
+from headroom.actuation.errors import ActuationError
+from headroom.actuation.ledger import Ledger
+from headroom.actuation.outcome import PushOutcome, PushState
+from headroom.cli.exits import EXIT_FAILED, EXIT_OK, EXIT_REFUSED, BadInput
+from headroom.domain.window import HOUR, Window, floor_hour
+from headroom.extract.cloud_clock import read_cloud_clock_utc
+from headroom.lake.warehouse import build_warehouse
+from headroom.pipelines.billing import extract_bills
+from headroom.pipelines.forecasts import forecast_fleets
+from headroom.pipelines.market import catalogue_outcomes, settle_spot_prices
+from headroom.pipelines.outcomes import Outcome, OutcomeStatus
+from headroom.pipelines.pushes import outcome_of, push_fleets
+from headroom.pipelines.rollback import roll_back
+from headroom.pipelines.savings import report_period
+from headroom.pipelines.schedules import schedule_fleets
+from headroom.pipelines.settle import settle_one_day
+from headroom.pipelines.utilization import extract_utilization
+from headroom.pipelines.workspace import Workspace, open_workspace
+
+
+def extract(options: argparse.Namespace) -> int:
+    """Read one source into the lake over a span of time."""
+    if options.end <= options.start:
+        raise BadInput(f"--to: expected a time after --from, found {options.end.isoformat()}")
+    if floor_hour(options.start) != options.start or floor_hour(options.end) != options.end:
+        raise BadInput("--from and --to: expected times on the hour")
+    workspace = open_workspace()
+    span = Window(options.start, options.end)
+    if options.source == "billing":
+        outcomes = extract_bills(workspace)
+    elif options.source == "prices":
+        outcomes = [settle_spot_prices(workspace, day) for day in _tracked(list(span.days()), "days")]
+        outcomes += catalogue_outcomes(workspace, Window.day_of(span.end_utc - HOUR))
+    else:
+        outcomes = _extract_utilization(workspace, span)
+    return _finish(outcomes, as_json=options.json)
+
+
+def _extract_utilization(workspace: Workspace, span: Window) -> list[Outcome]:
+    """Settle the days that lie whole inside `span`; read the other hours one by one."""
+    days = [day for day in span.days() if span.start_utc <= day.start_utc and day.end_utc <= span.end_utc]
+    settled = {day.day for day in days}
+    hours = [hour for hour in span.hours() if hour.day not in settled]
+    outcomes = [outcome for day in _tracked(days, "days") for outcome in settle_one_day(workspace, day)]
+    for hour in _tracked(hours, "hours"):
+        for chunk in workspace.chunks():
+            outcomes += extract_utilization(workspace, hour, chunk)
+    return outcomes
+
+
+def build(options: argparse.Namespace) -> int:
+    """Build the warehouse from the lake's marts."""
+    workspace = open_workspace()
+    summary = build_warehouse(workspace.lake, workspace.models, workspace.warehouse_path)
+    if options.json:
+        _print_json({"path": str(summary.path), "row_counts": summary.row_counts})
+        return EXIT_OK
+    shown = Table("table", "rows")
+    for name, count in summary.row_counts.items():
+        shown.add_row(name, f"{count:,}")
+    Console().print(shown)
+    Console().print(f"built {summary.path}")
+    return EXIT_OK
+
+
+def plan(options: argparse.Namespace) -> int:
+    """Forecast and plan every fleet as of a time, and print what a push would change."""
+    return _push(options.as_of, as_json=options.json, is_dry_run=True)
+
+
+def push(options: argparse.Namespace) -> int:
+    """Push the plans of a time; without --apply only print what would change."""
+    return _push(options.as_of, as_json=options.json, is_dry_run=not options.apply)
+
+
+def _push(as_of: datetime, *, as_json: bool, is_dry_run: bool) -> int:
+    if floor_hour(as_of) != as_of:
+        raise BadInput(f"--as-of: expected a time on the hour, found {as_of.isoformat()}")
+    workspace = open_workspace()
+    window = Window(as_of - HOUR, as_of)
+    results: dict[str, PushOutcome | str] = {}
+    for chunk in _tracked(list(workspace.chunks()), "chunks"):
+        failed = forecast_fleets(workspace, window, chunk) + schedule_fleets(workspace, window, chunk)
+        fleets = workspace.fleets_in(chunk)
+        results |= push_fleets(workspace, window, chunk, fleets, approvals={}, is_dry_run=is_dry_run)
+        results |= {item.subject: item.cause for item in failed if item.is_bad}
+    if as_json:
+        _print_json([_as_json(fleet_id, result) for fleet_id, result in sorted(results.items())])
+    else:
+        for fleet_id, result in sorted(results.items()):
+            _print_push(fleet_id, result)
+    return _exit_code(results.values())
+
+
+def rollback(options: argparse.Namespace) -> int:
+    """Put back what stood before a push; without --apply only print what would change."""
+    try:
+        outcome = roll_back(
+            open_workspace(), options.push_id, is_dry_run=not options.apply, requested_by="command line"
+        )
+    except ActuationError as error:
+        raise BadInput(str(error)) from error
+    if options.json:
+        _print_json(outcome.summary())
+    else:
+        _print_push(outcome.fleet_id, outcome)
+    return _exit_code([outcome])
+
+
+def confirm(options: argparse.Namespace) -> int:
+    """End the pause of a fleet whose owner changed the target."""
+    workspace = open_workspace()
+    fleet = workspace.fleet(options.fleet_id)
+    now_utc = read_cloud_clock_utc(workspace.clients, region=fleet.region)
+    try:
+        baseline = confirm_baseline(
+            fleet.id,
+            ledger=Ledger(workspace.lake),
+            now_utc=now_utc,
+            confirmed_by=options.by,
+            note=options.note,
+        )
+    except ActuationError as error:
+        raise BadInput(str(error)) from error
+    setting = baseline.setting
+    Console().print(
+        f"{fleet.id}: baseline min {setting.min_instances}, max {setting.max_instances}, "
+        f"desired {setting.desired_instances}; it may be pushed to again",
+    )
+    return EXIT_OK
+
+
+def report(options: argparse.Namespace) -> int:
+    """Write the savings report of a period."""
+    workspace = open_workspace()
+    try:
+        page = report_period(workspace, options.period)
+    except ValueError as error:
+        raise BadInput(f"--period: {error}") from error
+    place = workspace.lake.storage.url(page)
+    if options.json:
+        _print_json({"page": place, **workspace.lake.read_json(page.replace(".html", ".json"))})
+    else:
+        Console().print(f"wrote {place}")
+    return EXIT_OK
+
+
+def _tracked(items: list[Any], text: str) -> Iterable[Any]:
+    console = Console(stderr=True)
+    return track(items, description=text, console=console, disable=not sys.stderr.isatty())
+
+
+def _finish(outcomes: list[Outcome], *, as_json: bool) -> int:
+    counts = {status.value: sum(outcome.status is status for outcome in outcomes) for status in OutcomeStatus}
+    bad = [outcome for outcome in outcomes if outcome.is_bad]
+    if as_json:
+        causes = [{"subject": item.subject, "status": item.status.value, "cause": item.cause} for item in bad]
+        _print_json({"counts": {name: count for name, count in counts.items() if count}, "failed": causes})
+    else:
+        Console().print(", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts.items() if count))
+    for item in bad:
+        sys.stderr.write(f"headroom: {item.subject}: {item.status}: {item.cause}\n")
+    return EXIT_FAILED if bad else EXIT_OK
+
+
+def _exit_code(results: Iterable[PushOutcome | str]) -> int:
+    known = list(results)
+    if any(isinstance(result, str) or result.is_failed for result in known):
+        return EXIT_FAILED
+    if any(_is_refused(result) for result in known if isinstance(result, PushOutcome)):
+        return EXIT_REFUSED
+    return EXIT_OK
+
+
+def _is_refused(result: PushOutcome) -> bool:
+    return result.is_refused or (
+        result.state is PushState.DRY_RUN and not all(verdict.is_passed for verdict in result.verdicts)
+    )
+
+
+def _as_json(fleet_id: str, result: PushOutcome | str) -> dict[str, Any]:
+    if isinstance(result, str):
+        return {"fleet_id": fleet_id, "state": "failed", "reasons": [result]}
+    return result.summary()
+
+
+def _print_push(fleet_id: str, result: PushOutcome | str) -> None:
+    console = Console()
+    outcome = outcome_of(fleet_id, result)
+    state = result if isinstance(result, str) else result.state.value.replace("_", " ")
+    console.print(
+        f"[bold]{fleet_id}[/bold]: {state}{f': {outcome.cause}' if outcome.cause and state != result else ''}"
+    )
+    if isinstance(result, str) or result.diff is None:
+        return
+    shown = Table("change", "starts (UTC)", "min", "max", "desired", "why", "name")
+    summary = result.summary()
+    for change, sign in (("create", "+"), ("replace", "~"), ("keep", "=")):
+        for item in summary[change]:
+            shown.add_row(f"{sign} {change}", *_action_cells(item), item["purpose"], item["name"])
+    for name in summary["delete"]:
+        shown.add_row("- delete", "", "", "", "", "", name)
+    if shown.row_count:
+        console.print(shown)
+    for verdict in result.verdicts:
+        if not verdict.is_passed:
+            console.print(f"  refused by {verdict.rule}: {verdict.reason}")
+
+
+def _action_cells(item: Mapping[str, Any]) -> list[str]:
+    counts = [item["min_instances"], item["max_instances"], item["desired_instances"]]
+    return [item["starts_at_utc"][:16].replace("T", " "), *("" if count is None else str(count) for count in counts)]
+
+
+def _print_json(value: object) -> None:
+    print(json.dumps(value, indent=1, default=str))  # noqa: T201, the command's output

@@ -1,0 +1,130 @@
+"""The parser of every command; docs/reference/commands.md is checked against it."""
+
+import argparse
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from headroom.cli.analysis import backtest, forecast, size
+from headroom.cli.operations import build, confirm, extract, plan, push, report, rollback
+from headroom.domain.window import as_utc
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of every command."""
+    parser = argparse.ArgumentParser(prog="headroom", description="Buy AI-inference capacity before it is needed.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_forecast(commands)
+    _add_backtest(commands)
+    _add_size(commands)
+    _add_extract(commands)
+    _add(commands, "build", build, "build the warehouse from the lake's marts").add_argument(
+        "--json", action="store_true"
+    )
+    _add_as_of(
+        _add(commands, "plan", plan, "forecast and plan every fleet from what was known at a time; print the diff")
+    )
+    pushing = _add(commands, "push", push, "push the plan of a time; without --apply only print what would change")
+    _add_as_of(pushing)
+    pushing.add_argument("--apply", action="store_true", help="write to the cloud, as far as each fleet's mode allows")
+    undoing = _add(commands, "rollback", rollback, "put back what stood before a push")
+    undoing.add_argument("push_id", metavar="PUSH_ID")
+    undoing.add_argument("--apply", action="store_true", help="write to the cloud")
+    undoing.add_argument("--json", action="store_true", help="print nothing but JSON")
+    reporting = _add(commands, "report", report, "write the savings report of a day, a week or a month")
+    reporting.add_argument("--period", required=True, help="2026-11-17, 2026-W47 or 2026-11")
+    reporting.add_argument("--json", action="store_true", help="print nothing but JSON")
+    confirming = _add(commands, "confirm", confirm, "let a fleet be pushed to again after its owner changed the target")
+    confirming.add_argument("fleet_id", metavar="FLEET")
+    confirming.add_argument("--by", required=True, help="who confirms; kept in the ledger")
+    confirming.add_argument("--note", default="", help="why; kept in the ledger")
+    return parser
+
+
+def _add(commands: Any, name: str, command: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:  # noqa: ANN401, argparse keeps this type private
+    parser: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+    parser.set_defaults(command=command)
+    return parser
+
+
+def _add_as_of(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--as-of", required=True, type=_moment, metavar="T", help="UTC; the hour that ends at T is the newest known"
+    )
+    parser.add_argument("--json", action="store_true", help="print nothing but JSON")
+
+
+def _add_forecast(commands: Any) -> None:  # noqa: ANN401, as above
+    parser = _add(commands, "forecast", forecast, "forecast any hourly series: selection, fit and forecast in one call")
+    parser.add_argument(
+        "--series", required=True, type=Path, metavar="IN", help="Parquet: unique_id, ds, y (null = missing)"
+    )
+    parser.add_argument("--horizon", required=True, type=_positive, metavar="H", help="steps ahead")
+    parser.add_argument(
+        "--season", action="append", type=_positive, metavar="S", help="steps of a season; default 24 and 168"
+    )
+    parser.add_argument("--jobs", type=_positive, default=1, help="processes; the result does not depend on it")
+    parser.add_argument("--out", required=True, type=Path, help="Parquet: unique_id, ds, yhat, q01 to q99, model")
+
+
+def _add_backtest(commands: Any) -> None:  # noqa: ANN401, as above
+    parser = _add(commands, "backtest", backtest, "judge the forecasts of any hourly series by rolling origin")
+    parser.add_argument(
+        "--series", required=True, type=Path, metavar="IN", help="Parquet: unique_id, ds, y (null = missing)"
+    )
+    parser.add_argument("--horizon", required=True, type=_positive, metavar="H", help="steps ahead")
+    parser.add_argument(
+        "--windows", required=True, type=_positive, metavar="W", help="origins, a horizon apart, newest last"
+    )
+    parser.add_argument(
+        "--season", action="append", type=_positive, metavar="S", help="steps of a season; default 24 and 168"
+    )
+    parser.add_argument("--models", nargs="+", metavar="NAME", help="rows to score; default all")
+    parser.add_argument("--jobs", type=_positive, default=1, help="processes; the result does not depend on it")
+    parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="gets scores.parquet and report.html")
+
+
+def _add_size(commands: Any) -> None:  # noqa: ANN401, as above
+    parser = _add(commands, "size", size, "the fewest instances that keep a latency objective")
+    parser.add_argument("--rate-per-second", required=True, type=float, metavar="R", help="requests offered")
+    parser.add_argument(
+        "--service-seconds", required=True, type=float, metavar="S", help="mean service time of a request"
+    )
+    parser.add_argument(
+        "--service-cv2", type=float, default=1.0, help="squared coefficient of variation of service times"
+    )
+    parser.add_argument("--arrival-cv2", type=float, default=1.0, help="squared coefficient of variation of arrivals")
+    parser.add_argument("--slots", type=_positive, default=1, help="requests an instance works on at a time")
+    parser.add_argument("--percentile", required=True, type=float, metavar="P", help="as in 95 or 99.5")
+    parser.add_argument(
+        "--latency-seconds", required=True, type=float, metavar="L", help="objective: waiting plus service"
+    )
+    parser.add_argument("--json", action="store_true", help="print nothing but JSON")
+
+
+def _add_extract(commands: Any) -> None:  # noqa: ANN401, as above
+    parser = _add(
+        commands, "extract", extract, "read a source into the lake; whole days are settled, other hours read singly"
+    )
+    parser.add_argument("source", choices=["billing", "utilization", "prices"])
+    parser.add_argument("--from", dest="start", required=True, type=_moment, metavar="T0", help="UTC, on the hour")
+    parser.add_argument(
+        "--to", dest="end", required=True, type=_moment, metavar="T1", help="UTC, on the hour; not included"
+    )
+    parser.add_argument("--json", action="store_true", help="print nothing but JSON")
+
+
+def _positive(text: str) -> int:
+    number = int(text) if text.isdecimal() else 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number of at least 1, found {text!r}")
+    return number
+
+
+def _moment(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"expected a time such as 2026-11-18T06:00:00Z, found {text!r}") from error
+    return as_utc(moment if moment.tzinfo else datetime.fromisoformat(f"{text}+00:00"))

@@ -1,0 +1,17 @@
+"""The errors of the lake: a path that may not be, a frame that does not fit its table, a file that cannot be read."""
+
+
+class LakeError(ValueError):
+    """The lake refuses or cannot read something; the message names path, table or column, and what was expected."""
+
+
+class PathError(LakeError):
+    """A path that is empty, absolute or would leave the lake's root."""
+
+
+class FrameError(LakeError):
+    """A frame does not fit its table; the message names the column, the dtype found and the dtype wanted."""
+
+
+class UnreadableFileError(LakeError):
+    """A file of the lake is there but is no whole Parquet or JSON file."""

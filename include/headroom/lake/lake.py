@@ -1,0 +1,147 @@
+"""The lake: tables as Parquet files, one file per write, and small JSON documents, over a Storage."""
+
+import io
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, TypeVar
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from headroom.domain.window import Window
+from headroom.lake.errors import UnreadableFileError
+from headroom.lake.frames import fit_frame, parquet_bytes
+from headroom.lake.layout import folder_prefixes, parse_partition, settled_path, table_folder, visible_partitions
+from headroom.lake.storage import Storage
+from headroom.lake.tables import Table
+
+Read = TypeVar("Read")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WriteResult:
+    """What a write did; `is_changed` is False when the very bytes were already there and nothing was written."""
+
+    path: str
+    row_count: int
+    is_changed: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileMetadata:
+    """What a table file says of itself."""
+
+    schema_version: int
+    fingerprint: str
+    row_count: int
+
+
+class Lake:
+    """Tables and documents under one storage root."""
+
+    def __init__(self, storage: Storage) -> None:
+        self.storage = storage
+
+    def write_table(self, path: str, table: Table, frame: pa.Table, *, fingerprint: str) -> WriteResult:
+        """Replace the table file at `path` by `frame`, fitted to the table's schema and sorted by its key.
+
+        `fingerprint` names the source's version (assembly id, ETags). Raise FrameError when the frame does not fit.
+        """
+        fitted = fit_frame(table, frame)
+        is_changed = self._write_if_different(path, parquet_bytes(fitted, fingerprint=fingerprint))
+        return WriteResult(path=path, row_count=fitted.num_rows, is_changed=is_changed)
+
+    def read_table(self, path: str) -> pa.Table | None:
+        """Return the rows of one file, or None when it is not there; raise UnreadableFileError when it is damaged."""
+        return self._read_parquet(path, lambda source: pq.read_table(source).replace_schema_metadata(None))
+
+    def read_metadata(self, path: str) -> FileMetadata | None:
+        """Return what the file says of itself, or None when it is not there; for skipping a source already read."""
+        schema = self._read_parquet(path, pq.read_schema)
+        if schema is None:
+            return None
+        metadata = schema.metadata or {}
+        try:
+            return FileMetadata(
+                schema_version=int(metadata[b"headroom.schema_version"]),
+                fingerprint=metadata[b"headroom.fingerprint"].decode(),
+                row_count=int(metadata[b"headroom.row_count"]),
+            )
+        except KeyError as error:
+            raise UnreadableFileError(f"{path}: not a file of the lake, metadata {error} is missing") from error
+
+    def has_settled(self, table_name: str, day: date) -> bool:
+        """Whether the day's settled file is there."""
+        return self.storage.exists(settled_path(table_name, day))
+
+    def table_files(self, table_name: str, *, window: Window | None = None) -> list[str]:
+        """Return the files a reader of the table must read: settled days hide their hours; `window` prunes by path."""
+        folder = table_folder(table_name)
+        found = {path for prefix in folder_prefixes(window) for path in self.storage.list(folder, name_prefix=prefix)}
+        return visible_partitions(sorted(found), window)
+
+    def delete_hidden_hours(self, table_name: str, day: date) -> int:
+        """Delete the hour files that the day's settled file hides; return how many. Without one, delete none."""
+        if not self.has_settled(table_name, day):
+            return 0
+        hidden = [
+            path
+            for path in self.storage.list(table_folder(table_name), name_prefix=f"hour={day.isoformat()}")
+            if (partition := parse_partition(path)) is not None and partition.grain == "hour"
+        ]
+        for path in hidden:
+            self.storage.delete(path)
+        return len(hidden)
+
+    def write_json(self, path: str, obj: object) -> bool:
+        """Replace a JSON document, keys sorted; return whether anything changed. NaN is refused: say None."""
+        return self._write_if_different(path, json_bytes(obj))
+
+    def write_json_once(self, path: str, obj: object) -> bool:
+        """Create a JSON document; return False, leaving it as it is, when it is already there."""
+        return self.storage.write_bytes_if_absent(path, json_bytes(obj))
+
+    def read_json(self, path: str) -> Any:  # noqa: ANN401, a JSON document is any plain value
+        """Return the document, or None when it is not there; raise UnreadableFileError when it is not JSON."""
+        try:
+            return json.loads(self.storage.read_bytes(path))
+        except FileNotFoundError:
+            return None
+        except ValueError as error:
+            raise UnreadableFileError(f"{path}: not a JSON document: {error}") from error
+
+    def _write_if_different(self, path: str, data: bytes) -> bool:
+        try:
+            if self.storage.read_bytes(path) == data:
+                return False
+        except FileNotFoundError:
+            pass
+        self.storage.write_bytes(path, data)
+        return True
+
+    def _read_parquet(self, path: str, read: Callable[[io.BytesIO], Read]) -> Read | None:
+        try:
+            data = self.storage.read_bytes(path)
+        except FileNotFoundError:
+            return None
+        try:
+            return read(io.BytesIO(data))
+        except (pa.ArrowInvalid, OSError) as error:
+            raise UnreadableFileError(f"{path}: not a whole Parquet file: {error}") from error
+
+
+def json_bytes(obj: object) -> bytes:
+    """Return canonical JSON: sorted keys, UTF-8, times in ISO 8601, decimals as text; ValueError for NaN."""
+    text = json.dumps(obj, sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False, default=_plain)
+    return (text + "\n").encode()
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    if isinstance(value, Decimal):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} has no place in a JSON document of the lake")

@@ -1,0 +1,122 @@
+"""Storage in S3: every write is one PutObject, so a reader sees the old object or the new one, never half.
+
+DuckDB reads through pyarrow's S3 client, since its own would have to be downloaded at run time.
+"""
+
+from typing import Any, Final
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError
+from fsspec.implementations.arrow import ArrowFSWrapper
+from pyarrow.fs import S3FileSystem
+
+from headroom.lake.storage import checked_path
+
+_ABSENT_CODES: Final = frozenset({"404", "NoSuchKey", "NotFound"})
+_TAKEN_CODES: Final = frozenset({"412", "PreconditionFailed"})
+_CONFIG: Final = Config(connect_timeout=5, read_timeout=60, retries={"mode": "standard", "max_attempts": 5})
+
+
+class S3Storage:
+    """Files under s3://bucket/prefix; `client` is a boto3 S3 client, made from the environment when not given."""
+
+    def __init__(self, bucket: str, prefix: str = "", *, client: Any = None) -> None:  # noqa: ANN401, boto3 clients have no type
+        self.bucket = bucket
+        self._prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
+        self._client = client if client is not None else boto3.client("s3", config=_CONFIG)
+        self._filesystem: Any = None
+
+    def read_bytes(self, path: str) -> bytes:
+        """Return the object's content; raise FileNotFoundError when it is not there."""
+        try:
+            response = self._client.get_object(Bucket=self.bucket, Key=self._key(path))
+        except ClientError as error:
+            if _code(error) in _ABSENT_CODES:
+                raise FileNotFoundError(self.url(path)) from error
+            raise
+        body: bytes = response["Body"].read()
+        return body
+
+    def write_bytes(self, path: str, data: bytes) -> None:
+        """Replace the object in one request."""
+        self._client.put_object(Bucket=self.bucket, Key=self._key(path), Body=data)
+
+    def write_bytes_if_absent(self, path: str, data: bytes) -> bool:
+        """Create the object if S3 itself finds none there; of two racing writers one gets False."""
+        try:
+            self._client.put_object(Bucket=self.bucket, Key=self._key(path), Body=data, IfNoneMatch="*")
+        except ClientError as error:
+            # 409 is S3's answer to a race it cannot order: the caller's retry of the task settles it.
+            if _code(error) in _TAKEN_CODES:
+                return False
+            raise
+        return True
+
+    def list(self, folder: str, *, name_prefix: str = "") -> list[str]:
+        """Return, sorted, every object below `folder` whose first name after it starts with `name_prefix`."""
+        start = f"{self._key(folder)}/" if folder else self._prefix
+        pages = self._client.get_paginator("list_objects_v2").paginate(
+            Bucket=self.bucket,
+            Prefix=f"{start}{name_prefix}",
+        )
+        return sorted(
+            item["Key"].removeprefix(self._prefix)
+            for page in pages
+            for item in page.get("Contents", [])
+            if not item["Key"].endswith("/")
+        )
+
+    def exists(self, path: str) -> bool:
+        """Whether the object is there."""
+        try:
+            self._client.head_object(Bucket=self.bucket, Key=self._key(path))
+        except ClientError as error:
+            if _code(error) in _ABSENT_CODES:
+                return False
+            raise
+        return True
+
+    def delete(self, path: str) -> None:
+        """Remove the object; S3 takes a missing one for removed."""
+        self._client.delete_object(Bucket=self.bucket, Key=self._key(path))
+
+    def url(self, path: str) -> str:
+        """Return s3://bucket/key."""
+        return f"s3://{self.bucket}/{self._key(path)}"
+
+    def filesystem(self) -> Any:  # noqa: ANN401, fsspec has no types
+        """Return an fsspec filesystem over pyarrow's S3 client, with the endpoint, region and identity boto3 found."""
+        if self._filesystem is None:
+            self._filesystem = _arrow_filesystem(self._client)
+        return self._filesystem
+
+    def _key(self, path: str) -> str:
+        return f"{self._prefix}{checked_path(path)}"
+
+
+class _S3Files(ArrowFSWrapper):  # type: ignore[misc]  # fsspec has no types
+    """pyarrow's S3 client under the protocol that DuckDB looks for."""
+
+    protocol = "s3"
+
+
+def _arrow_filesystem(client: Any) -> Any:  # noqa: ANN401, neither boto3 nor fsspec has types
+    endpoint = client.meta.endpoint_url
+    options: dict[str, Any] = {"region": client.meta.region_name}
+    if not endpoint.endswith(".amazonaws.com"):
+        scheme, _, address = endpoint.partition("://")
+        options |= {"scheme": scheme, "endpoint_override": address}
+    found = client._request_signer._credentials  # noqa: SLF001, boto3 has no public way to a client's identity
+    if found is not None:
+        frozen = found.get_frozen_credentials()
+        options |= {
+            "access_key": frozen.access_key,
+            "secret_key": frozen.secret_key,
+            "session_token": frozen.token,
+        }
+    return _S3Files(S3FileSystem(**options))
+
+
+def _code(error: ClientError) -> str:
+    return str(error.response.get("Error", {}).get("Code", ""))

@@ -1,0 +1,177 @@
+"""Whole files by path, on a local folder or in S3: replaced atomically, or created once; no paths outside the root.
+
+A reader sees the old file or the new one, never half. Nothing here knows tables or Parquet.
+"""
+
+import errno
+import os
+import uuid
+from pathlib import Path, PurePosixPath
+from typing import Any, Protocol
+
+from headroom.lake.errors import PathError
+
+
+class Storage(Protocol):
+    """Files under one root, addressed by relative paths with forward slashes."""
+
+    def read_bytes(self, path: str) -> bytes:
+        """Return the file's content; raise FileNotFoundError naming it when it is not there."""
+        ...
+
+    def write_bytes(self, path: str, data: bytes) -> None:
+        """Replace the file whole, or create it."""
+        ...
+
+    def write_bytes_if_absent(self, path: str, data: bytes) -> bool:
+        """Create the file; return False, changing nothing, when it is already there. One of two racing writers wins."""
+        ...
+
+    def list(self, folder: str, *, name_prefix: str = "") -> list[str]:
+        """Return, sorted, every file below `folder` whose first name after it starts with `name_prefix`."""
+        ...
+
+    def exists(self, path: str) -> bool:
+        """Whether the file is there."""
+        ...
+
+    def delete(self, path: str) -> None:
+        """Remove the file; one that is not there is no error."""
+        ...
+
+    def url(self, path: str) -> str:
+        """Return what DuckDB reads the file by."""
+        ...
+
+    def filesystem(self) -> Any | None:  # noqa: ANN401, fsspec has no types
+        """Return the fsspec filesystem that DuckDB needs to read `url`; None where it needs none."""
+        ...
+
+
+def checked_path(path: str) -> str:
+    """Return `path`; raise PathError when it is empty, absolute, or could leave the root."""
+    parts = path.split("/")
+    if not path or "\\" in path or "\0" in path or any(part in ("", ".", "..") for part in parts):
+        raise PathError(f"path {path!r}: expected a relative path inside the lake, without '..' or empty parts")
+    return path
+
+
+class LocalStorage:
+    """Storage on a local folder, made when first written to. Names that start with a dot are writes under way."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root.absolute()
+
+    def read_bytes(self, path: str) -> bytes:
+        """Return the file's content."""
+        return self._at(path).read_bytes()
+
+    def write_bytes(self, path: str, data: bytes) -> None:
+        """Write beside, flush to disk, rename over."""
+        target = self._at(path)
+        beside = self._write_beside(target, data)
+        try:
+            beside.replace(target)
+        except OSError:
+            beside.unlink(missing_ok=True)
+            raise
+        _flush_folder(target.parent)
+
+    def write_bytes_if_absent(self, path: str, data: bytes) -> bool:
+        """Write beside and link to the name, which fails when the name is taken; so no reader sees half a file."""
+        target = self._at(path)
+        if target.exists():
+            return False
+        beside = self._write_beside(target, data)
+        try:
+            os.link(beside, target)
+        except FileExistsError:
+            return False
+        except OSError as error:
+            if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS):
+                raise
+            return _create_exclusively(target, data)  # a file system without hard links
+        finally:
+            beside.unlink(missing_ok=True)
+        _flush_folder(target.parent)
+        return True
+
+    def list(self, folder: str, *, name_prefix: str = "") -> list[str]:
+        """Return, sorted, every file below `folder` whose first name after it starts with `name_prefix`."""
+        base = self._at(folder) if folder else self.root
+        if not base.is_dir():
+            return []
+        found = []
+        for entry in os.scandir(base):
+            if entry.name.startswith(".") or not entry.name.startswith(name_prefix):
+                continue
+            if entry.is_dir():
+                for parent, folders, names in os.walk(entry.path):
+                    folders[:] = [name for name in folders if not name.startswith(".")]
+                    found += [os.path.join(parent, name) for name in names if not name.startswith(".")]  # noqa: PTH118, thousands of paths
+            else:
+                found.append(entry.path)
+        return sorted(PurePosixPath(os.path.relpath(file, self.root)).as_posix() for file in found)
+
+    def exists(self, path: str) -> bool:
+        """Whether the file is there."""
+        return self._at(path).is_file()
+
+    def delete(self, path: str) -> None:
+        """Remove the file if it is there."""
+        self._at(path).unlink(missing_ok=True)
+
+    def url(self, path: str) -> str:
+        """Return the file's absolute path."""
+        return str(self._at(path))
+
+    def filesystem(self) -> None:
+        """Return None: DuckDB reads local files by itself."""
+        return
+
+    def _at(self, path: str) -> Path:
+        return self.root / checked_path(path)
+
+    def _write_beside(self, target: Path, data: bytes) -> Path:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        beside = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
+        try:
+            with beside.open("xb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError:
+            beside.unlink(missing_ok=True)
+            raise
+        return beside
+
+
+def open_storage(root: str) -> Storage:
+    """Return the storage at `root`: a path, or s3://bucket/prefix."""
+    if root.startswith("s3://"):
+        from headroom.lake.s3_storage import S3Storage  # noqa: PLC0415, boto3 takes half a second local lakes need not pay
+
+        bucket, _, prefix = root.removeprefix("s3://").partition("/")
+        return S3Storage(bucket, prefix.strip("/"))
+    if "://" in root:
+        raise PathError(f"lake root {root!r}: expected a path or s3://bucket/prefix")
+    return LocalStorage(Path(root))
+
+
+def _create_exclusively(target: Path, data: bytes) -> bool:
+    try:
+        with target.open("xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+    except FileExistsError:
+        return False
+    return True
+
+
+def _flush_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,116 @@
+"""Demand histories out of the hourly mart, and forecasts to and from their mart."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from headroom.columns import QUANTILE_NAMES
+from headroom.domain.demand import DemandForecast, DemandHistory
+from headroom.domain.fleet import Fleet
+from headroom.domain.window import Window
+from headroom.lake.session import open_session, register_tables
+from headroom.lake.tables import TABLES
+from headroom.pipelines.workspace import Workspace
+
+HISTORY_DAYS = 42
+"""Six weeks: enough for weekly shape and its noise, little enough to follow a fleet's growth."""
+
+FORECAST_TABLE = "mart_forecast__hourly_by_fleet"
+DEMAND_TABLE = "mart_demand__hourly_by_fleet"
+
+
+def demand_histories(workspace: Workspace, fleets: Sequence[Fleet], end_utc: datetime) -> dict[str, DemandHistory]:
+    """Return each fleet's hourly demand of the HISTORY_DAYS before `end_utc`, from its first seen hour on.
+
+    Hours nobody saw are NaN. A fleet without any seen hour is absent from the answer.
+    """
+    window = Window(end_utc - timedelta(days=HISTORY_DAYS), end_utc)
+    with open_session(workspace.lake) as session:
+        register_tables(session, workspace.lake, [DEMAND_TABLE], window=window)
+        rows = session.execute(
+            f"""
+            select fleet_id, hour_start_utc, mean_demand_per_second, peak_demand_per_second
+            from {DEMAND_TABLE}
+            where list_contains($fleet_ids, fleet_id) and mean_demand_per_second is not null
+            order by fleet_id, hour_start_utc
+            """,  # noqa: S608, the table's name is a constant
+            {"fleet_ids": [fleet.id for fleet in fleets]},
+        ).fetchnumpy()
+    histories = {}
+    for fleet_id in sorted(set(rows["fleet_id"].tolist())):
+        chosen = rows["fleet_id"] == fleet_id
+        hours = np.asarray(rows["hour_start_utc"][chosen]).astype("datetime64[s]")
+        spine = np.arange(hours[0], np.datetime64(end_utc.replace(tzinfo=None), "s"), np.timedelta64(1, "h"))
+        position = ((hours - spine[0]) // np.timedelta64(1, "h")).astype(int)
+        histories[fleet_id] = DemandHistory(
+            fleet_id=fleet_id,
+            hours=spine,
+            mean_per_second=_spread(rows["mean_demand_per_second"][chosen], position, len(spine)),
+            peak_per_second=_spread(rows["peak_demand_per_second"][chosen], position, len(spine)),
+        )
+    return histories
+
+
+def _spread(values: Any, position: Any, length: int) -> Any:  # noqa: ANN401, duckdb's arrays carry no types
+    spread = np.full(length, np.nan)
+    spread[position] = np.ma.filled(values, np.nan)
+    return spread
+
+
+def inputs_hash(history: DemandHistory) -> str:
+    """Return the SHA-256 of what a forecast was made from."""
+    digest = hashlib.sha256(history.fleet_id.encode())
+    for part in (history.hours.astype("int64"), history.mean_per_second, history.peak_per_second):
+        digest.update(np.ascontiguousarray(part).tobytes())
+    return digest.hexdigest()
+
+
+def forecast_rows(forecasts: Iterable[tuple[DemandForecast, str]]) -> pa.Table:
+    """Return forecasts, each with the hash of its inputs, as rows of their mart."""
+    schema = TABLES[FORECAST_TABLE].schema
+    tables = []
+    for forecast, input_hash in forecasts:
+        count = len(forecast.hours)
+        columns: dict[str, Any] = {
+            "fleet_id": [forecast.fleet_id] * count,
+            "made_at_utc": [forecast.made_at_utc] * count,
+            "hour_start_utc": pa.array(forecast.hours.astype("datetime64[us]")).cast(pa.timestamp("us", tz="UTC")),
+            "members": [json.dumps(forecast.members, sort_keys=True)] * count,
+            "forecast_note": [forecast.note] * count,
+            "inputs_hash": [input_hash] * count,
+        }
+        for target, quantiles in (
+            ("mean", forecast.mean_quantiles_per_second),
+            ("peak", forecast.peak_quantiles_per_second),
+        ):
+            for position, name in enumerate(QUANTILE_NAMES):
+                columns[f"{target}_demand_{name}_per_second"] = quantiles[:, position]
+        tables.append(pa.table({name: columns[name] for name in schema.names}, schema=schema))
+    return pa.concat_tables(tables) if tables else schema.empty_table()
+
+
+def forecasts_from_rows(rows: pa.Table) -> dict[tuple[str, datetime], DemandForecast]:
+    """Return the forecasts that rows of the mart hold, by fleet and the moment they were made."""
+    forecasts = {}
+    frame = rows.to_pandas().sort_values(["fleet_id", "made_at_utc", "hour_start_utc"])
+    for (fleet_id, made_at), group in frame.groupby(["fleet_id", "made_at_utc"]):
+        made_at_utc = made_at.to_pydatetime().astimezone(UTC)
+        forecasts[str(fleet_id), made_at_utc] = DemandForecast(
+            fleet_id=str(fleet_id),
+            made_at_utc=made_at_utc,
+            hours=group["hour_start_utc"].dt.tz_localize(None).to_numpy().astype("datetime64[s]"),
+            mean_quantiles_per_second=_quantiles(group, "mean"),
+            peak_quantiles_per_second=_quantiles(group, "peak"),
+            members=json.loads(group["members"].iloc[0]),
+            note=str(group["forecast_note"].iloc[0]),
+        )
+    return forecasts
+
+
+def _quantiles(group: Any, target: str) -> Any:  # noqa: ANN401, pandas frames carry no column types
+    return group[[f"{target}_demand_{name}_per_second" for name in QUANTILE_NAMES]].to_numpy(dtype=np.float64)

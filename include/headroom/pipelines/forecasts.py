@@ -1,0 +1,192 @@
+"""Forecast tasks: a chunk's forecasts each hour, and the daily choice of members that the hours in between use."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pyarrow as pa
+
+from headroom.config.events import load_events
+from headroom.domain.demand import DemandForecast, DemandHistory
+from headroom.domain.event import CalendarEvent
+from headroom.domain.fleet import Fleet
+from headroom.domain.window import Window
+from headroom.forecasting.fleet_forecast import forecast_fleet, refit_members, select_members
+from headroom.forecasting.selection import Selection
+from headroom.forecasting.series import ForecastError
+from headroom.lake.layout import chunk_name, hourly_path
+from headroom.lake.tables import TABLES
+from headroom.pipelines.demand_history import (
+    FORECAST_TABLE,
+    demand_histories,
+    forecast_rows,
+    forecasts_from_rows,
+    inputs_hash,
+)
+from headroom.pipelines.outcomes import Outcome, OutcomeStatus, record_outcomes
+from headroom.pipelines.workspace import Workspace, open_workspace
+
+HORIZON_HOURS = 72
+REFIT_AFTER = timedelta(days=1)
+SELECT_AFTER = timedelta(days=7)
+"""Members are fitted anew daily and chosen anew weekly, after the hour's push; hours in between update them."""
+
+
+def forecast_chunk(window: Window, chunk: int) -> dict[str, Any]:
+    """Forecast every fleet of a chunk from what was known at the window's end; keep forecasts already made."""
+    workspace = open_workspace()
+    outcomes = forecast_fleets(workspace, window, chunk)
+    return record_outcomes(
+        workspace,
+        dag_id="scale_ahead",
+        window=window,
+        part=f"1-forecast-{chunk_name(chunk)}",
+        outcomes=outcomes,
+    )
+
+
+def forecast_fleets(workspace: Workspace, window: Window, chunk: int) -> list[Outcome]:
+    """Write the forecasts of a chunk; a rerun adds only fleets that have none: accuracy is judged on what was known."""
+    path = hourly_path(FORECAST_TABLE, window.start_utc, chunk_name(chunk))
+    present = workspace.lake.read_table(path)
+    if present is None:
+        present = TABLES[FORECAST_TABLE].schema.empty_table()
+    done = set(present["fleet_id"].to_pylist())
+    fleets = workspace.fleets_in(chunk)
+    missing = [fleet for fleet in fleets if fleet.id not in done]
+    histories = demand_histories(workspace, missing, window.end_utc)
+    made = []
+    outcomes = [Outcome(step="forecast", subject=fleet_id, status=OutcomeStatus.OK) for fleet_id in sorted(done)]
+    for fleet in missing:
+        try:
+            history = known_history(histories, fleet)
+            forecast = forecast_fleet(
+                history,
+                made_at_utc=window.end_utc,
+                horizon_hours=HORIZON_HOURS,
+                country=fleet.country,
+                events=_events_of(workspace, fleet),
+                selection=newest_selection(workspace, fleet.id, window.end_utc)
+                or _choose(workspace, fleet, history, window.end_utc),
+            )
+        except ForecastError as error:
+            outcomes.append(_failed(fleet, error))
+        else:
+            made.append((forecast, inputs_hash(history)))
+            outcomes.append(Outcome(step="forecast", subject=fleet.id, status=OutcomeStatus.OK))
+    rows = pa.concat_tables([present.select(TABLES[FORECAST_TABLE].columns), forecast_rows(made)])
+    workspace.lake.write_table(path, TABLES[FORECAST_TABLE], rows, fingerprint="")
+    return outcomes
+
+
+def read_forecasts(workspace: Workspace, window: Window, chunk: int) -> dict[str, DemandForecast]:
+    """Return the forecasts made at the window's end, by fleet."""
+    rows = workspace.lake.read_table(hourly_path(FORECAST_TABLE, window.start_utc, chunk_name(chunk)))
+    if rows is None:
+        return {}
+    return {fleet_id: forecast for (fleet_id, _), forecast in forecasts_from_rows(rows).items()}
+
+
+def refit_chunk(window: Window, chunk: int) -> dict[str, Any]:
+    """Fit members anew where the fits are a day old, choose anew where the choice is a week old; for later hours."""
+    workspace = open_workspace()
+    fleets = workspace.fleets_in(chunk)
+    histories = demand_histories(workspace, fleets, window.end_utc)
+    outcomes = []
+    for fleet in fleets:
+        selection = newest_selection(workspace, fleet.id, window.end_utc)
+        status = OutcomeStatus.OK
+        try:
+            if selection is None or window.end_utc - selection.selected_at_utc >= SELECT_AFTER:
+                _choose(workspace, fleet, known_history(histories, fleet), window.end_utc)
+            elif window.end_utc - selection.fitted_at_utc >= REFIT_AFTER:
+                _refit(workspace, fleet, known_history(histories, fleet), selection, window.end_utc)
+            else:
+                status = OutcomeStatus.NOTHING_TO_DO
+        except ForecastError as error:
+            outcomes.append(_failed(fleet, error))
+        else:
+            outcomes.append(Outcome(step="refit", subject=fleet.id, status=status))
+    return record_outcomes(
+        workspace,
+        dag_id="scale_ahead",
+        window=window,
+        part=f"4-refit-{chunk_name(chunk)}",
+        outcomes=outcomes,
+    )
+
+
+def newest_selection(workspace: Workspace, fleet_id: str, made_at_utc: datetime) -> Selection | None:
+    """Return the newest selection that knows nothing from after `made_at_utc`; None where there is none we can read."""
+    paths = [
+        path
+        for path in workspace.lake.storage.list(_selection_folder(fleet_id))
+        if path.rsplit("/", 1)[-1] <= _selection_file(made_at_utc)
+    ]
+    for path in reversed(paths):
+        try:
+            return Selection.from_json(workspace.lake.read_json(path))
+        except ValueError:
+            continue  # another version wrote it: an older one, or a new choice, serves
+    return None
+
+
+def _selection_folder(fleet_id: str) -> str:
+    return f"selections/{fleet_id}"
+
+
+def _selection_file(fitted_at_utc: datetime) -> str:
+    return f"{fitted_at_utc:%Y-%m-%dT%H}.json"
+
+
+def _choose(workspace: Workspace, fleet: Fleet, history: DemandHistory, made_at_utc: datetime) -> Selection:
+    selection = select_members(
+        history,
+        made_at_utc=made_at_utc,
+        horizon_hours=HORIZON_HOURS,
+        country=fleet.country,
+        events=_events_of(workspace, fleet),
+    )
+    return _keep(workspace, fleet, selection)
+
+
+def _refit(
+    workspace: Workspace,
+    fleet: Fleet,
+    history: DemandHistory,
+    selection: Selection,
+    made_at_utc: datetime,
+) -> Selection:
+    refitted = refit_members(
+        history,
+        selection,
+        made_at_utc=made_at_utc,
+        horizon_hours=HORIZON_HOURS,
+        country=fleet.country,
+        events=_events_of(workspace, fleet),
+    )
+    return _keep(workspace, fleet, refitted)
+
+
+def _keep(workspace: Workspace, fleet: Fleet, selection: Selection) -> Selection:
+    path = f"{_selection_folder(fleet.id)}/{_selection_file(selection.fitted_at_utc)}"
+    workspace.lake.write_json_once(path, selection.to_json())
+    return selection
+
+
+def known_history(histories: dict[str, DemandHistory], fleet: Fleet) -> DemandHistory:
+    """Return a fleet's history; raise ForecastError where nobody saw an hour of it."""
+    if fleet.id not in histories:
+        raise ForecastError("no hour of its demand is known; backfill settle_days, or see why extraction fails")
+    return histories[fleet.id]
+
+
+def _events_of(workspace: Workspace, fleet: Fleet) -> tuple[CalendarEvent, ...]:
+    file = workspace.config_folder / "events.yaml"
+    if not file.exists():
+        return ()
+    known = {other.id for other in workspace.fleets}
+    return tuple(event for event in load_events(file, fleet_ids=known) if event.concerns(fleet.id))
+
+
+def _failed(fleet: Fleet, error: ForecastError) -> Outcome:
+    return Outcome(step="forecast", subject=fleet.id, status=OutcomeStatus.FAILED, cause=str(error))

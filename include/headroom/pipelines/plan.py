@@ -1,0 +1,248 @@
+"""Daily plans: which instance types, how bought, on which spot pools. Plans are data: nothing changes at the cloud."""
+
+import json
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pyarrow as pa
+
+from headroom.capacity import UnknownRate, required_capacity, rightsize, sustainable_rate
+from headroom.domain.demand import DemandForecast
+from headroom.domain.fleet import Fleet, TargetKind
+from headroom.domain.instance_type import CapacityPool, SpotPricePoint
+from headroom.domain.plan import InfeasibleType, RightsizingOption, SpotMixPlan
+from headroom.domain.window import Window
+from headroom.extract.cloud_clock import read_cloud_clock_utc
+from headroom.forecasting.fleet_forecast import forecast_fleet
+from headroom.forecasting.series import ForecastError
+from headroom.lake.layout import chunk_name, daily_path
+from headroom.lake.session import open_session, register_tables
+from headroom.lake.tables import TABLES
+from headroom.pipelines.demand_history import demand_histories
+from headroom.pipelines.forecasts import known_history, newest_selection
+from headroom.pipelines.outcomes import Outcome, OutcomeStatus, record_outcomes
+from headroom.pipelines.prices import Market, read_market
+from headroom.pipelines.workspace import Workspace, open_workspace
+from headroom.spot import PoolOffer, estimate_interruption, plan_spot_mix
+
+RIGHTSIZING_TABLE = "mart_plan__rightsizing"
+SPOT_TABLE = "mart_plan__spot_mix"
+HORIZON_HOURS = 168
+"""A week, so that weekdays and weekends are both in the cost of a type."""
+SPOT_HISTORY = timedelta(days=14)
+OPTIONS_KEPT = 12
+"""Rows a fleet's rightsizing plan keeps, cheapest first; today's type is always among them."""
+SAGEMAKER_KINDS = frozenset({TargetKind.SAGEMAKER_VARIANT, TargetKind.SAGEMAKER_INFERENCE_COMPONENT})
+
+
+def list_chunks_to_plan(window: Window) -> list[int]:
+    """Return the chunks to plan: all of them for the newest settled day, none for an older one.
+
+    Prices of today say nothing of what should have been bought weeks ago, so a backfill plans only its newest day.
+    """
+    workspace = open_workspace()
+    now_utc = read_cloud_clock_utc(workspace.clients, region=workspace.home_region)
+    is_newest = now_utc - window.end_utc < timedelta(days=1)
+    return list(workspace.chunks()) if is_newest else []
+
+
+def plan_day(window: Window, chunk: int) -> dict[str, Any]:
+    """Plan types and spot mix of a chunk's fleets as of the day's end; return counts for XCom."""
+    workspace = open_workspace()
+    outcomes = plan_fleets(workspace, window, chunk)
+    return record_outcomes(
+        workspace,
+        dag_id="plan_fleets",
+        window=window,
+        part=f"plan-{chunk_name(chunk)}",
+        outcomes=outcomes,
+    )
+
+
+def plan_fleets(workspace: Workspace, window: Window, chunk: int) -> list[Outcome]:
+    """Write the rightsizing and spot-mix marts of a chunk for the day `window`."""
+    fleets = workspace.fleets_in(chunk)
+    market = read_market(workspace, fleets, window.end_utc)
+    histories = demand_histories(workspace, fleets, window.end_utc)
+    spot_points = _spot_points(workspace, window)
+    rightsizing: list[dict[str, Any]] = []
+    spot_mix: list[dict[str, Any]] = []
+    outcomes = []
+    for fleet in fleets:
+        try:
+            forecast = forecast_fleet(
+                known_history(histories, fleet),
+                made_at_utc=window.end_utc,
+                horizon_hours=HORIZON_HOURS,
+                country=fleet.country,
+                selection=newest_selection(workspace, fleet.id, window.end_utc),
+            )
+            types = _rightsize(fleet, forecast, market)
+            mix = _spot_mix(fleet, forecast, market, spot_points)
+        except (ForecastError, ValueError) as error:
+            outcomes.append(Outcome(step="plan", subject=fleet.id, status=OutcomeStatus.FAILED, cause=str(error)))
+            continue
+        plan_id = f"{fleet.id}-{window.end_utc:%Y%m%dT%H%MZ}"
+        rightsizing += _rightsizing_rows(plan_id, window.end_utc, *types)
+        if mix is not None:
+            spot_mix += _spot_rows(plan_id, window.end_utc, mix)
+            workspace.lake.write_json(f"plans/day={window.day}/spot-mix-{fleet.id}.json", asdict(mix))
+        outcomes.append(Outcome(step="plan", subject=fleet.id, status=OutcomeStatus.OK))
+    for name, rows in ((RIGHTSIZING_TABLE, rightsizing), (SPOT_TABLE, spot_mix)):
+        path = daily_path(name, window.day, chunk_name(chunk))
+        frame = pa.Table.from_pylist(rows, schema=TABLES[name].schema)
+        workspace.lake.write_table(path, TABLES[name], frame, fingerprint="")
+    return outcomes
+
+
+def _rightsize(
+    fleet: Fleet,
+    forecast: DemandForecast,
+    market: Market,
+) -> tuple[list[RightsizingOption], list[InfeasibleType]]:
+    prefix = "ml." if fleet.target.kind in SAGEMAKER_KINDS else ""
+    types = {f"{prefix}{name.removeprefix(prefix)}": kind for name, kind in market.types.get(fleet.region, {}).items()}
+    on_demand = {name: price for name, price in market.on_demand.get(fleet.region, {}).items() if name in types}
+    spot: dict[str, float] = {}
+    for option in fleet.instance_types:
+        if option.on_demand_usd_per_hour is not None:
+            on_demand[option.name] = option.on_demand_usd_per_hour
+    if not prefix and fleet.spot.max_fraction > 0:
+        for pool, price in market.spot.get(fleet.region, {}).items():
+            spot[pool.instance_type] = min(price, spot.get(pool.instance_type, price))
+    return rightsize(
+        fleet,
+        forecast,
+        types=types,
+        on_demand_usd_per_hour=on_demand,
+        spot_usd_per_hour=spot,
+    )
+
+
+def _spot_mix(
+    fleet: Fleet,
+    forecast: DemandForecast,
+    market: Market,
+    points: dict[str, list[SpotPricePoint]],
+) -> SpotMixPlan | None:
+    """Plan how the week's peak is bought; None for fleets that may not use spot or whose target cannot."""
+    if fleet.spot.max_fraction <= 0 or fleet.target.kind in SAGEMAKER_KINDS:
+        return None
+    types = market.types.get(fleet.region, {})
+    today = sustainable_rate(fleet, fleet.current_type.name, types=types)
+    price = market.on_demand_usd_per_hour(fleet)
+    if price is None:
+        raise ValueError(f"no on-demand price of {fleet.current_type.name} is known; run extract_catalogue")
+    named = {option.name for option in fleet.instance_types}
+    offers = []
+    for pool, spot_price in sorted(market.spot.get(fleet.region, {}).items(), key=lambda item: str(item[0])):
+        if pool.instance_type not in named:
+            continue
+        try:
+            rate = sustainable_rate(fleet, pool.instance_type, types=types)
+        except UnknownRate:
+            continue
+        estimate = estimate_interruption(
+            pool,
+            [point for point in points.get(fleet.region, []) if point.pool == pool],
+            on_demand_usd_per_hour=market.on_demand.get(fleet.region, {}).get(pool.instance_type, price),
+            window=Window(forecast.made_at_utc - SPOT_HISTORY, forecast.made_at_utc),
+        )
+        offers.append(
+            PoolOffer(
+                pool=pool,
+                spot_usd_per_hour=spot_price,
+                interruption_probability=estimate.probability,
+                relative_rate=rate.rate_per_second / today.rate_per_second,
+            ),
+        )
+    if not offers:
+        return None
+    required = required_capacity(fleet, forecast, rate=today)
+    return plan_spot_mix(
+        fleet,
+        required_instances=int(required.required_instances.max()),
+        offers=offers,
+        on_demand_usd_per_hour=price,
+    )
+
+
+def _spot_points(workspace: Workspace, window: Window) -> dict[str, list[SpotPricePoint]]:
+    span = Window(window.end_utc - SPOT_HISTORY, window.end_utc)
+    with open_session(workspace.lake) as session:
+        register_tables(session, workspace.lake, ["spot_price"], window=span)
+        rows = session.execute(
+            """
+            select distinct region, instance_type, availability_zone, timestamp_utc, spot_usd_per_hour
+            from spot_price
+            order by all
+            """,
+        ).fetchall()
+    points: dict[str, list[SpotPricePoint]] = {}
+    for region, name, zone, moment, price in rows:
+        pool = CapacityPool(instance_type=name, availability_zone=zone)
+        point = SpotPricePoint(pool=pool, timestamp_utc=moment, spot_usd_per_hour=float(price))
+        points.setdefault(region, []).append(point)
+    return points
+
+
+def _rightsizing_rows(
+    plan_id: str,
+    made_at_utc: datetime,
+    options: list[RightsizingOption],
+    infeasible: list[InfeasibleType],
+) -> list[dict[str, Any]]:
+    kept = [option for option in options if option.rank <= OPTIONS_KEPT or option.is_current]
+    rows = [
+        {
+            **asdict(option),
+            "plan_id": plan_id,
+            "made_at_utc": made_at_utc,
+            "is_feasible": True,
+            "usd_per_hour": _money(option.usd_per_hour),
+            "cost_usd": _money(option.cost_usd),
+        }
+        for option in kept
+    ]
+    rows += [
+        {
+            "plan_id": plan_id,
+            "fleet_id": item.fleet_id,
+            "made_at_utc": made_at_utc,
+            "instance_type": item.instance_type,
+            "purchase_option": "on_demand",
+            "is_feasible": False,
+            "is_current": False,
+            "explanation": item.reason,
+        }
+        for item in infeasible
+    ]
+    return rows
+
+
+def _spot_rows(plan_id: str, made_at_utc: datetime, mix: SpotMixPlan) -> list[dict[str, Any]]:
+    policy = None if mix.mixed_instances_policy is None else json.dumps(mix.mixed_instances_policy, sort_keys=True)
+    return [
+        {
+            "plan_id": plan_id,
+            "fleet_id": mix.fleet_id,
+            "made_at_utc": made_at_utc,
+            "instance_type": allocation.pool.instance_type,
+            "availability_zone": allocation.pool.availability_zone,
+            "purchase_option": allocation.purchase_option,
+            "instances": allocation.instances,
+            "usd_per_hour": _money(allocation.usd_per_hour),
+            "required_instances": mix.required_instances,
+            "shortage_probability": mix.shortage_probability,
+            "risk_budget_fraction": mix.risk_budget_fraction,
+            "mixed_instances_policy": policy,
+            "explanation": mix.explanation,
+        }
+        for allocation in mix.allocations
+    ]
+
+
+def _money(amount: float) -> Decimal:
+    return Decimal(repr(round(amount, 10)))

@@ -1,0 +1,241 @@
+"""Report tasks: the page of a run, and the savings of a day, a week or a month."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+from typing import Any
+
+import pyarrow as pa
+
+from headroom.actuation.outcome import PushState
+from headroom.domain.demand import DemandForecast, DemandHistory
+from headroom.domain.fleet import Fleet
+from headroom.domain.instance_type import CapacityPool
+from headroom.domain.plan import RightsizingOption, SpotAllocation, SpotMixPlan
+from headroom.domain.scaling import Verdict
+from headroom.domain.window import Window
+from headroom.lake.session import open_session, register_tables
+from headroom.pipelines.demand_history import demand_histories
+from headroom.pipelines.forecasts import read_forecasts
+from headroom.pipelines.outcomes import read_outcomes
+from headroom.pipelines.pushes import result_path
+from headroom.pipelines.savings import report_savings
+from headroom.pipelines.schedules import SCHEDULE_TABLE, plan_path, wanted_actions
+from headroom.pipelines.windows import window_key
+from headroom.pipelines.workspace import Workspace, open_workspace
+from headroom.reporting.run_report import (
+    FleetSection,
+    Incident,
+    PresentedAction,
+    RunReport,
+    ScheduleHour,
+    render_run_report,
+    run_summary,
+)
+from headroom.units import HOURS_PER_DAY, HOURS_PER_WEEK, SECONDS_PER_MINUTE
+
+__all__ = ["LATEST_PAGE", "report_run", "report_savings"]
+
+LATEST_PAGE = "reports/latest.html"
+LATEST_KEY = "reports/latest.json"
+PLAN_LOOK_BACK = timedelta(days=3)
+SHOWN_TYPES = 5
+
+_STATUS_BY_STATE = {
+    PushState.VERIFIED: "pushed and read back",
+    PushState.UNCHANGED: "standing",
+    PushState.RECOMMENDED: "recommended",
+    PushState.AWAITING_APPROVAL: "awaits approval",
+    PushState.PLANNED: "recorded only, the window is past",
+    PushState.DRY_RUN: "would be pushed",
+}
+
+
+def report_run(window: Window) -> dict[str, Any]:
+    """Write the page of the run about `window`, and the newest page if no later one is there; return its paths."""
+    workspace = open_workspace()
+    report = build_run_report(workspace, window)
+    page = render_run_report(report).encode()
+    path = f"reports/run/{window_key(window)[:13]}"
+    workspace.lake.storage.write_bytes(f"{path}.html", page)
+    workspace.lake.write_json(f"{path}.json", run_summary(report))
+    newest = workspace.lake.read_json(LATEST_KEY)
+    if newest is None or newest["window"] <= window_key(window):
+        workspace.lake.storage.write_bytes(LATEST_PAGE, page)
+        workspace.lake.write_json(LATEST_KEY, {"window": window_key(window)})
+    return {"page": f"{path}.html", "fleets": len(report.fleets), "incidents": len(report.incidents)}
+
+
+def build_run_report(workspace: Workspace, window: Window) -> RunReport:
+    """Gather from the lake everything the page of one run shows."""
+    histories = demand_histories(workspace, workspace.fleets, window.end_utc)
+    forecasts: dict[str, DemandForecast] = {}
+    for chunk in workspace.chunks():
+        forecasts |= read_forecasts(workspace, window, chunk)
+    schedules = _schedules(workspace, window)
+    types, mixes = _rightsizing(workspace, window), _spot_mixes(workspace, window)
+    incidents = _incidents(workspace, window)
+    sections = []
+    for fleet in workspace.fleets:
+        plan = workspace.lake.read_json(plan_path(fleet.id, window))
+        result = workspace.lake.read_json(result_path(fleet.id, window))
+        hours = schedules.get(fleet.id, [])
+        sections.append(
+            FleetSection(
+                fleet_id=fleet.id,
+                mode=fleet.mode,
+                target=f"{fleet.target.kind} {fleet.target.name}",
+                instance_type=fleet.current_type.name,
+                critical_ratio=fleet.critical_ratio,
+                state=_state(result, plan),
+                cause=_cause(fleet, result, incidents),
+                history=_last_week(histories.get(fleet.id)),
+                forecast=forecasts.get(fleet.id),
+                schedule=tuple(hour for hour, _, _ in hours),
+                actions=_presented(plan, result),
+                verdicts=tuple(Verdict(**verdict) for verdict in (result or {}).get("verdicts", ())),
+                today_usd_per_day=_first_day(today for _, today, _ in hours),
+                planned_usd_per_day=_first_day(planned for _, _, planned in hours),
+                sizing_method="" if plan is None else plan["sizing_method"],
+                rightsizing=tuple(types.get(fleet.id, ())),
+                spot_mix=mixes.get(fleet.id),
+            ),
+        )
+    return RunReport(
+        window_start_utc=window.start_utc,
+        window_end_utc=window.end_utc,
+        deployment=workspace.deployment,
+        fleets=tuple(sections),
+        incidents=tuple(incidents),
+    )
+
+
+def _state(result: Mapping[str, Any] | None, plan: Mapping[str, Any] | None) -> str:
+    if result is not None:
+        return str(result["state"]).replace("_", " ")
+    return "planned" if plan is not None else "no plan"
+
+
+def _cause(fleet: Fleet, result: Mapping[str, Any] | None, incidents: Iterable[Incident]) -> str:
+    if result is not None and result["reasons"]:
+        return "; ".join(result["reasons"])
+    return "; ".join(f"{item.step}: {item.cause}" for item in incidents if item.subject == fleet.id)
+
+
+def _last_week(history: DemandHistory | None) -> DemandHistory | None:
+    if history is None:
+        return None
+    return DemandHistory(
+        fleet_id=history.fleet_id,
+        hours=history.hours[-HOURS_PER_WEEK:],
+        mean_per_second=history.mean_per_second[-HOURS_PER_WEEK:],
+        peak_per_second=history.peak_per_second[-HOURS_PER_WEEK:],
+    )
+
+
+def _presented(plan: Mapping[str, Any] | None, result: Mapping[str, Any] | None) -> tuple[PresentedAction, ...]:
+    if plan is None:
+        return ()
+    state = "" if result is None else result["state"]
+    standing = {item["name"] for item in (result or {}).get("keep", ())}
+    refused = {item["name"]: item["reason"] for item in (result or {}).get("refused", ())}
+    presented = []
+    for action in wanted_actions(dict(plan)):
+        if action.name in refused:
+            status = f"not possible: {refused[action.name]}"
+        elif action.name in standing:
+            status = "standing"
+        else:
+            status = _STATUS_BY_STATE.get(PushState(state), "not pushed") if state else "not pushed"
+        lead = (action.need_at_utc - action.starts_at_utc).total_seconds() / SECONDS_PER_MINUTE
+        presented.append(PresentedAction(action=action, status=status, lead_minutes=lead))
+    return tuple(presented)
+
+
+def _first_day(costs: Iterable[float | None]) -> float | None:
+    known = list(costs)[:HOURS_PER_DAY]
+    if not known or any(cost is None for cost in known):
+        return None
+    return sum(cost for cost in known if cost is not None)
+
+
+def _schedules(
+    workspace: Workspace,
+    window: Window,
+) -> dict[str, list[tuple[ScheduleHour, float | None, float | None]]]:
+    rows = _rows(workspace, SCHEDULE_TABLE, window, "made_at_utc = $end order by fleet_id, hour_start_utc")
+    schedules = defaultdict(list)
+    for row in rows:
+        hour = ScheduleHour(
+            hour_start_utc=row["hour_start_utc"],
+            required_instances=row["required_instances"],
+            planned_instances=row["planned_instances"],
+            today_instances=row["today_instances"],
+        )
+        schedules[row["fleet_id"]].append((hour, _float(row["today_cost_usd"]), _float(row["planned_cost_usd"])))
+    return schedules
+
+
+def _rightsizing(workspace: Workspace, window: Window) -> dict[str, list[RightsizingOption]]:
+    recent = Window(window.end_utc - PLAN_LOOK_BACK, window.end_utc)
+    rows = _rows(
+        workspace,
+        "mart_plan__rightsizing",
+        recent,
+        "is_feasible and made_at_utc <= $end "
+        "qualify made_at_utc = max(made_at_utc) over (partition by fleet_id) order by fleet_id, rank",
+    )
+    options = defaultdict(list)
+    for row in rows:
+        if row["rank"] <= SHOWN_TYPES or row["is_current"]:
+            kept = {name: row[name] for name in RightsizingOption.__dataclass_fields__}
+            kept |= {"usd_per_hour": float(row["usd_per_hour"]), "cost_usd": float(row["cost_usd"])}
+            options[row["fleet_id"]].append(RightsizingOption(**kept))
+    return options
+
+
+def _spot_mixes(workspace: Workspace, window: Window) -> dict[str, SpotMixPlan]:
+    recent = Window(window.end_utc - PLAN_LOOK_BACK, window.end_utc)
+    mixes: dict[str, SpotMixPlan] = {}
+    for fleet in workspace.fleets:
+        for day in recent.days():
+            record = workspace.lake.read_json(f"plans/day={day.day}/spot-mix-{fleet.id}.json")
+            if record is not None and day.end_utc <= window.end_utc:
+                allocations = tuple(
+                    SpotAllocation(**{**item, "pool": CapacityPool(**item["pool"])}) for item in record["allocations"]
+                )
+                mixes[fleet.id] = SpotMixPlan(**{**record, "allocations": allocations})
+    return mixes
+
+
+def _incidents(workspace: Workspace, window: Window) -> list[Incident]:
+    day = Window.day_of(window.start_utc - timedelta(days=1))
+    runs = (
+        ("extract_utilization", window),
+        ("extract_spot_prices", window),
+        ("scale_ahead", window),
+        ("extract_catalogue", day),
+        ("extract_billing", day),
+        ("settle_days", day),
+        ("plan_fleets", day),
+    )
+    return [
+        Incident(step=f"{dag_id}, {item.step}", subject=item.subject, status=item.status, cause=item.cause)
+        for dag_id, about in runs
+        for item in read_outcomes(workspace, dag_id=dag_id, window=about)
+        if item.is_bad
+    ]
+
+
+def _rows(workspace: Workspace, table: str, window: Window, condition: str) -> list[dict[str, Any]]:
+    with open_session(workspace.lake) as session:
+        register_tables(session, workspace.lake, [table], window=window)
+        found: pa.Table = session.execute(
+            f"select * from {table} where {condition}",  # noqa: S608, table and condition are constants of this module
+            {"end": window.end_utc},
+        ).to_arrow_table()
+    return list(found.to_pylist())
+
+
+def _float(amount: Any) -> float | None:  # noqa: ANN401, a DECIMAL or None
+    return None if amount is None else float(amount)

@@ -1,0 +1,270 @@
+"""Schedule tasks: forecasts -> required capacity -> the cheapest floor -> the actions a push will want."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from headroom.actuation.baseline import Adoption
+from headroom.actuation.errors import ActuationError
+from headroom.actuation.ledger import Ledger, plan_push_id
+from headroom.actuation.observe import observe_target
+from headroom.actuation.records import action_record, baseline_record, setting_from, setting_record
+from headroom.actuation.registry import target_for
+from headroom.capacity import required_capacity, sustainable_rate
+from headroom.domain.demand import DemandForecast, Floats
+from headroom.domain.fleet import Fleet
+from headroom.domain.scaling import Action, ActionPurpose, CapacityRequirement, CapacitySetting, Counts
+from headroom.domain.window import HOUR, Window
+from headroom.extract.cloud_clock import read_cloud_clock_utc
+from headroom.extract.errors import SourceError
+from headroom.lake.layout import chunk_name, hourly_path
+from headroom.lake.tables import TABLES
+from headroom.pipelines.forecasts import read_forecasts
+from headroom.pipelines.observed import instances_a_day_before
+from headroom.pipelines.outcomes import Outcome, OutcomeStatus, record_outcomes
+from headroom.pipelines.prices import Market, read_market
+from headroom.pipelines.windows import window_key
+from headroom.pipelines.workspace import Workspace, open_workspace
+from headroom.scheduling import (
+    actions_for,
+    earliest_start,
+    hourly_floor,
+    max_changes,
+    mean_floor,
+    parse_action_name,
+    schedule_capacity,
+)
+
+SCHEDULE_TABLE = "mart_plan__schedule"
+PUSHED_HOURS = 48
+"""How far ahead actions stand at the target: two days without us before a fleet is back at its baseline."""
+MIN_DWELL_SECONDS = 3600
+"""A floor stands at least an hour: instances are billed from their launch, and launching takes minutes."""
+
+
+def schedule_chunk(window: Window, chunk: int) -> dict[str, Any]:
+    """Plan the capacity of every fleet of a chunk from its forecast; return counts for XCom."""
+    workspace = open_workspace()
+    outcomes = schedule_fleets(workspace, window, chunk)
+    return record_outcomes(
+        workspace,
+        dag_id="scale_ahead",
+        window=window,
+        part=f"2-schedule-{chunk_name(chunk)}",
+        outcomes=outcomes,
+    )
+
+
+def schedule_fleets(workspace: Workspace, window: Window, chunk: int) -> list[Outcome]:
+    """Write the schedule mart of a chunk and, per fleet, the plan that its push reads."""
+    fleets = workspace.fleets_in(chunk)
+    forecasts = read_forecasts(workspace, window, chunk)
+    market = read_market(workspace, fleets, window.end_utc)
+    observed = instances_a_day_before(workspace, fleets, window.end_utc)
+    now_utc = read_cloud_clock_utc(workspace.clients, region=workspace.home_region)
+    rows: list[dict[str, Any]] = []
+    outcomes = []
+    for fleet in fleets:
+        try:
+            forecast = _forecast_of(fleet, forecasts)
+            plan = _Planner(workspace, fleet, forecast, market, observed.get(fleet.id), now_utc).plan()
+        except (ActuationError, PlanError, SourceError, ValueError) as error:
+            workspace.lake.storage.delete(plan_path(fleet.id, window))
+            outcomes.append(Outcome(step="schedule", subject=fleet.id, status=OutcomeStatus.FAILED, cause=str(error)))
+        else:
+            workspace.lake.write_json(plan_path(fleet.id, window), plan.record)
+            rows += plan.rows
+            outcomes.append(Outcome(step="schedule", subject=fleet.id, status=OutcomeStatus.OK))
+    table = TABLES[SCHEDULE_TABLE]
+    path = hourly_path(SCHEDULE_TABLE, window.start_utc, chunk_name(chunk))
+    workspace.lake.write_table(path, table, pa.Table.from_pylist(rows, schema=table.schema), fingerprint="")
+    return outcomes
+
+
+class PlanError(RuntimeError):
+    """A fleet cannot be planned; the message says why."""
+
+
+def _forecast_of(fleet: Fleet, forecasts: dict[str, DemandForecast]) -> DemandForecast:
+    if fleet.id not in forecasts:
+        raise PlanError("it has no forecast in this run")
+    return forecasts[fleet.id]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FleetPlan:
+    """A fleet's plan: `record` as JSON, which its push reads, and `rows` of mart_plan__schedule."""
+
+    record: dict[str, Any]
+    rows: list[dict[str, Any]]
+
+
+def plan_path(fleet_id: str, window: Window) -> str:
+    """Return where the plan of a fleet made at the window's end stands in the lake."""
+    return f"plans/hour={window_key(window)[:13]}/fleet={fleet_id}.json"
+
+
+def wanted_actions(record: dict[str, Any]) -> tuple[Action, ...]:
+    """Return the actions that a plan's record wants."""
+    return tuple(
+        Action(
+            name=item["name"],
+            fleet_id=record["fleet_id"],
+            starts_at_utc=datetime.fromisoformat(item["starts_at_utc"]),
+            setting=setting_from(item),
+            purpose=ActionPurpose(item["purpose"]),
+            need_at_utc=datetime.fromisoformat(item["need_at_utc"]),
+            demand_per_second=item["demand_per_second"],
+        )
+        for item in record["wanted"]
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Planner:
+    workspace: Workspace
+    fleet: Fleet
+    forecast: DemandForecast
+    market: Market
+    observed: Floats | None
+    now_utc: datetime
+
+    def plan(self) -> FleetPlan:
+        """Plan one fleet; raise PlanError, ActuationError or ValueError saying why it cannot be."""
+        fleet = self.fleet
+        rate = sustainable_rate(fleet, fleet.current_type.name, types=self.market.types.get(fleet.region, {}))
+        requirement = required_capacity(fleet, self.forecast, rate=rate)
+        adoption = observe_target(
+            target_for(fleet, self.workspace.clients),
+            Ledger(self.workspace.lake),
+            is_ours=self._is_ours,
+            now_utc=self.now_utc,
+        )
+        pushed = _first_hours(requirement, PUSHED_HOURS)
+        holds = _holds_without_us(adoption)
+        starts_after_utc = earliest_start(max(self.now_utc, self.forecast.made_at_utc))
+        schedule = schedule_capacity(
+            pushed,
+            lead_time_seconds=fleet.lead_time_seconds,
+            min_dwell_seconds=MIN_DWELL_SECONDS,
+            max_changes=max_changes(adoption.state, deployment=self.workspace.deployment, fleet_id=fleet.id),
+            bounds=fleet.bounds,
+            starts_after_utc=starts_after_utc,
+            ends_at_utc=self.forecast.made_at_utc + PUSHED_HOURS * HOUR,
+            current_instances=holds,
+        )
+        wanted = actions_for(
+            fleet.id,
+            schedule,
+            deployment=self.workspace.deployment,
+            api=adoption.state.api,
+            has_reactive_policy=adoption.state.has_reactive_policy,
+            has_predictive_policy=adoption.state.has_predictive_policy,
+            baseline=adoption.baseline,
+            bounds=fleet.bounds,
+            current_instances=holds,
+            requirement=pushed,
+            present=adoption.state.setting,
+        )
+        planned = hourly_floor(schedule, pushed.hours, current_instances=holds)
+        running = mean_floor(schedule, pushed.hours, current_instances=holds)
+        return self._written(pushed, planned, running, wanted, adoption)
+
+    def _is_ours(self, name: str) -> bool:
+        return parse_action_name(name, deployment=self.workspace.deployment, fleet_id=self.fleet.id) is not None
+
+    def _written(
+        self,
+        requirement: CapacityRequirement,
+        planned: Counts,
+        floor: Floats,
+        wanted: tuple[Action, ...],
+        adoption: Adoption,
+    ) -> FleetPlan:
+        fleet, made_at = self.fleet, self.forecast.made_at_utc
+        price = self.market.on_demand_usd_per_hour(fleet)
+        today = _today_instances(adoption, self.observed, len(planned))
+        running = _running_under_plan(floor, today, adoption)
+        plan_id = plan_push_id(fleet.id, window_end_utc=made_at, wanted=wanted)
+        rows = [
+            {
+                "plan_id": plan_id,
+                "fleet_id": fleet.id,
+                "made_at_utc": made_at,
+                "hour_start_utc": hour.astype("datetime64[us]").item().replace(tzinfo=UTC),
+                "sized_for_demand_per_second": float(requirement.demand_per_second[position]),
+                "required_instances": int(requirement.required_instances[position]),
+                "planned_instances": int(planned[position]),
+                "today_instances": float(today[position]),
+                "instance_type": fleet.current_type.name,
+                "usd_per_hour": _money(price),
+                "today_cost_usd": _money(None if price is None else price * today[position]),
+                "planned_cost_usd": _money(None if price is None else price * running[position]),
+                "sizing_method": requirement.method,
+            }
+            for position, hour in enumerate(requirement.hours)
+        ]
+        record = {
+            "plan_id": plan_id,
+            "fleet_id": fleet.id,
+            "made_at_utc": made_at.isoformat(),
+            "instance_type": fleet.current_type.name,
+            "on_demand_usd_per_hour": price,
+            "sizing_method": requirement.method,
+            "current_instances": adoption.state.current_instances,
+            "setting": setting_record(adoption.state.setting),
+            "baseline": baseline_record(adoption.baseline),
+            "wanted": [action_record(action) for action in wanted],
+        }
+        return FleetPlan(record=record, rows=rows)
+
+
+def _first_hours(requirement: CapacityRequirement, count: int) -> CapacityRequirement:
+    return CapacityRequirement(
+        fleet_id=requirement.fleet_id,
+        hours=requirement.hours[:count],
+        required_instances=requirement.required_instances[:count],
+        demand_per_second=requirement.demand_per_second[:count],
+        method=requirement.method,
+    )
+
+
+def _holds_without_us(adoption: Adoption) -> int:
+    """Return what stands until our first action: the minimum where a policy scales in, else the desired instances."""
+    state = adoption.state
+    if state.has_reactive_policy:
+        return state.setting.min_instances or 0
+    return state.current_instances
+
+
+def _today_instances(adoption: Adoption, observed: Floats | None, count: int) -> Floats:
+    """Return, per hour to come, the instances that would run without Headroom.
+
+    Where a policy scales, what ran at the same hour of the day before; elsewhere the baseline's desired (EC2) or its
+    minimum, below which nothing scales in.
+    """
+    baseline: CapacitySetting = adoption.baseline.setting
+    fixed = baseline.desired_instances or baseline.min_instances or adoption.state.current_instances
+    if adoption.state.has_reactive_policy and observed is not None:
+        return np.array([observed[hour % len(observed)] for hour in range(count)], dtype=np.float64)
+    return np.full(count, float(fixed))
+
+
+def _running_under_plan(
+    floor: Floats,
+    today: Floats,
+    adoption: Adoption,
+) -> Floats:
+    """Return, per hour, the instances that will run: the floor, or more where a policy went above the minimum."""
+    if not adoption.state.has_reactive_policy:
+        return floor
+    is_policy_above = today > float(adoption.baseline.setting.min_instances or 0)
+    return np.where(is_policy_above, np.maximum(floor, today), floor)
+
+
+def _money(amount: float | None) -> Decimal | None:
+    return None if amount is None else Decimal(repr(round(float(amount), 10)))

@@ -1,0 +1,74 @@
+"""Settling days: every source that keeps history, but bills, read again a whole day at once; then marts and warehouse.
+
+Price lists and types have no history to read again: extract_catalogue dates what it sees by the day it looked.
+"""
+
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+
+from headroom.domain.window import DAY, Window
+from headroom.extract.errors import SourceError
+from headroom.lake.layout import settled_path
+from headroom.lake.tables import TABLES
+from headroom.lake.warehouse import build_warehouse as build_warehouse_file
+from headroom.pipelines.ledger_events import settle_ledger
+from headroom.pipelines.market import settle_spot_prices
+from headroom.pipelines.marts import HOURLY_MARTS, run_marts
+from headroom.pipelines.outcomes import Outcome, OutcomeStatus, record_outcomes
+from headroom.pipelines.prices import read_market
+from headroom.pipelines.scores import settle_scores
+from headroom.pipelines.utilization import settle_utilization
+from headroom.pipelines.workspace import Workspace, open_workspace
+
+KPI_TABLE = "mart_kpi__daily_by_fleet"
+
+
+def settle_day(window: Window) -> dict[str, Any]:
+    """Settle the day `window`; return counts for XCom."""
+    workspace = open_workspace()
+    outcomes = settle_one_day(workspace, window)
+    return record_outcomes(workspace, dag_id="settle_days", window=window, part="settle", outcomes=outcomes)
+
+
+def settle_one_day(workspace: Workspace, window: Window) -> list[Outcome]:
+    """Write the day's settled files of every source but bills, its marts, scores and KPIs."""
+    outcomes = settle_utilization(workspace, window)
+    outcomes.append(_settle_market(workspace, window))
+    settle_scores(workspace, window)
+    settle_ledger(workspace, window)
+    market = read_market(workspace, workspace.fleets, window.end_utc)
+    marts = run_marts(workspace, workspace.fleets, window, marts=(KPI_TABLE,), market=market)
+    workspace.lake.write_table(settled_path(KPI_TABLE, window.day), TABLES[KPI_TABLE], marts[KPI_TABLE], fingerprint="")
+    for table in ("metric_sample", "spot_price", *HOURLY_MARTS):
+        workspace.lake.delete_hidden_hours(table, window.day - timedelta(days=1))
+    return outcomes
+
+
+def _settle_market(workspace: Workspace, window: Window) -> Outcome:
+    """Settle spot prices; where they cannot be had the fleets are served all the same."""
+    try:
+        return settle_spot_prices(workspace, window)
+    except SourceError as error:
+        return Outcome(step="extract", subject="spot_price", status=OutcomeStatus.FAILED, cause=str(error))
+
+
+def bootstrap_history(first_day: date, last_day: date) -> dict[str, Any]:
+    """Settle every day from `first_day` to `last_day`, both included, in one process: for a lake still empty."""
+    workspace = open_workspace()
+    day, bad = first_day, []
+    count = 0
+    while day <= last_day:
+        window = Window.day_of(datetime.combine(day, time(), UTC))
+        outcomes = settle_one_day(workspace, window)
+        record_outcomes(workspace, dag_id="settle_days", window=window, part="settle", outcomes=outcomes)
+        bad += [outcome for outcome in outcomes if outcome.is_bad]
+        day += DAY
+        count += 1
+    return {"days": count, "failed": len(bad), "causes": sorted({f"{o.subject}: {o.cause}" for o in bad})}
+
+
+def build_warehouse(window: Window) -> dict[str, Any]:
+    """Build the warehouse from the lake's marts and swap it in; `window` only names the run that asks."""
+    workspace = open_workspace()
+    summary = build_warehouse_file(workspace.lake, workspace.models, workspace.warehouse_path)
+    return {"day": window.day.isoformat(), "tables": len(summary.row_counts), "rows": sum(summary.row_counts.values())}

@@ -1,0 +1,79 @@
+"""What a task works with: fleets, lake, SQL models, cloud clients; opened once a task from the environment."""
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from headroom.config import ConfigError, Settings, load_fleets
+from headroom.config.settings import PROJECT_ROOT
+from headroom.config.sources import load_sources
+from headroom.domain.fleet import Fleet
+from headroom.extract.clients import BotoClients, Clients
+from headroom.lake.lake import Lake
+from headroom.lake.layout import chunk_of
+from headroom.lake.sql_runner import SqlModels
+from headroom.lake.storage import open_storage
+
+SQL_FOLDER = PROJECT_ROOT / "sql"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workspace:
+    """Everything a pipeline function may read or write; tests build one by hand."""
+
+    fleets: tuple[Fleet, ...]
+    config_folder: Path
+    lake: Lake
+    models: SqlModels
+    clients: Clients
+    deployment: str
+    warehouse_path: Path
+
+    def fleet(self, fleet_id: str) -> Fleet:
+        """Return the fleet with `fleet_id`; raise ConfigError naming the fleets there are."""
+        for fleet in self.fleets:
+            if fleet.id == fleet_id:
+                return fleet
+        known = ", ".join(fleet.id for fleet in self.fleets) or "none"
+        raise ConfigError(f"{self.config_folder / 'fleets.yaml'}: no fleet {fleet_id!r}; known are {known}")
+
+    def fleets_in(self, chunk: int) -> tuple[Fleet, ...]:
+        """Return the fleets of one chunk, by id."""
+        return tuple(fleet for fleet in self.fleets if chunk_of(fleet.id) == chunk)
+
+    def chunks(self) -> tuple[int, ...]:
+        """Return the chunks that have fleets, ascending."""
+        return tuple(sorted({chunk_of(fleet.id) for fleet in self.fleets}))
+
+    @property
+    def home_region(self) -> str:
+        """Region whose clock and price list are asked where no fleet is concerned: the first fleet's."""
+        return self.fleets[0].region if self.fleets else "us-east-1"
+
+
+def open_workspace(environment: Mapping[str, str] | None = None) -> Workspace:
+    """Open the workspace that the HEADROOM_ variables describe; raise ConfigError where they cannot be used."""
+    settings = Settings.from_environment(os.environ if environment is None else environment)
+    return Workspace(
+        fleets=tuple(sorted(load_fleets(settings.config_folder / "fleets.yaml"), key=lambda fleet: fleet.id)),
+        config_folder=settings.config_folder,
+        lake=Lake(open_storage(settings.lake_root)),
+        models=SqlModels.load(SQL_FOLDER),
+        clients=BotoClients(role_arn=_role_arn(settings.config_folder)),
+        deployment=settings.deployment,
+        warehouse_path=settings.warehouse_path,
+    )
+
+
+def _role_arn(config_folder: Path) -> str | None:
+    file = config_folder / "sources.yaml"
+    return load_sources(file).aws.role_arn if file.exists() else None
+
+
+def regions_and_types(fleets: Iterable[Fleet]) -> dict[str, tuple[str, ...]]:
+    """Return, by region, the instance types that the fleets run on or may run on, sorted."""
+    by_region: dict[str, set[str]] = {}
+    for fleet in fleets:
+        by_region.setdefault(fleet.region, set()).update(option.name for option in fleet.instance_types)
+    return {region: tuple(sorted(names)) for region, names in sorted(by_region.items())}

@@ -1,0 +1,140 @@
+"""Plotly figures as HTML fragments; the script they share is put into a page once, so that it works offline."""
+
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import plotly.graph_objects as go
+from markupsafe import Markup
+from plotly.offline import get_plotlyjs
+
+from headroom.columns import QUANTILE_LEVELS
+
+if TYPE_CHECKING:
+    from headroom.reporting.run_report import FleetSection
+
+INK: Final = "#1f2933"
+GRID: Final = "#e4e7eb"
+BLUE: Final = "#0b62a4"
+SKY: Final = "rgba(11, 98, 164, 0.16)"
+ORANGE: Final = "#d1680c"
+GREY: Final = "#7b8794"
+GREEN: Final = "#1b7f5c"
+"""Colours that stay apart for colour-blind readers (after Okabe and Ito, 2008)."""
+
+
+def plotly_script() -> Markup:
+    """Return Plotly's own script, to be put into a page once."""
+    return Markup(f"<script>{get_plotlyjs()}</script>")  # noqa: S704, the library's own file, no value of ours in it
+
+
+def demand_figure(section: "FleetSection") -> Markup:
+    """Draw the last week of demand and the forecast to come, with its 80 % band and the quantile that is bought."""
+    figure = _figure(f"Demand of {section.fleet_id}", "requests per second")
+    history = section.history
+    if history is not None:
+        figure.add_scatter(
+            x=history.hours,
+            y=history.peak_per_second,
+            name="hourly peak, seen",
+            line={"color": GREY, "width": 1.5},
+            connectgaps=False,
+        )
+        figure.add_scatter(
+            x=history.hours,
+            y=history.mean_per_second,
+            name="hourly mean, seen",
+            line={"color": INK, "width": 1.5},
+            connectgaps=False,
+        )
+    forecast = section.forecast
+    if forecast is not None:
+        low, middle, high = (
+            forecast.peak_quantiles_per_second[:, QUANTILE_LEVELS.index(q)] for q in (0.10, 0.50, 0.90)
+        )
+        figure.add_scatter(x=forecast.hours, y=high, line={"width": 0}, showlegend=False, hoverinfo="skip")
+        figure.add_scatter(
+            x=forecast.hours,
+            y=low,
+            fill="tonexty",
+            fillcolor=SKY,
+            line={"width": 0},
+            name="forecast peak, 80 % band",
+        )
+        figure.add_scatter(x=forecast.hours, y=middle, name="forecast peak, median", line={"color": BLUE, "width": 2})
+        figure.add_scatter(
+            x=forecast.hours,
+            y=forecast.peak_at_level(section.critical_ratio),
+            name=f"bought: {section.critical_ratio:.0%} quantile",
+            line={"color": ORANGE, "width": 2, "dash": "dot"},
+        )
+        _mark_now(figure, forecast.hours[0])
+    return _fragment(figure, f"{section.fleet_id}-demand")
+
+
+def capacity_figure(section: "FleetSection") -> Markup:
+    """Draw planned capacity over required and today's, with a mark at every action."""
+    hours = [row.hour_start_utc for row in section.schedule]
+    figure = _figure(f"Capacity of {section.fleet_id}", "instances")
+    step: dict[str, Any] = {"shape": "hv"}
+    figure.add_scatter(
+        x=hours,
+        y=[row.today_instances for row in section.schedule],
+        name="today, without the plan",
+        line={**step, "color": GREY, "width": 1.5, "dash": "dash"},
+    )
+    figure.add_scatter(
+        x=hours,
+        y=[row.planned_instances for row in section.schedule],
+        name="planned floor",
+        line={**step, "color": GREEN, "width": 2.5},
+        fill="tozeroy",
+        fillcolor="rgba(27, 127, 92, 0.10)",
+    )
+    figure.add_scatter(
+        x=hours,
+        y=[row.required_instances for row in section.schedule],
+        name="required",
+        line={**step, "color": ORANGE, "width": 1.5},
+    )
+    marks = [item.action for item in section.actions if item.action.setting.min_instances is not None]
+    if marks:
+        figure.add_scatter(
+            x=[action.starts_at_utc for action in marks],
+            y=[action.setting.min_instances for action in marks],
+            mode="markers",
+            marker={"color": BLUE, "size": 9, "symbol": "triangle-up"},
+            name="scheduled action",
+            text=[action.name for action in marks],
+        )
+    return _fragment(figure, f"{section.fleet_id}-capacity")
+
+
+def _figure(title: str, unit: str) -> Any:  # noqa: ANN401, plotly ships no types
+    figure = go.Figure()
+    figure.update_layout(
+        title={"text": title, "font": {"size": 15, "color": INK}, "x": 0.01},
+        template="plotly_white",
+        height=300,
+        margin={"l": 60, "r": 16, "t": 40, "b": 36},
+        legend={"orientation": "h", "y": -0.18},
+        font={"family": "system-ui, sans-serif", "color": INK},
+        hovermode="x unified",
+    )
+    figure.update_yaxes(title=unit, rangemode="tozero", gridcolor=GRID)
+    figure.update_xaxes(gridcolor=GRID)
+    return figure
+
+
+def _mark_now(figure: Any, moment: np.datetime64) -> None:  # noqa: ANN401, plotly ships no types
+    figure.add_vline(x=str(moment), line={"color": INK, "width": 1, "dash": "dot"})
+
+
+def _fragment(figure: Any, div_id: str) -> Markup:  # noqa: ANN401, plotly ships no types
+    html = figure.to_html(
+        full_html=False,
+        include_plotlyjs=False,
+        div_id=re.sub(r"[^A-Za-z0-9-]", "-", div_id),  # plotly writes it as it is
+        config={"displaylogo": False, "responsive": True},
+    )
+    return Markup(html)  # noqa: S704, plotly escapes the texts it writes

@@ -1,0 +1,151 @@
+"""The report of one run: a self-contained HTML page per hour, and the same as data for other pages and tools."""
+
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Any
+
+from headroom.domain.demand import DemandForecast, DemandHistory
+from headroom.domain.plan import RightsizingOption, SpotMixPlan
+from headroom.domain.scaling import Action, Verdict
+from headroom.reporting.figures import capacity_figure, demand_figure, plotly_script
+from headroom.reporting.page import render_page
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScheduleHour:
+    """One hour of the planned schedule, as the report draws it."""
+
+    hour_start_utc: datetime
+    required_instances: int
+    planned_instances: int
+    today_instances: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PresentedAction:
+    """An action with what became of it and the forecast peak it precedes."""
+
+    action: Action
+    status: str
+    lead_minutes: float
+    """Minutes between the action's start and the hour whose need it serves."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FleetSection:
+    """What the report says of one fleet; None where the run did not get that far, `cause` then saying why."""
+
+    fleet_id: str
+    mode: str
+    target: str
+    instance_type: str
+    critical_ratio: float
+    state: str
+    cause: str = ""
+    history: DemandHistory | None = None
+    forecast: DemandForecast | None = None
+    schedule: tuple[ScheduleHour, ...] = ()
+    actions: tuple[PresentedAction, ...] = ()
+    verdicts: tuple[Verdict, ...] = ()
+    today_usd_per_day: float | None = None
+    planned_usd_per_day: float | None = None
+    is_price_estimated: bool = False
+    sizing_method: str = ""
+    rightsizing: tuple[RightsizingOption, ...] = ()
+    spot_mix: SpotMixPlan | None = None
+
+    @property
+    def saved_usd_per_day(self) -> float | None:
+        """Today's cost less the plan's, per day; None where either is unknown."""
+        if self.today_usd_per_day is None or self.planned_usd_per_day is None:
+            return None
+        return self.today_usd_per_day - self.planned_usd_per_day
+
+    @property
+    def passed_checks(self) -> int:
+        """Guardrails that passed."""
+        return sum(verdict.is_passed for verdict in self.verdicts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Incident:
+    """Something that failed or was rejected in the run, with its cause."""
+
+    step: str
+    subject: str
+    status: str
+    cause: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunReport:
+    """Everything the page of one run shows."""
+
+    window_start_utc: datetime
+    window_end_utc: datetime
+    deployment: str
+    fleets: tuple[FleetSection, ...]
+    incidents: tuple[Incident, ...] = ()
+    notes: tuple[str, ...] = field(default=())
+
+
+def render_run_report(report: RunReport) -> str:
+    """Return the run's page: one HTML document that needs no network."""
+    drawn = [
+        {
+            "section": section,
+            "demand_figure": demand_figure(section) if section.history is not None else "",
+            "capacity_figure": capacity_figure(section) if section.schedule else "",
+        }
+        for section in report.fleets
+    ]
+    has_figures = any(item["demand_figure"] or item["capacity_figure"] for item in drawn)
+    known = [s for s in report.fleets if s.saved_usd_per_day is not None]
+    return render_page(
+        "run_report.html.j2",
+        report=report,
+        drawn=drawn,
+        plotly_script=plotly_script() if has_figures else "",
+        today_total_usd=sum(s.today_usd_per_day or 0.0 for s in known),
+        planned_total_usd=sum(s.planned_usd_per_day or 0.0 for s in known),
+        action_count=sum(len(s.actions) for s in report.fleets),
+    )
+
+
+def run_summary(report: RunReport) -> dict[str, Any]:
+    """Return the report as JSON: what a terminal or another tool shows of a run."""
+    return {
+        "window_start_utc": report.window_start_utc.isoformat(),
+        "window_end_utc": report.window_end_utc.isoformat(),
+        "deployment": report.deployment,
+        "fleets": [_section_summary(section) for section in report.fleets],
+        "incidents": [asdict(incident) for incident in report.incidents],
+    }
+
+
+def _section_summary(section: FleetSection) -> dict[str, Any]:
+    return {
+        "fleet_id": section.fleet_id,
+        "mode": section.mode,
+        "state": section.state,
+        "cause": section.cause,
+        "today_usd_per_day": section.today_usd_per_day,
+        "planned_usd_per_day": section.planned_usd_per_day,
+        "checks": len(section.verdicts),
+        "checks_passed": section.passed_checks,
+        "actions": [
+            {
+                "name": item.action.name,
+                "starts_at_utc": item.action.starts_at_utc.isoformat(),
+                "purpose": item.action.purpose,
+                "min_instances": item.action.setting.min_instances,
+                "max_instances": item.action.setting.max_instances,
+                "desired_instances": item.action.setting.desired_instances,
+                "need_at_utc": item.action.need_at_utc.isoformat(),
+                "lead_minutes": item.lead_minutes,
+                "demand_per_second": item.action.demand_per_second,
+                "status": item.status,
+            }
+            for item in section.actions
+        ],
+    }

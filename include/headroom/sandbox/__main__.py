@@ -1,0 +1,114 @@
+"""`python -m headroom.sandbox --port 0 --state DIR [--seed 0] [--now ISO] [--demand FILE]`: a cloud on loopback.
+
+Writes DIR/endpoint.json `{"url", "pid", "seed", "now_utc"}` once it answers, and removes it when it stops (SIGTERM or
+SIGINT). Progress goes to stderr, requests to DIR/sandbox.log with --log.
+"""
+
+import argparse
+import json
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+import warnings
+from datetime import datetime
+from pathlib import Path
+
+from headroom.domain.window import as_utc
+from headroom.sandbox.process import ENDPOINT_FILE
+
+BAD_INPUT = 2
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the sandbox until it is told to stop; returns the exit code (2 for bad input)."""
+    options = _parser().parse_args(arguments)
+    began = time.monotonic()
+    stopping = threading.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, lambda _number, _frame: stopping.set())
+    options.state.mkdir(parents=True, exist_ok=True)
+    warnings.filterwarnings("ignore", r"Exception\(AwsError\)", UserWarning)  # moto's serializer knows no common errors
+    if options.log:
+        _log_to(options.state / "sandbox.log")
+    _say("building six weeks of fleets, demand and prices")
+    # the imports take seconds: after argparse, so that --help and bad options answer at once
+    from headroom.sandbox.cloud import SandboxCloud  # noqa: PLC0415, see above
+    from headroom.sandbox.exports import EXPORT_BUCKET, BillingExporter  # noqa: PLC0415
+    from headroom.sandbox.seeding import add_foreign_action, seed_cloud  # noqa: PLC0415
+    from headroom.sandbox.server import SandboxServer  # noqa: PLC0415
+    from headroom.sandbox.world import DEFAULT_NOW, World  # noqa: PLC0415
+
+    try:
+        world = World(seed=options.seed, now_utc=options.now or DEFAULT_NOW, demand_file=options.demand)
+        cloud = SandboxCloud(world)
+        server = SandboxServer(cloud, port=options.port)
+    except (ValueError, OSError) as error:
+        sys.stderr.write(f"sandbox: {error}\n")
+        return BAD_INPUT
+    server.start()
+    _say("setting up groups, services, endpoints and bills")
+    seed_cloud(cloud, server.url, buckets=(EXPORT_BUCKET,))
+    cloud.deliver_bills_with(lambda put_object: BillingExporter(world, put_object))
+    try:
+        if options.foreign_action:
+            add_foreign_action(cloud, server.url, fleet_id=options.foreign_action)
+    except ValueError as error:
+        server.stop()
+        sys.stderr.write(f"sandbox: --foreign-action: {error}\n")
+        return BAD_INPUT
+    endpoint = {"url": server.url, "pid": os.getpid(), "seed": options.seed, "now_utc": cloud.now().isoformat()}
+    _write_atomically(options.state / ENDPOINT_FILE, json.dumps(endpoint))
+    _say(f"ready at {server.url} after {time.monotonic() - began:.1f} s, its clock at {cloud.now():%Y-%m-%dT%H:%M:%SZ}")
+    stopping.wait()
+    (options.state / ENDPOINT_FILE).unlink(missing_ok=True)
+    server.stop()
+    _say("stopped")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m headroom.sandbox", description="A local cloud to try Headroom with: AWS APIs, fleets, a clock."
+    )
+    parser.add_argument("--state", type=Path, required=True, help="folder for endpoint.json and sandbox.log")
+    parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1; 0 (the default) takes a free one")
+    parser.add_argument("--seed", type=int, default=0, help="another seed changes everything but the structure")
+    parser.add_argument("--now", type=_moment, default=None, help="the clock's start, such as 2026-11-18T06:05:00Z")
+    parser.add_argument(
+        "--demand", type=Path, default=None, help="Parquet of real demand to play instead of the generator's"
+    )
+    parser.add_argument(
+        "--foreign-action", metavar="FLEET", help="give this fleet's group an action of its owner's own"
+    )
+    parser.add_argument("--log", action="store_true", help="log every request to DIR/sandbox.log")
+    return parser
+
+
+def _moment(text: str) -> datetime:
+    try:
+        return as_utc(datetime.fromisoformat(text))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _log_to(path: Path) -> None:
+    logging.basicConfig(filename=path, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.getLogger("headroom.sandbox").setLevel(logging.DEBUG)
+
+
+def _write_atomically(path: Path, text: str) -> None:
+    beside = path.with_suffix(".new")
+    beside.write_text(text)
+    beside.replace(path)
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"sandbox: {text}\n")
+    sys.stderr.flush()
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

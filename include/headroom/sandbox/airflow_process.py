@@ -1,0 +1,174 @@
+"""A local Airflow of our own: LocalExecutor on SQLite, bound to loopback, in a folder of its own, ended whole."""
+
+import json
+import os
+import secrets
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Final
+
+from headroom.config.settings import PROJECT_ROOT
+from headroom.sandbox.airflow_api import AirflowApi
+from headroom.sandbox.ports import LOOPBACK, find_free_ports
+from headroom.sandbox.process_group import StartedProcess
+
+USER: Final = "admin"
+MIGRATION_TIMEOUT_SECONDS: Final = 180.0
+POLL_SECONDS: Final = 0.5
+
+PRELOADED_MODULES: Final = (
+    "airflow",
+    "airflow.executors.local_executor",
+    "airflow.sdk.execution_time.supervisor",
+    "airflow.sdk.execution_time.task_runner",
+)
+"""What every task process needs: imported once, in the process that the others are forked from."""
+
+
+class AirflowNotReadyError(RuntimeError):
+    """Airflow did not come up in time; the message says what was missing."""
+
+
+class LocalAirflow:
+    """API server, scheduler and DAG processor of this project's DAGs.
+
+    `home` holds database, logs and password. `environment` is added to the caller's, for tasks to see. No run starts
+    by the wall clock (HEADROOM_CLOCK=manual) unless `environment` says otherwise.
+    """
+
+    def __init__(
+        self,
+        *,
+        home: Path,
+        environment: Mapping[str, str],
+        project_root: Path = PROJECT_ROOT,
+        parallelism: int = 4,
+        port: int | None = None,
+        preloaded_modules: tuple[str, ...] = (),
+    ) -> None:
+        self.home = home
+        self.project_root = project_root
+        self.password = secrets.token_urlsafe(12)
+        (free_port,) = find_free_ports(1)
+        self.port = port or free_port
+        self.url = f"http://{LOOPBACK}:{self.port}"
+        self.api = AirflowApi(self.url, user=USER, password=self.password)
+        self._environment = {
+            **os.environ,
+            **environment,
+            **self._configuration(parallelism, PRELOADED_MODULES + preloaded_modules),
+            "HEADROOM_CLOCK": environment.get("HEADROOM_CLOCK", "manual"),
+        }
+        self._processes: dict[str, StartedProcess] = {}
+
+    def prepare(self) -> None:
+        """Create folders, password and an empty metadata database; raise ProcessEndedError if that fails."""
+        self.home.mkdir(parents=True, exist_ok=True)
+        passwords = self.home / "passwords.json"
+        passwords.touch(mode=0o600)
+        passwords.write_text(json.dumps({USER: self.password}))
+        self.run_command("db", "migrate", timeout_seconds=MIGRATION_TIMEOUT_SECONDS)
+
+    def start(self) -> None:
+        """Start the three processes; `wait_until_ready` says when they serve."""
+        self._processes["api-server"] = self._start("api-server")
+        self._processes["dag-processor"] = self._start("dag-processor")
+        self.start_scheduler()
+
+    def start_scheduler(self) -> None:
+        """Start the scheduler, for the first time or again after `kill_scheduler`."""
+        self._processes["scheduler"] = self._start("scheduler", "--skip-serve-logs")
+
+    def kill_scheduler(self) -> None:
+        """End the scheduler and the tasks it runs as a lost machine would."""
+        self._processes.pop("scheduler").kill()
+
+    def wait_until_ready(self, dag_ids: set[str], *, timeout_seconds: float = 180.0) -> None:
+        """Wait until the scheduler beats and every DAG of `dag_ids` is known; say what is missing otherwise."""
+        self._wait_for(self.api.is_healthy, "a healthy scheduler", timeout_seconds)
+        self._wait_for(lambda: dag_ids <= self.api.dag_ids(), f"the DAGs {', '.join(sorted(dag_ids))}", timeout_seconds)
+
+    def check_running(self) -> None:
+        """Raise ProcessEndedError if one of the processes has ended."""
+        for process in self._processes.values():
+            process.check_running()
+
+    def stop(self) -> None:
+        """End everything that was started; no process is left when this returns."""
+        for name in ("command", "scheduler", "dag-processor", "api-server"):
+            if name in self._processes:
+                self._processes.pop(name).stop()
+
+    def process_ids(self) -> list[int]:
+        """Return the ids of the processes started, each the leader of a session."""
+        return [process.process_id for process in self._processes.values()]
+
+    def run_command(self, *arguments: str, timeout_seconds: float = 120.0) -> None:
+        """Run `airflow ARGUMENTS` against this Airflow; raise ProcessEndedError with its output if it fails."""
+        command = self._processes["command"] = self._start(*arguments)
+        command.wait_for_success(timeout_seconds=timeout_seconds)
+        del self._processes["command"]
+
+    def _start(self, *arguments: str) -> StartedProcess:
+        return StartedProcess(
+            [sys.executable, "-m", "airflow", *arguments],
+            name=f"airflow {' '.join(arguments)}",
+            log_path=self.home / "process_logs" / f"{arguments[0]}.log",
+            environment=self._environment,
+            folder=self.home,
+        )
+
+    def _wait_for(self, condition: Callable[[], bool], wanted: str, timeout_seconds: float) -> None:
+        deadline = time.monotonic() + timeout_seconds
+        while not condition():
+            self.check_running()
+            if time.monotonic() > deadline:
+                logs = self.home / "process_logs"
+                raise AirflowNotReadyError(
+                    f"Airflow has not come up with {wanted} in {timeout_seconds:g} s; see {logs}"
+                )
+            time.sleep(POLL_SECONDS)
+
+    def _configuration(self, parallelism: int, preloaded_modules: tuple[str, ...]) -> dict[str, str]:
+        path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+        python_path = [str(self.project_root / "include"), os.environ.get("PYTHONPATH", "")]
+        options = {
+            "CORE__DAGS_FOLDER": str(self.project_root / "dags"),
+            "CORE__PLUGINS_FOLDER": str(self.project_root / "plugins"),
+            "CORE__EXECUTOR": "LocalExecutor",
+            "CORE__PARALLELISM": str(parallelism),
+            "CORE__LOAD_EXAMPLES": "False",
+            "CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
+            "CORE__EXECUTION_API_SERVER_URL": f"{self.url}/execution/",
+            "CORE__MP_START_METHOD": "forkserver",
+            "CORE__MP_FORKSERVER_PRELOAD": ",".join(preloaded_modules),
+            "CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USER}:admin",
+            "CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(self.home / "passwords.json"),
+            "DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{self.home / 'airflow.db'}",
+            "LOGGING__BASE_LOG_FOLDER": str(self.home / "logs"),
+            "API__HOST": LOOPBACK,
+            "API__PORT": str(self.port),
+            "API__BASE_URL": self.url,
+            "API__WORKERS": "1",
+            "API__SECRET_KEY": secrets.token_hex(32),
+            "API_AUTH__JWT_SECRET": secrets.token_hex(32),
+            "DAG_PROCESSOR__REFRESH_INTERVAL": "30",
+            "DAG_PROCESSOR__PARSING_PROCESSES": "1",
+            "DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "600",
+            "DAG_PROCESSOR__DAG_BUNDLE_STORAGE_PATH": str(self.home / "bundles"),
+            "SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.3",
+            "SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "20",
+            "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "60",
+            # After a task ends, its worker may look only this much later whether the process is gone (default 5 s).
+            "WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
+            "USAGE_DATA_COLLECTION__ENABLED": "False",
+        }
+        return {
+            "AIRFLOW_HOME": str(self.home),
+            "PATH": path,
+            "PYTHONPATH": os.pathsep.join(part for part in python_path if part),
+            "PYTHONUNBUFFERED": "1",
+            **{f"AIRFLOW__{name}": value for name, value in options.items()},
+        }

@@ -1,0 +1,236 @@
+"""The sandbox's cloud: world, moto and our own strict APIs behind one lock, and the clock that moves them together."""
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import Any, Protocol
+
+from headroom.sandbox.api_capacity import CapacityApi
+from headroom.sandbox.api_group_policies import GroupPolicies
+from headroom.sandbox.api_group_schedules import GroupKey, GroupSchedules
+from headroom.sandbox.api_instance_types import describe_instance_types
+from headroom.sandbox.api_metrics import get_metric_data, list_metrics
+from headroom.sandbox.api_prices import describe_spot_price_history, get_products
+from headroom.sandbox.api_protocol import Answer, AwsCall, AwsError, render_error, render_result
+from headroom.sandbox.api_target_schedules import TargetSchedules
+from headroom.sandbox.calls import CallLog
+from headroom.sandbox.control_client import SANDBOX_ACCOUNT, SANDBOX_REGION
+from headroom.sandbox.faults import Faults
+from headroom.sandbox.moto_bridge import MotoBridge
+from headroom.sandbox.world_interface import DueAction, SandboxWorld
+
+Handler = Callable[[AwsCall], Mapping[str, Any] | Answer]
+
+
+class BillDelivery(Protocol):
+    """What writes the bill exports (headroom.sandbox.exports.BillingExporter)."""
+
+    def deliver(self) -> object:
+        """Write the billing periods that changed since the last call."""
+        ...
+
+
+PutObject = Callable[[str, str, bytes], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PassedAction:
+    """A scheduled action whose time came: executed, failed (`failure` says why) or missed because it was suspended."""
+
+    target: str
+    name: str
+    at_utc: datetime
+    fleet_id: str | None
+    min_instances: int | None
+    max_instances: int | None
+    desired_instances: int | None
+    failure: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Occurrence:
+    """A scheduled action's time to run, with where its target is."""
+
+    passed: PassedAction
+    group: GroupKey | None
+    is_suspended: bool
+
+
+class SandboxCloud:
+    """Everything behind the endpoint. `lock` guards all of it; `answer` and `advance_to` take it themselves."""
+
+    def __init__(self, world: SandboxWorld) -> None:
+        self.lock = threading.RLock()
+        self.world = world
+        self.moto = MotoBridge()
+        self.calls = CallLog()
+        self.faults = Faults()
+        self.groups = GroupSchedules(clock=self.now, has_group=self.moto.has_group, account=SANDBOX_ACCOUNT)
+        self.targets = TargetSchedules(clock=self.now, has_target=self.moto.has_target, account=SANDBOX_ACCOUNT)
+        self.policies = GroupPolicies(has_group=self.moto.has_group, account=SANDBOX_ACCOUNT)
+        self.capacity = CapacityApi(
+            world=world, moto=self.moto, groups=self.groups, policies=self.policies, targets=self.targets
+        )
+        self.passed: list[PassedAction] = []
+        self._bills: BillDelivery | None = None
+
+    def now(self) -> datetime:
+        """Return the sandbox's clock."""
+        return self.world.now_utc
+
+    def deliver_bills_with(self, make_delivery: Callable[[PutObject], BillDelivery]) -> None:
+        """Set what writes the bills, given a put-object callback, and let it write what there is so far."""
+        with self.lock:
+            self._bills = make_delivery(self._put_object)
+            self._bills.deliver()
+
+    def answer(self, call: AwsCall) -> Answer:
+        """Answer an AWS call: ours where we know the operation, moto's else."""
+        with self.lock:
+            handler = self._handlers.get((call.service, call.operation))
+            try:
+                result = self.moto.forward(call) if handler is None else handler(call)
+            except AwsError as error:
+                return render_error(call, error)
+            return result if isinstance(result, Answer) else render_result(call, result)
+
+    def advance_to(self, moment_utc: datetime) -> tuple[PassedAction, ...]:
+        """Let time pass; return the scheduled actions whose time came, in order. ValueError for a time before now."""
+        with self.lock:
+            now = self.now()
+            if moment_utc < now:
+                raise ValueError(f"time does not go back: it is {now.isoformat()}, asked for {moment_utc.isoformat()}")
+            occurrences = sorted(
+                self._occurrences(now, moment_utc), key=lambda item: (item.passed.at_utc, item.passed.name)
+            )
+            failures = self._execute(moment_utc, [item for item in occurrences if not item.is_suspended])
+            passed = tuple(self._with_outcome(item, failures) for item in occurrences)
+            self.passed.extend(passed)
+            self.groups.forget_over(moment_utc)
+            self.targets.forget_over(moment_utc)
+            self.moto.mirror(self.world)
+            if self._bills is not None:
+                self._bills.deliver()
+            return passed
+
+    def _execute(
+        self, moment_utc: datetime, occurrences: list[_Occurrence]
+    ) -> dict[tuple[str | None, str, datetime], str | None]:
+        """Advance the world with its fleets' actions, resize moto's groups; return failures by fleet, name and time."""
+        due = [
+            DueAction(
+                fleet_id=item.passed.fleet_id,
+                name=item.passed.name,
+                at_utc=item.passed.at_utc,
+                min_instances=item.passed.min_instances,
+                max_instances=item.passed.max_instances,
+                desired_instances=item.passed.desired_instances,
+            )
+            for item in occurrences
+            if item.passed.fleet_id is not None
+        ]
+        executed = self.world.advance_to(moment_utc, due)
+        for item in occurrences:
+            if item.passed.fleet_id is None and item.group is not None:
+                sizes = {
+                    "min_size": item.passed.min_instances,
+                    "max_size": item.passed.max_instances,
+                    "desired_capacity": item.passed.desired_instances,
+                }
+                self.moto.resize_group(item.group, sizes)
+        return {(done.action.fleet_id, done.action.name, done.action.at_utc): done.failure for done in executed}
+
+    @staticmethod
+    def _with_outcome(
+        item: _Occurrence, failures: Mapping[tuple[str | None, str, datetime], str | None]
+    ) -> PassedAction:
+        passed = item.passed
+        if item.is_suspended:
+            failure: str | None = "missed: scheduled scaling was suspended"
+        else:
+            failure = failures.get((passed.fleet_id, passed.name, passed.at_utc))
+        return PassedAction(
+            target=passed.target,
+            name=passed.name,
+            at_utc=passed.at_utc,
+            fleet_id=passed.fleet_id,
+            min_instances=passed.min_instances,
+            max_instances=passed.max_instances,
+            desired_instances=passed.desired_instances,
+            failure=failure,
+        )
+
+    def _occurrences(self, after_utc: datetime, until_utc: datetime) -> Iterator[_Occurrence]:
+        for group in self.groups.groups():
+            fleet = self.capacity.fleet_of_group(group)
+            for action in self.groups.actions(group):
+                for moment in action.occurrences(after_utc, until_utc):
+                    yield _Occurrence(
+                        passed=PassedAction(
+                            target=group[1],
+                            name=action.name,
+                            at_utc=moment,
+                            fleet_id=None if fleet is None else fleet.id,
+                            min_instances=action.min_size,
+                            max_instances=action.max_size,
+                            desired_instances=action.desired_capacity,
+                        ),
+                        group=group,
+                        is_suspended=self.moto.is_suspended(group),
+                    )
+        for target in self.targets.targets():
+            fleet = self.capacity.fleet_of_target(target)
+            for target_action in self.targets.actions(target):
+                for moment in target_action.occurrences(after_utc, until_utc):
+                    yield _Occurrence(
+                        passed=PassedAction(
+                            target=target.resource_id,
+                            name=target_action.name,
+                            at_utc=moment,
+                            fleet_id=None if fleet is None else fleet.id,
+                            min_instances=target_action.min_capacity,
+                            max_instances=target_action.max_capacity,
+                            desired_instances=None,
+                        ),
+                        group=None,
+                        is_suspended=self.moto.is_scheduled_scaling_suspended(target),
+                    )
+
+    def _put_object(self, bucket: str, key: str, content: bytes) -> None:
+        self.moto.put_object(bucket, key, content, at_utc=self.now())
+
+    @cached_property
+    def _specifications(self) -> Mapping[str, Mapping[str, str]]:
+        return self.moto.instance_specifications(SANDBOX_REGION)
+
+    @cached_property
+    def _handlers(self) -> Mapping[tuple[str, str], Handler]:
+        world, capacity = self.world, self.capacity
+        return {
+            ("cloudwatch", "GetMetricData"): lambda call: get_metric_data(world, call),
+            ("cloudwatch", "ListMetrics"): lambda call: list_metrics(world, call),
+            ("ec2", "DescribeInstanceTypes"): lambda call: describe_instance_types(self.moto, call),
+            ("ec2", "DescribeSpotPriceHistory"): lambda call: describe_spot_price_history(world, call),
+            ("pricing", "GetProducts"): lambda call: get_products(world, call, specifications=self._specifications),
+            ("autoscaling", "PutScheduledUpdateGroupAction"): self.groups.put,
+            ("autoscaling", "BatchPutScheduledUpdateGroupAction"): self.groups.put_batch,
+            ("autoscaling", "DescribeScheduledActions"): self.groups.describe,
+            ("autoscaling", "DeleteScheduledAction"): self.groups.delete,
+            ("autoscaling", "BatchDeleteScheduledAction"): self.groups.delete_batch,
+            ("autoscaling", "UpdateAutoScalingGroup"): capacity.update_group,
+            ("autoscaling", "SetDesiredCapacity"): capacity.set_desired_capacity,
+            ("autoscaling", "DeleteAutoScalingGroup"): capacity.delete_group,
+            ("autoscaling", "PutScalingPolicy"): self.policies.put,
+            ("autoscaling", "DescribePolicies"): self.policies.describe,
+            ("autoscaling", "DeletePolicy"): self.policies.delete,
+            ("application-autoscaling", "PutScheduledAction"): self.targets.put,
+            ("application-autoscaling", "DescribeScheduledActions"): self.targets.describe,
+            ("application-autoscaling", "DeleteScheduledAction"): self.targets.delete,
+            ("application-autoscaling", "RegisterScalableTarget"): capacity.register_target,
+            ("application-autoscaling", "DeregisterScalableTarget"): capacity.deregister_target,
+            ("ecs", "UpdateService"): capacity.update_service,
+            ("sagemaker", "CreateEndpointConfig"): capacity.create_endpoint_config,
+            ("sagemaker", "UpdateEndpointWeightsAndCapacities"): capacity.update_endpoint,
+        }

@@ -1,0 +1,81 @@
+"""The demo, step by step: cloud and Airflow up, history settled, a week backfilled, the live hour scaled ahead."""
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+from headroom.pipelines.windows import window_key
+from headroom.sandbox.demo_chain import (
+    DAG_IDS,
+    DemoCalendar,
+    Expected,
+    request_backfill,
+    request_live_hour,
+    request_market_and_bills,
+    wait_for,
+    wall_clock_utc,
+)
+from headroom.sandbox.demo_display import Display
+from headroom.sandbox.local_stack import LocalStack
+
+POLL_SECONDS = 0.5
+
+
+def bring_up(stack: LocalStack, display: Display) -> DemoCalendar:
+    """Start cloud and Airflow, and settle the older days meanwhile; return the calendar of the cloud's clock."""
+    stack.prepare()
+    cloud_step = display.step("sandbox cloud: fleets, six weeks of metrics, prices, bills")
+    stack.start_cloud()
+    airflow_step = display.step("Airflow: LocalExecutor on SQLite, loopback only")
+    stack.start_airflow()
+    calendar = DemoCalendar(stack.wait_for_cloud())
+    cloud_step.finish(f"{stack.cloud.url}, its clock at {calendar.now_utc:%Y-%m-%d %H:%M} UTC")
+    first_day, last_day = calendar.older_days
+    history_step = display.step(f"history: {first_day} to {last_day} into the lake")
+    stack.start_history(first_day, last_day)
+    stack.airflow.wait_until_ready(set(DAG_IDS))
+    airflow_step.finish(stack.airflow.url)
+    total = (last_day - first_day).days + 1
+    while not stack.is_history_done():
+        stack.check_running()
+        settled = stack.settled_days()
+        history_step.show(f"{settled} of {total} days", done=settled, total=total)
+        time.sleep(POLL_SECONDS)
+    history_step.finish(f"{total} days")
+    return calendar
+
+
+def run_chain(stack: LocalStack, display: Display, calendar: DemoCalendar) -> None:
+    """Let Airflow's scheduler run the chain, and wait for every run of it."""
+    api = stack.airflow.api
+    _wait(stack, display, "catalogue, spot prices and bills", request_market_and_bills(api, calendar))
+    backfill = request_backfill(api, calendar, wall_clock_utc=wall_clock_utc())
+    _wait(stack, display, "backfill of the last 7 days through settle_days, plans and reports after it", backfill)
+    hour = window_key(calendar.live_hour)
+    _wait(
+        stack, display, f"the live hour {hour}: utilization, forecast, schedule, push", request_live_hour(api, calendar)
+    )
+
+
+def read_summary(stack: LocalStack, calendar: DemoCalendar) -> dict[str, Any]:
+    """Return the summary that the live hour's report task wrote beside its page."""
+    key = window_key(calendar.live_hour)[:13]
+    summary: dict[str, Any] = json.loads((stack.lake_folder / "reports" / "run" / f"{key}.json").read_text())
+    return summary
+
+
+def report_path(stack: LocalStack) -> Path:
+    """Return where the newest page lies."""
+    return stack.lake_folder / "reports" / "latest.html"
+
+
+def _wait(stack: LocalStack, display: Display, name: str, expected: list[Expected]) -> None:
+    step = display.step(name)
+    count = sum(len(item.keys) for item in expected)
+
+    def show(done: int, total: int, under_way: str) -> None:
+        step.show(f"{done} of {total} runs; {under_way}", done=done, total=total)
+
+    wait_for(stack.airflow.api, expected, show=show, check_running=stack.check_running)
+    step.finish(f"{count} runs")

@@ -1,0 +1,158 @@
+"""The sandbox cloud and an Airflow that works on it, in one folder, started and ended together."""
+
+import os
+import shutil
+import sys
+import time
+from collections.abc import Mapping
+from datetime import date, datetime
+from pathlib import Path
+
+from headroom.config.settings import PACKAGE_ROOT, PROJECT_ROOT
+from headroom.sandbox.airflow_process import LocalAirflow
+from headroom.sandbox.control_client import SandboxControl
+from headroom.sandbox.ports import LOOPBACK, find_free_ports
+from headroom.sandbox.process import ENDPOINT_FILE
+from headroom.sandbox.process_group import ProcessEndedError, StartedProcess
+from headroom.sandbox.running_record import RunningRecord
+
+RECORD_FILE = "running.json"
+SANDBOX_TIMEOUT_SECONDS = 120.0
+HISTORY_TIMEOUT_SECONDS = 600.0
+POLL_SECONDS = 0.2
+DEMAND_VARIABLE = "HEADROOM_SANDBOX_DEMAND"
+
+TASK_MODULES = (
+    "headroom.pipelines.report",
+    "headroom.pipelines.scale",
+    "headroom.pipelines.settle",
+    "great_expectations",
+    "prophet",
+)
+"""What tasks import, some of it for seconds: imported once, and not by each."""
+
+
+class AlreadyRunningError(RuntimeError):
+    """Another try-out works in the same folder."""
+
+
+class LocalStack:
+    """Sandbox cloud, lake and Airflow under `folder`, which is emptied when they are prepared.
+
+    Whatever way the caller ends, `stop` must be called: it ends all that was started, by process id.
+    """
+
+    def __init__(
+        self, folder: Path, *, environment: Mapping[str, str] = os.environ, airflow_port: int | None = None
+    ) -> None:
+        self.folder = folder
+        self.lake_folder = folder / "lake"
+        self.record = RunningRecord(folder / RECORD_FILE)
+        self._inherited = environment
+        (self._cloud_port,) = find_free_ports(1)
+        self.cloud = SandboxControl(f"http://{LOOPBACK}:{self._cloud_port}")
+        self.environment = self._task_environment()
+        self.airflow = LocalAirflow(
+            home=folder / "airflow",
+            environment=self.environment,
+            port=airflow_port,
+            preloaded_modules=TASK_MODULES,
+        )
+        self._cloud_process: StartedProcess | None = None
+        self._history_process: StartedProcess | None = None
+
+    def prepare(self) -> None:
+        """Empty the folder, ending what an earlier try-out left; AlreadyRunningError if that one is still at work."""
+        starter = self.record.living_starter()
+        if starter is not None:
+            raise AlreadyRunningError(f"process {starter} works in {self.folder}: end it first")
+        self.record.end_all()
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.lake_folder.mkdir(parents=True)
+
+    def start_cloud(self) -> None:
+        """Start the sandbox cloud; `wait_for_cloud` says when it answers."""
+        demand = self._inherited.get(DEMAND_VARIABLE)
+        state = self.folder / "cloud"
+        command = [sys.executable, "-m", "headroom.sandbox", "--state", str(state), "--port", str(self._cloud_port)]
+        self._cloud_process = self._start("sandbox cloud", [*command, *(["--demand", demand] if demand else [])])
+
+    def wait_for_cloud(self) -> datetime:
+        """Wait until the cloud answers; return its clock."""
+        deadline = time.monotonic() + SANDBOX_TIMEOUT_SECONDS
+        while not (self.folder / "cloud" / ENDPOINT_FILE).exists():
+            if self._cloud_process is not None:
+                self._cloud_process.check_running()
+            if time.monotonic() > deadline:
+                raise ProcessEndedError(f"the sandbox cloud is not ready after {SANDBOX_TIMEOUT_SECONDS:g} s")
+            time.sleep(POLL_SECONDS)
+        return self.cloud.clock()
+
+    def start_airflow(self) -> None:
+        """Make the metadata database and start Airflow."""
+        self.airflow.prepare()
+        self.airflow.start()
+        self.remember()
+
+    def start_history(self, first_day: date, last_day: date) -> None:
+        """Begin to settle older days into the lake."""
+        module = "headroom.sandbox.bootstrap_history"
+        self._history_process = self._start("history", [sys.executable, "-m", module, f"{first_day}", f"{last_day}"])
+
+    def is_history_done(self) -> bool:
+        """Whether the older days are settled; raise ProcessEndedError if that failed."""
+        if self._history_process is None or self._history_process.is_running:
+            return False
+        self._history_process.wait_for_success(timeout_seconds=HISTORY_TIMEOUT_SECONDS)
+        return True
+
+    def settled_days(self) -> int:
+        """Return how many days of metrics are settled in the lake."""
+        return sum(1 for _ in (self.lake_folder / "raw" / "metric_sample").glob("day=*/settled.parquet"))
+
+    def check_running(self) -> None:
+        """Raise ProcessEndedError if a server has ended."""
+        if self._cloud_process is not None:
+            self._cloud_process.check_running()
+        self.airflow.check_running()
+
+    def stop(self) -> None:
+        """End everything that was started; no process is left when this returns."""
+        if self._history_process is not None:
+            self._history_process.stop(grace_seconds=1.0)
+        self.airflow.stop()
+        if self._cloud_process is not None:
+            self._cloud_process.stop()
+        self.record.end_all()
+
+    def remember(self) -> None:
+        """Record what runs, so that a later command can end it."""
+        started = [process for process in (self._cloud_process, self._history_process) if process is not None]
+        self.record.write([*(process.process_id for process in started), *self.airflow.process_ids()])
+
+    def _start(self, name: str, command: list[str]) -> StartedProcess:
+        process = StartedProcess(
+            command,
+            name=name,
+            log_path=self.folder / "logs" / f"{name.replace(' ', '_')}.log",
+            environment=self.environment,
+            folder=PROJECT_ROOT,
+        )
+        self.remember()
+        return process
+
+    def _task_environment(self) -> dict[str, str]:
+        kept = {
+            name: value
+            for name, value in self._inherited.items()
+            if not name.startswith(("AWS_", "HEADROOM_", "AIRFLOW_"))
+        }
+        return {
+            **kept,
+            **self.cloud.environment(),
+            "PYTHONPATH": str(PACKAGE_ROOT.parent),
+            "HEADROOM_CONFIG": str(PACKAGE_ROOT / "sandbox" / "config"),
+            "HEADROOM_LAKE": str(self.lake_folder),
+            "HEADROOM_WAREHOUSE": str(self.folder / "warehouse.duckdb"),
+            "HEADROOM_CLOCK": "manual",
+        }

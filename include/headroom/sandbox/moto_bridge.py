@@ -1,0 +1,229 @@
+"""moto's in-process cloud: hands requests on to it, and keeps what it shows in step with the world.
+
+moto's backends are reached directly where no AWS call would do: to set a group's instances without launching any, to
+date objects by the sandbox's clock. moto keeps one state per process, so there is one bridge per process.
+"""
+
+import io
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from http import HTTPStatus
+from typing import Any, cast
+
+from moto.backends import get_backend
+from moto.core.exceptions import ServiceException
+from moto.moto_api._internal.models import moto_api_backend
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+
+from headroom.domain.fleet import TargetKind
+from headroom.sandbox.api_group_schedules import GroupKey
+from headroom.sandbox.api_protocol import Answer, AwsCall, AwsError, copy_environ, render_error
+from headroom.sandbox.api_target_schedules import TargetKey
+from headroom.sandbox.control_client import SANDBOX_ACCOUNT
+from headroom.sandbox.world_interface import Capacity, Instance, SandboxFleet, SandboxWorld
+from headroom.units import MIB_PER_GIB
+
+log = logging.getLogger(__name__)
+
+NOTHING_SUSPENDED = {
+    "DynamicScalingInSuspended": False,
+    "DynamicScalingOutSuspended": False,
+    "ScheduledScalingSuspended": False,
+}
+SERVER_HEADERS = frozenset({"date", "server", "connection"})
+
+
+@dataclass(slots=True, kw_only=True)
+class MirroredInstance:
+    """An instance of the world as moto's DescribeAutoScalingGroups reads one."""
+
+    instance_id: str
+    instance_type: str
+    availability_zone: str
+    lifecycle_state: str
+    auto_scaling_group_name: str
+    launch_template: dict[str, Any] | None
+    health_status: str = "Healthy"
+    protected_from_scale_in: bool = False
+    launch_configuration_name: str | None = None
+
+
+def target_key(fleet: SandboxFleet) -> TargetKey | None:
+    """Return the fleet's scalable target of Application Auto Scaling, None for an Auto Scaling group."""
+    first, _, second = fleet.target_name.partition("/")
+    if fleet.kind is TargetKind.ECS_SERVICE:
+        return TargetKey(fleet.region, "ecs", f"service/{first}/{second}", "ecs:service:DesiredCount")
+    if fleet.kind is TargetKind.SAGEMAKER_VARIANT:
+        resource_id = f"endpoint/{first}/variant/{second}"
+        return TargetKey(fleet.region, "sagemaker", resource_id, "sagemaker:variant:DesiredInstanceCount")
+    return None
+
+
+class MotoBridge:
+    """moto's WSGI application and backends; the caller holds the sandbox's lock."""
+
+    def __init__(self) -> None:
+        moto_api_backend.reset()
+        self._application = DomainDispatcherApplication(create_backend_app)
+
+    def forward(self, call: AwsCall, body: bytes | None = None) -> Answer:
+        """Let moto answer the call, with another body where one is given."""
+        started: dict[str, Any] = {}
+
+        def start_response(
+            status: str, headers: list[tuple[str, str]], _error: object = None
+        ) -> Callable[[bytes], int]:
+            started.update(status=int(status[:3]), headers=headers)
+            return io.BytesIO().write
+
+        try:
+            chunks: Iterable[bytes] = self._application(copy_environ(call, body), start_response)
+            content = b"".join(chunks)
+        except Exception as error:  # whatever moto lacks must answer as a failing cloud does, not end the request
+            log.warning("moto failed at %s %s", call.service, call.operation, exc_info=True)
+            failure = AwsError("InternalFailure", f"the sandbox cannot do {call.operation}: {error!r}")
+            return render_error(call, failure, status=HTTPStatus.INTERNAL_SERVER_ERROR)
+        headers = [(name, value) for name, value in started["headers"] if name.lower() not in SERVER_HEADERS]
+        return Answer(started["status"], headers, content)
+
+    def has_group(self, group: GroupKey) -> bool:
+        """Tell whether there is such an Auto Scaling group."""
+        return self._group(group) is not None
+
+    def has_target(self, target: TargetKey) -> bool:
+        """Tell whether such a scalable target is registered."""
+        return self._target(target) is not None
+
+    def is_suspended(self, group: GroupKey, process: str = "ScheduledActions") -> bool:
+        """Tell whether a process of a group is suspended."""
+        found = self._group(group)
+        return found is not None and any(item["ProcessName"] == process for item in found.suspended_processes)
+
+    def is_scheduled_scaling_suspended(self, target: TargetKey) -> bool:
+        """Tell whether a scalable target's scheduled scaling is suspended."""
+        found = self._target(target)
+        return found is not None and bool((found.suspended_state or {}).get("ScheduledScalingSuspended"))
+
+    def launch_settings(self, group: GroupKey) -> Mapping[str, Any]:
+        """Return what moto's UpdateAutoScalingGroup would forget where the request leaves it out."""
+        found = self._group(group)
+        return {} if found is None else {"mixed_instances_policy": found.mixed_instances_policy}
+
+    def restore_launch_settings(self, group: GroupKey, settings: Mapping[str, Any]) -> None:
+        """Put back what `launch_settings` returned."""
+        found = self._group(group)
+        for name, value in settings.items():
+            setattr(found, name, value)
+
+    def resize_group(self, group: GroupKey, sizes: Mapping[str, int | None]) -> None:
+        """Resize a group that is no fleet of the world: min_size, max_size, desired_capacity; None is left as is."""
+        found = self._group(group)
+        if found is None:
+            return
+        for name in ("min_size", "max_size"):
+            if sizes[name] is not None:
+                setattr(found, name, sizes[name])
+        desired = found.desired_capacity if sizes["desired_capacity"] is None else sizes["desired_capacity"]
+        found.set_desired_capacity(min(max(desired, found.min_size), found.max_size))
+
+    def restore_variant_types(self, region: str, config_name: str, types: Mapping[str, str | None]) -> None:
+        """Give the variants of a SageMaker endpoint configuration the instance types that its owner asked for."""
+        for variant in self._backend("sagemaker", region).endpoint_configs[config_name].production_variants:
+            if "InstanceType" in variant:
+                variant["InstanceType"] = types[variant["VariantName"]]
+
+    def put_object(self, bucket: str, key: str, content: bytes, *, at_utc: datetime) -> None:
+        """Write an S3 object whose LastModified is the sandbox's clock."""
+        backend = get_backend("s3")[SANDBOX_ACCOUNT]["aws"]
+        stored = backend.put_object(bucket, key, content)
+        stored.last_modified = at_utc.replace(tzinfo=None)
+
+    def instance_types(
+        self, region: str, names: Sequence[str], filters: Mapping[str, Sequence[str]]
+    ) -> list[dict[str, Any]]:
+        """Return the catalogue of instance types as EC2 describes them; AwsError for an unknown name."""
+        try:
+            return list(self._backend("ec2", region).describe_instance_types(list(names), dict(filters)))
+        except ServiceException as error:
+            raise AwsError(error.code, error.message) from error
+
+    def instance_specifications(self, region: str) -> dict[str, dict[str, str]]:
+        """Return vcpu, memory and GPU count by EC2 instance type, as the price list words them."""
+        specifications = {}
+        for item in self.instance_types(region, [], {}):
+            memory_gib = item["MemoryInfo"]["SizeInMiB"] / MIB_PER_GIB
+            gpus = item.get("GpuInfo", {}).get("Gpus", [])
+            specifications[item["InstanceType"]] = {
+                "vcpu": str(item["VCpuInfo"]["DefaultVCpus"]),
+                "memory": f"{memory_gib:g} GiB",
+                **({"gpu": str(sum(gpu["Count"] for gpu in gpus))} if gpus else {}),
+            }
+        return specifications
+
+    def mirror(self, world: SandboxWorld) -> None:
+        """Show the world's capacity in groups, services, endpoints and scalable targets."""
+        for fleet in world.fleets:
+            capacity = world.capacity(fleet.id)
+            if fleet.kind is TargetKind.EC2_AUTO_SCALING_GROUP:
+                self._mirror_group(fleet, capacity, world.instances(fleet.id))
+            elif fleet.kind is TargetKind.ECS_SERVICE:
+                self._mirror_service(fleet, capacity)
+            elif fleet.kind is TargetKind.SAGEMAKER_VARIANT:
+                self._mirror_variant(fleet, capacity)
+            key = target_key(fleet)
+            target = None if key is None else self._target(key)
+            if target is not None:
+                target.min_capacity, target.max_capacity = capacity.min_instances, capacity.max_instances
+                target.suspended_state = {**NOTHING_SUSPENDED, **(target.suspended_state or {})}
+
+    def _mirror_group(self, fleet: SandboxFleet, capacity: Capacity, instances: tuple[Instance, ...]) -> None:
+        group = self._group((fleet.region, fleet.target_name))
+        if group is None:
+            return
+        group.min_size, group.max_size = capacity.min_instances, capacity.max_instances
+        group.desired_capacity = capacity.desired_instances
+        group.instance_states = [
+            MirroredInstance(
+                instance_id=instance.instance_id,
+                instance_type=instance.instance_type,
+                availability_zone=instance.availability_zone,
+                lifecycle_state="InService" if instance.is_in_service else "Pending",
+                auto_scaling_group_name=fleet.target_name,
+                launch_template=group.launch_template,
+            )
+            for instance in instances
+        ]
+
+    def _mirror_service(self, fleet: SandboxFleet, capacity: Capacity) -> None:
+        cluster, _, name = fleet.target_name.partition("/")
+        for service in self._backend("ecs", fleet.region).services.values():
+            if service.name != name or service.cluster_name != cluster:
+                continue
+            service.desired_count = capacity.desired_instances
+            service.running_count = capacity.in_service_instances
+            service.pending_count = max(0, capacity.desired_instances - capacity.in_service_instances)
+            for deployment in service.deployments[:1]:
+                deployment["desiredCount"] = service.desired_count
+                deployment["runningCount"] = service.running_count
+                deployment["pendingCount"] = service.pending_count
+
+    def _mirror_variant(self, fleet: SandboxFleet, capacity: Capacity) -> None:
+        endpoint_name, _, variant_name = fleet.target_name.partition("/")
+        endpoint = self._backend("sagemaker", fleet.region).endpoints.get(endpoint_name)
+        for variant in [] if endpoint is None else endpoint.production_variants:
+            if variant["VariantName"] == variant_name:
+                variant["CurrentInstanceCount"] = capacity.in_service_instances
+                variant["DesiredInstanceCount"] = capacity.desired_instances
+
+    @staticmethod
+    def _backend(service: str, region: str) -> Any:  # noqa: ANN401, moto's backends share no type
+        return get_backend(cast("Any", service))[SANDBOX_ACCOUNT][region]
+
+    def _group(self, group: GroupKey) -> Any:  # noqa: ANN401, as above
+        return self._backend("autoscaling", group[0]).autoscaling_groups.get(group[1])
+
+    def _target(self, target: TargetKey) -> Any:  # noqa: ANN401, as above
+        targets = self._backend("applicationautoscaling", target.region).targets
+        return targets.get(target.dimension, {}).get(target.resource_id)

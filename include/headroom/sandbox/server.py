@@ -1,0 +1,50 @@
+"""Serves a sandbox cloud over HTTP on loopback, with the sandbox's clock in the Date header."""
+
+import logging
+import threading
+from datetime import datetime
+from email.utils import format_datetime
+
+from moto.moto_server.werkzeug_app import MotoRequestHandler
+from werkzeug.serving import make_server
+
+from headroom.sandbox.cloud import SandboxCloud
+from headroom.sandbox.wsgi import SandboxApplication
+
+log = logging.getLogger(__name__)
+HOST = "127.0.0.1"
+
+
+class SandboxServer:
+    """A threaded HTTP server in a thread of its own; `port` 0 takes a free one. OSError where the port is taken."""
+
+    def __init__(self, cloud: SandboxCloud, *, port: int = 0) -> None:
+        self._server = make_server(
+            HOST, port, SandboxApplication(cloud), threaded=True, request_handler=_request_handler(cloud)
+        )
+        self.url = f"http://{HOST}:{self._server.server_port}"
+        self._thread = threading.Thread(target=self._server.serve_forever, name="sandbox-server", daemon=True)
+
+    def start(self) -> None:
+        """Begin to answer."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop answering and free the port; calls that hang in a fault are cut off with the process."""
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+def _request_handler(cloud: SandboxCloud) -> type[MotoRequestHandler]:
+    class RequestHandler(MotoRequestHandler):
+        """werkzeug sets a Date of its own, by the wall clock, and logs to stderr: neither is wanted."""
+
+        def date_time_string(self, timestamp: float | None = None) -> str:
+            now: datetime = cloud.now()
+            return format_datetime(now, usegmt=True) if timestamp is None else super().date_time_string(timestamp)
+
+        def log(self, type: str, message: str, *args: object) -> None:  # noqa: A002, werkzeug's name
+            log.debug("%s " + message, type, *args)  # noqa: G003, werkzeug hands over a format
+
+    return RequestHandler

@@ -1,0 +1,36 @@
+"""Being asked to end: turned into one exception while there is work, and left alone while cleaning up."""
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Interrupted(Exception):  # noqa: N818, a request more than an error
+    """Somebody asked the program to end."""
+
+
+@contextmanager
+def raising_on_stop() -> Iterator[None]:
+    """Raise Interrupted on the first Ctrl-C, SIGTERM or closed terminal while the context lasts.
+
+    Later ones are ignored, and so are all after the context: what follows is cleaning up, which must not be cut short.
+    """
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        _ignore_all()
+        raise Interrupted
+
+    for number in STOP_SIGNALS:
+        signal.signal(number, interrupt)
+    try:
+        yield
+    finally:
+        _ignore_all()
+
+
+def _ignore_all() -> None:
+    for number in STOP_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)

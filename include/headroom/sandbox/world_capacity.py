@@ -1,0 +1,174 @@
+"""Capacity of one fleet, minute by minute: bounds, launches with lead time, terminations, the owner's reactive policy.
+
+The rules are those of AWS: raising the minimum above desired raises desired, lowering the maximum below it lowers
+desired, target tracking moves desired inside the bounds only. An instance runs (and is billed) from its launch and is
+in service one lead time later. New instances go to the emptiest zone, terminations take the newest of the fullest.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from headroom.sandbox.world_interface import SAMPLE_SECONDS, Floats, TargetTracking
+from headroom.units import SECONDS_PER_MINUTE
+
+MINUTES_PER_STEP: Final = SAMPLE_SECONDS // SECONDS_PER_MINUTE
+SCALE_OUT_MINUTES: Final = 3
+SCALE_IN_MINUTES: Final = 15
+SCALE_IN_MARGIN: Final = 0.9
+"""Target tracking scales in below this share of its target only, so that it does not swing."""
+_LOOK_AHEAD_MINUTES: Final = 240
+
+
+@dataclass(slots=True, kw_only=True)
+class InstanceRun:
+    """One instance from its launch to its end, in minutes since the world's start; `ended` is None while it runs."""
+
+    number: int
+    zone: str
+    launched: int
+    ready: int
+    ended: int | None = None
+
+
+class FleetCapacity:
+    """The instances of one fleet; `in_service` and `running` hold one value for every minute that has passed."""
+
+    def __init__(
+        self,
+        *,
+        zones: Sequence[str],
+        lead_minutes: int,
+        minimum: int,
+        maximum: int,
+        desired: int,
+        rate_per_instance: float,
+        reactive: TargetTracking | None,
+    ) -> None:
+        self.minimum, self.maximum, self.desired = minimum, maximum, desired
+        self.in_service: list[int] = []
+        self.running_counts: list[int] = []
+        self.entered_service: list[int] = []
+        self.running: list[InstanceRun] = []
+        self.ended: list[InstanceRun] = []
+        self._zones = tuple(zones)
+        self._lead_minutes = lead_minutes
+        self._rate_per_instance = rate_per_instance
+        self._reactive = reactive
+        self._utilization = np.full(SCALE_IN_MINUTES - 1, np.nan)
+        self._last_scale_out = self._last_scale_in = -SCALE_IN_MINUTES
+        self._launch(desired, at=-lead_minutes - 1)
+
+    @property
+    def minute(self) -> int:
+        """Minutes that have passed."""
+        return len(self.in_service)
+
+    @property
+    def in_service_now(self) -> int:
+        """Instances in service at the start of the coming minute."""
+        return sum(1 for instance in self.running if instance.ready <= self.minute)
+
+    def apply(self, *, minimum: int | None, maximum: int | None, desired: int | None) -> None:
+        """Set bounds and desired at the coming minute; ValueError where AWS refuses."""
+        low = self.minimum if minimum is None else minimum
+        high = self.maximum if maximum is None else maximum
+        if low < 0 or low > high:
+            raise ValueError(f"minimum {low} must be at least 0 and at most the maximum, {high}")
+        if desired is not None and not low <= desired <= high:
+            raise ValueError(f"desired {desired} must lie between the minimum, {low}, and the maximum, {high}")
+        self.minimum, self.maximum = low, high
+        self._move_to(min(max(self.desired if desired is None else desired, low), high))
+
+    def run_until(self, minute: int, rate_per_second: Floats) -> None:
+        """Let time pass until `minute`; `rate_per_second` is the demand by 5-minute step since the world's start."""
+        while (now := self.minute) < minute:
+            # Until the next instance comes into service, or something moves desired, all minutes are alike.
+            ready = min((run.ready for run in self.running if run.ready > now), default=minute)
+            end = min(ready, minute, now + _LOOK_AHEAD_MINUTES)
+            reaction = None if self._reactive is None else self._next_reaction(self._reactive, end, rate_per_second)
+            if reaction is None:
+                self._pass(end - now)
+                continue
+            at, desired = reaction
+            if at > now:
+                self._pass(at - now)
+            self._move_to(desired)
+            self._pass(1)
+
+    def _pass(self, minutes: int) -> None:
+        """Let minutes pass in which nothing comes into service but at the first."""
+        now = self.minute
+        serving = sum(1 for run in self.running if run.ready <= now)
+        entering = sum(1 for run in self.running if run.ready == now)
+        self.in_service += [serving] * minutes
+        self.running_counts += [len(self.running)] * minutes
+        self.entered_service += [entering] + [0] * (minutes - 1)
+
+    def _next_reaction(self, policy: TargetTracking, end: int, rate_per_second: Floats) -> tuple[int, int] | None:
+        """Return the first minute before `end` at which the policy moves desired, and to what, or None.
+
+        Target tracking: 3 minutes above the target scale out, 15 well below it scale in. A minute without data (or
+        without an instance) makes neither.
+        """
+        now, serving = self.minute, self.in_service_now
+        minutes = np.arange(now, end)
+        rate = rate_per_second[minutes // MINUTES_PER_STEP]
+        load = np.minimum(rate / (serving * self._rate_per_instance), 1.0) if serving else np.full(len(minutes), np.nan)
+        target = policy.target_utilization_fraction
+        known = np.concatenate([self._utilization, load])
+        recent = sliding_window_view(known, SCALE_IN_MINUTES)
+        lowest, highest = recent[:, -SCALE_OUT_MINUTES:].min(axis=1), recent.max(axis=1)
+        out_cooldown = policy.scale_out_cooldown_seconds / SECONDS_PER_MINUTE
+        in_cooldown = policy.scale_in_cooldown_seconds / SECONDS_PER_MINUTE
+        wider = np.minimum(_ceil(serving * load / target), self.maximum)
+        narrower = np.maximum(_ceil(serving * highest / target), self.minimum)
+        is_out = (lowest > target) & (wider > self.desired) & (minutes - self._last_scale_out >= out_cooldown)
+        is_in = (highest < SCALE_IN_MARGIN * target) & (narrower < self.desired)
+        is_in &= minutes - max(self._last_scale_in, self._last_scale_out) >= in_cooldown
+        moves = np.flatnonzero(is_out | is_in)
+        last = int(moves[0]) if len(moves) else len(minutes) - 1
+        self._utilization = known[: len(self._utilization) + last + 1][-(SCALE_IN_MINUTES - 1) :]
+        if not len(moves):
+            return None
+        at = now + last
+        if is_out[last]:
+            self._last_scale_out = at
+            return at, int(wider[last])
+        self._last_scale_in = at
+        return at, int(narrower[last])
+
+    def _move_to(self, desired: int) -> None:
+        self.desired = desired
+        missing = desired - len(self.running)
+        if missing > 0:
+            self._launch(missing, at=self.minute)
+        for _ in range(-missing):
+            self._terminate_one()
+
+    def _launch(self, count: int, *, at: int) -> None:
+        for _ in range(count):
+            in_zone = dict.fromkeys(self._zones, 0)
+            for instance in self.running:
+                in_zone[instance.zone] += 1
+            zone = min(self._zones, key=lambda name: in_zone[name])
+            number = len(self.running) + len(self.ended)
+            self.running.append(InstanceRun(number=number, zone=zone, launched=at, ready=at + self._lead_minutes))
+
+    def _terminate_one(self) -> None:
+        in_zone = dict.fromkeys(self._zones, 0)
+        for instance in self.running:
+            in_zone[instance.zone] += 1
+        fullest = max(in_zone.values())
+        place = max(place for place, instance in enumerate(self.running) if in_zone[instance.zone] == fullest)
+        instance = self.running.pop(place)
+        instance.ended = max(self.minute, instance.launched)
+        self.ended.append(instance)
+
+
+def _ceil(numbers: Floats) -> Floats:
+    """Round up, but not for what only floating point put above a whole number."""
+    return np.asarray(np.ceil(numbers - 1e-9), dtype=np.float64)

@@ -1,0 +1,148 @@
+"""One fleet of the sandbox's world: its demand, its instances, and what they made of it so far."""
+
+import hashlib
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from headroom.config.events import load_events
+from headroom.config.fleets import load_fleets
+from headroom.domain.event import EventKind
+from headroom.domain.fleet import Fleet, Slots
+from headroom.sandbox.demand_file import FileDemand, read_demand_file
+from headroom.sandbox.demand_generator import STEPS_PER_DAY, GeneratedDemand
+from headroom.sandbox.demand_steps import DemandSource, DemandSteps
+from headroom.sandbox.fleet_lives import LIVES, FleetLife
+from headroom.sandbox.prices import AVAILABILITY_ZONES
+from headroom.sandbox.world_capacity import MINUTES_PER_STEP, FleetCapacity, InstanceRun
+from headroom.sandbox.world_interface import Capacity, SandboxFleet
+from headroom.sandbox.world_metrics import quantities_of
+from headroom.sandbox.world_service import TIMEOUT_MULTIPLE, Service, empty_steps
+from headroom.units import SECONDS_PER_MINUTE
+
+CONFIG_FOLDER: Final = Path(__file__).resolve().parent / "config"
+_AHEAD_STEPS: Final = 14 * STEPS_PER_DAY
+_FILE_NOISE: Final = 300
+
+
+class FleetWorld:
+    """One fleet; minutes and steps are counted from the world's start."""
+
+    def __init__(self, *, facts: SandboxFleet, fleet: Fleet, life: FleetLife, demand: DemandSource, seed: int) -> None:
+        if not isinstance(fleet.serving, Slots) or fleet.objective.latency_seconds is None:
+            raise TypeError(f"sandbox fleet {fleet.id}: expected a serving model of slots and a latency objective")
+        number = list(LIVES).index(fleet.id)
+        timeout = fleet.serving.timeout_seconds or TIMEOUT_MULTIPLE * fleet.objective.latency_seconds
+        self.facts = facts
+        self.life = life
+        self.metrics = dict(quantities_of(fleet))
+        self.service = Service(serving=fleet.serving, timeout_seconds=timeout, seed=seed, fleet_number=number)
+        self.capacity = FleetCapacity(
+            zones=facts.availability_zones,
+            lead_minutes=-(-facts.lead_time_seconds // SECONDS_PER_MINUTE),
+            minimum=life.baseline_min,
+            maximum=life.baseline_max,
+            desired=life.baseline_desired,
+            rate_per_instance=self.service.rate_per_instance,
+            reactive=life.reactive,
+        )
+        self.served = empty_steps()
+        self._seed = seed
+        self._source = demand
+        self._demand: DemandSteps = demand.steps(0)
+
+    def run_until(self, minute: int) -> None:
+        """Let capacity follow until `minute` since the world's start."""
+        needed = -(-minute // MINUTES_PER_STEP)
+        if len(self._demand.count) < needed:
+            self._demand = self._source.steps(needed + _AHEAD_STEPS)
+        self.capacity.run_until(minute, self._demand.rate_per_second)
+
+    def serve(self) -> None:
+        """Serve the steps that are over and not yet served."""
+        first, last = len(self.served), self.capacity.minute // MINUTES_PER_STEP
+        if last <= first:
+            return
+        minutes = slice(first * MINUTES_PER_STEP, last * MINUTES_PER_STEP)
+        block = self.service.serve(
+            arrived=self._demand.count[first:last],
+            is_reported=self._demand.is_reported[first:last],
+            in_service=np.array(self.capacity.in_service[minutes], dtype=np.int64).reshape(-1, MINUTES_PER_STEP),
+            entered=np.array(self.capacity.entered_service[minutes], dtype=np.int64).reshape(-1, MINUTES_PER_STEP),
+        )
+        self.served = self.served.then(block)
+
+    def instance_id(self, run: InstanceRun) -> str:
+        """Return the EC2-like id of an instance of this fleet."""
+        digest = hashlib.sha256(f"{self._seed}/{self.facts.id}/{run.number}".encode()).hexdigest()
+        return f"i-0{digest[:16]}"
+
+    def capacity_now(self) -> Capacity:
+        """Return the capacity at the world's now."""
+        return Capacity(
+            min_instances=self.capacity.minimum,
+            max_instances=self.capacity.maximum,
+            desired_instances=self.capacity.desired,
+            running_instances=len(self.capacity.running),
+            in_service_instances=self.capacity.in_service_now,
+        )
+
+
+def build_fleets(
+    *,
+    seed: int,
+    start_utc: datetime,
+    now_utc: datetime,
+    demand_file: Path | None,
+) -> Iterator[FleetWorld]:
+    """Yield the fleets of config/fleets.yaml with their lives, demand from the file first, then from the generator."""
+    fleets = load_fleets(CONFIG_FOLDER / "fleets.yaml")
+    events = load_events(CONFIG_FOLDER / "events.yaml")
+    series = read_demand_file(demand_file) if demand_file is not None else ()
+    for number, fleet in enumerate(fleets):
+        life = LIVES[fleet.id]
+        demand: DemandSource
+        if demand_file is not None and number < len(series):
+            demand = FileDemand(
+                series=series[number],
+                file=demand_file,
+                start_utc=start_utc,
+                now_utc=now_utc,
+                mean_per_second=life.demand.mean_per_second,
+                busy_per_second=life.demand.busy_per_second,
+                random=np.random.default_rng([seed, number, _FILE_NOISE]),
+            )
+        else:
+            launches = [event.window for event in events if event.kind is EventKind.LAUNCH and event.concerns(fleet.id)]
+            demand = GeneratedDemand(
+                seed=seed,
+                fleet_number=number,
+                shape=life.demand,
+                start_utc=start_utc,
+                now_utc=now_utc,
+                launches=launches,
+            )
+        facts = _facts_of(fleet, life, origin=demand.origin)
+        yield FleetWorld(facts=facts, fleet=fleet, life=life, demand=demand, seed=seed)
+
+
+def _facts_of(fleet: Fleet, life: FleetLife, *, origin: str) -> SandboxFleet:
+    return SandboxFleet(
+        id=fleet.id,
+        kind=fleet.target.kind,
+        target_name=fleet.target.name,
+        region=fleet.region,
+        account=fleet.account or "",
+        availability_zones=AVAILABILITY_ZONES,
+        instance_type=fleet.current_type.name,
+        lead_time_seconds=int(fleet.lead_time_seconds),
+        baseline_min=life.baseline_min,
+        baseline_max=life.baseline_max,
+        baseline_desired=life.baseline_desired,
+        reactive=life.reactive,
+        tags=dict(fleet.billing.tags) if fleet.billing else {},
+        demand_origin=origin,
+    )

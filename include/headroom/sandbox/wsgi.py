@@ -1,0 +1,96 @@
+"""The sandbox's WSGI application: control requests, injected faults, the call log, and the cloud behind them."""
+
+import json
+import socket
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from werkzeug.http import HTTP_STATUS_CODES
+
+from headroom.sandbox.api_protocol import Answer, AwsCall, AwsError, read_call, render_error
+from headroom.sandbox.calls import Call, is_write_operation
+from headroom.sandbox.cloud import SandboxCloud
+from headroom.sandbox.control import PREFIX, answer_control
+from headroom.sandbox.faults import Fault
+
+MOTO_PREFIX = "/moto-api"
+StartResponse = Callable[..., Any]
+
+
+class SandboxApplication:
+    """The application in front of one cloud; called by several threads at once."""
+
+    def __init__(self, cloud: SandboxCloud) -> None:
+        self._cloud = cloud
+
+    def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        """Answer one request."""
+        call = read_call(environ)
+        path = str(environ.get("PATH_INFO", ""))
+        if path.startswith(PREFIX):
+            status, document = answer_control(self._cloud, str(environ["REQUEST_METHOD"]), path, call.body)
+            answer = Answer(status, [("Content-Type", "application/json")], json.dumps(document).encode())
+        elif path.startswith(MOTO_PREFIX):
+            answer = self._cloud.answer(call)
+        else:
+            answer = self._answer_aws(call)
+        return _send(answer, environ, start_response)
+
+    def _answer_aws(self, call: AwsCall) -> Answer:
+        with self._cloud.lock:
+            fault = self._cloud.faults.take(service=call.service, operation=call.operation, text=call.text)
+        if fault is None:
+            answer = self._cloud.answer(call)
+            self._record(call, answer.status)
+            return answer
+        return self._answer_with_fault(call, fault)
+
+    def _answer_with_fault(self, call: AwsCall, fault: Fault) -> Answer:
+        """Answer as the fault says; ConnectionResetError, after cutting the connection, where no answer may come."""
+        call.failing_items, call.failing_code = fault.failing_items, fault.code
+        is_spoiled = fault.status is not None or fault.is_connection_dropped
+        answer = self._cloud.answer(call) if fault.is_applied else None
+        time.sleep(fault.delay_seconds)
+        if fault.is_connection_dropped:
+            self._record(call, None, "fault: connection dropped" + (" after applying" if fault.is_applied else ""))
+            _cut(call)
+        if is_spoiled:
+            answer = render_error(call, AwsError(fault.code, fault.message), status=fault.status)
+        elif answer is None:
+            answer = self._cloud.answer(call)
+        self._record(call, answer.status, "fault: " + (f"{fault.code}" if is_spoiled else "slow or partly failed"))
+        return answer
+
+    def _record(self, call: AwsCall, status: int | None, detail: str = "") -> None:
+        operation = call.operation or str(call.environ["REQUEST_METHOD"]).title()
+        path = str(call.environ.get("PATH_INFO", ""))
+        with self._cloud.lock:
+            self._cloud.calls.record(
+                Call(
+                    service=call.service,
+                    operation=operation,
+                    is_write=is_write_operation(operation),
+                    at=self._cloud.now(),
+                    status=status,
+                    detail=detail or (path.strip("/") if call.service == "s3" else ""),
+                )
+            )
+
+
+def _send(answer: Answer, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+    """Hand the answer to the server, which adds the Date."""
+    headers = [(name, value) for name, value in answer.headers if name.lower() not in ("date", "content-length")]
+    is_head = environ["REQUEST_METHOD"] == "HEAD"
+    announced = {name.lower(): value for name, value in answer.headers}.get("content-length") if is_head else None
+    headers.append(("Content-Length", announced or str(len(answer.body))))
+    start_response(f"{int(answer.status)} {HTTP_STATUS_CODES.get(answer.status, 'Unknown')}", headers)
+    return [] if is_head else [answer.body]
+
+
+def _cut(call: AwsCall) -> None:
+    """Close the client's connection without an answer."""
+    connection = call.environ.get("werkzeug.socket")
+    if isinstance(connection, socket.socket):
+        connection.shutdown(socket.SHUT_RDWR)
+    raise ConnectionResetError("a fault that was asked for at /_sandbox/faults")

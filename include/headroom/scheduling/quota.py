@@ -1,0 +1,38 @@
+"""How many scheduled actions a target takes, and how many of them are left for us."""
+
+from typing import Final
+
+from headroom.domain.scaling import ScalingApi, TargetState
+from headroom.scheduling.names import is_ours
+
+SCHEDULED_ACTIONS_PER_TARGET: Final = {
+    # https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-quotas.html, read 2026-11; not adjustable
+    ScalingApi.EC2_AUTO_SCALING: 125,
+    # https://docs.aws.amazon.com/autoscaling/application/userguide/application-auto-scaling-limits.html, read 2026-11
+    ScalingApi.APPLICATION_AUTO_SCALING: 200,
+}
+DEFAULT_RESERVE: Final = 10
+"""Actions left free for the owner, who must be able to add one by hand in an incident."""
+_RESTORES: Final = 2
+"""Actions kept for giving the baseline back (headroom.scheduling.actions)."""
+
+
+def actions_available(state: TargetState, *, deployment: str, fleet_id: str, reserve: int = DEFAULT_RESERVE) -> int:
+    """Return how many actions of ours the target may hold: its quota less everybody else's less the reserve."""
+    foreign = sum(not is_ours(action, deployment=deployment, fleet_id=fleet_id) for action in state.actions)
+    return max(0, SCHEDULED_ACTIONS_PER_TARGET[state.api] - foreign - reserve)
+
+
+def max_changes(state: TargetState, *, deployment: str, fleet_id: str, reserve: int = DEFAULT_RESERVE) -> int:
+    """Return how many changes a schedule for this target may have.
+
+    Room is kept for the restore. A target of Application Auto Scaling whose maximum is released again after a
+    lowering needs two actions a change, so only half of the room is for changes there.
+    """
+    room = actions_available(state, deployment=deployment, fleet_id=fleet_id, reserve=reserve) - _RESTORES
+    needs_release = (
+        state.api is ScalingApi.APPLICATION_AUTO_SCALING
+        and state.has_predictive_policy
+        and not state.has_reactive_policy
+    )
+    return max(0, room // 2 if needs_release else room)

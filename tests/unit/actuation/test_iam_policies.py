@@ -1,0 +1,55 @@
+"""The shipped IAM policies: reading and pushing apart, and pushing only where the owner put the tag."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import botocore.session
+import pytest
+
+IAM = Path(__file__).resolve().parents[3] / "docs" / "iam"
+READ_ONLY = ("Describe", "Get", "List")
+MADE_BY_PUSH = {
+    "autoscaling:BatchPutScheduledUpdateGroupAction",
+    "autoscaling:BatchDeleteScheduledAction",
+    "application-autoscaling:PutScheduledAction",
+    "application-autoscaling:DeleteScheduledAction",
+}
+# S3's ListBucket permission is for the ListObjectsV2 call.
+PERMISSIONS_WITHOUT_A_CALL = {"s3:ListBucket"}
+
+
+def statements(name: str) -> list[dict[str, Any]]:
+    policy = json.loads((IAM / name).read_text())
+    assert policy["Version"] == "2012-10-17"
+    found: list[dict[str, Any]] = policy["Statement"]
+    return found
+
+
+def actions(name: str) -> set[str]:
+    listed = [statement["Action"] for statement in statements(name)]
+    return {action for item in listed for action in ([item] if isinstance(item, str) else item)}
+
+
+def test_the_read_policy_only_reads() -> None:
+    assert all(action.split(":")[1].startswith(READ_ONLY) for action in actions("read.json"))
+
+
+def test_the_push_policy_allows_the_four_calls_that_push_makes_and_nothing_else() -> None:
+    assert actions("push.json") == MADE_BY_PUSH
+
+
+def test_every_push_statement_asks_for_the_tag() -> None:
+    for statement in statements("push.json"):
+        assert statement["Effect"] == "Allow"
+        assert statement["Resource"] != "*"
+        assert statement["Condition"]["StringEquals"]["aws:ResourceTag/headroom"] == "managed"
+
+
+@pytest.mark.parametrize("name", ["read.json", "push.json"])
+def test_no_action_is_a_wildcard_and_each_is_a_call_that_exists(name: str) -> None:
+    session = botocore.session.get_session()
+    for action in actions(name) - PERMISSIONS_WITHOUT_A_CALL:
+        service, operation = action.split(":")
+        model = session.get_service_model(service)
+        assert operation in model.operation_names

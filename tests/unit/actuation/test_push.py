@@ -1,0 +1,481 @@
+"""One fleet's push from end to end over a fake Auto Scaling group that refuses what AWS refuses."""
+
+from dataclasses import replace
+
+import pytest
+from tests.unit.actuation.fake_cloud import FakeTarget, MemoryStore, client_error, minutes
+from tests.unit.actuation.planning import (
+    BASELINE,
+    NOW,
+    WINDOW_END,
+    action,
+    add_foreign,
+    at,
+    ec2,
+    group,
+    is_ours,
+    name_of,
+    ours_at,
+    plan,
+    request,
+)
+
+from headroom.actuation.confirmation import confirm_baseline
+from headroom.actuation.errors import ActuationError
+from headroom.actuation.ledger import Ledger
+from headroom.actuation.observe import observe_target
+from headroom.actuation.outcome import PushOutcome, PushState
+from headroom.actuation.push import push_fleet
+from headroom.actuation.request import PushRequest
+from headroom.domain.fleet import Mode
+from headroom.domain.ledger import LedgerState
+from headroom.domain.scaling import ActionDiff, ActionPurpose, CapacitySetting, TargetState, Verdict
+
+PLAN = plan((9, 8), (12, 4), restore_hour=30)
+
+
+class Desk:
+    """A group, a ledger, and pushes to the one recorded in the other."""
+
+    def __init__(self, target: FakeTarget | None = None) -> None:
+        self.group = target or group()
+        self.store = MemoryStore()
+        self.ledger = Ledger(self.store)
+
+    def push(self, asked: PushRequest, *, is_dry_run: bool = False) -> PushOutcome:
+        return push_fleet(
+            asked,
+            target=ec2(self.group),
+            ledger=self.ledger,
+            now_utc=self.group.now,
+            is_dry_run=is_dry_run,
+        )
+
+    def states(self, push_id: str) -> list[str]:
+        return [state.value for state in self.ledger.states(push_id)]
+
+
+@pytest.fixture
+def desk() -> Desk:
+    return Desk()
+
+
+def test_a_first_push_captures_the_baseline_then_writes_the_intent_before_the_first_write_call(desk: Desk) -> None:
+    seen: list[list[str]] = []
+
+    def on_call(_number: int, operation: str) -> None:
+        if operation.startswith("batch_put"):
+            seen.append(desk.states(request(PLAN).push_id))
+
+    desk.group.on_call = on_call
+    outcome = desk.push(request(PLAN))
+    assert outcome.state is PushState.VERIFIED
+    assert seen[0] == ["baseline_captured", "intended"]
+    assert desk.states(outcome.push_id) == ["baseline_captured", "intended", "applied", "verified"]
+    assert ours_at(desk.group) == {"T0900": 8, "T1200": 4, "T0600": 2}
+    baseline = desk.ledger.baseline("chat-large", now_utc=NOW)
+    assert baseline is not None
+    assert baseline.setting == BASELINE
+    # Two puts: the restore by itself first, then the two others.
+    assert outcome.write_calls == 2
+    assert len(desk.group.write_calls) == 2
+
+
+def test_the_same_push_again_makes_no_write_call_and_no_ledger_entry(desk: Desk) -> None:
+    desk.push(request(PLAN))
+    calls, files = len(desk.group.write_calls), len(desk.store.files)
+    outcome = desk.push(request(PLAN))
+    assert outcome.state is PushState.UNCHANGED
+    assert outcome.write_calls == 0
+    assert (len(desk.group.write_calls), len(desk.store.files)) == (calls, files)
+
+
+def test_an_unchanged_plan_of_the_next_hour_is_quiet_too(desk: Desk) -> None:
+    desk.push(request(PLAN))
+    files = len(desk.store.files)
+    desk.group.advance_to(NOW + minutes(60))
+    outcome = desk.push(request(PLAN, window_end=at(7)))
+    assert (outcome.state, outcome.write_calls) == (PushState.UNCHANGED, 0)
+    assert len(desk.store.files) == files
+
+
+def test_the_next_plan_replaces_ours_and_touches_nothing_foreign(desk: Desk) -> None:
+    foreign = add_foreign(desk.group, at(10), low=3)
+    desk.push(request(PLAN))
+    outcome = desk.push(request(plan((9, 9), (13, 5), restore_hour=31)))
+    assert outcome.state is PushState.VERIFIED
+    # 09:00 replaced by 9, 13:00 and the restore at 31 = 07:00 of the next day created; 12:00 and the old restore gone.
+    assert ours_at(desk.group) == {"T0900": 9, "T1300": 5, "T0700": 2}
+    assert desk.group.actions[foreign] == {"start": at(10), "sizes": {"MinSize": 3, "MaxSize": None}}
+
+
+def test_a_push_id_is_the_same_for_the_same_window_and_plan_only() -> None:
+    assert request(PLAN).push_id == request(PLAN).push_id
+    assert request(PLAN).push_id.startswith("chat-large-20261118T0600Z-")
+    assert request(PLAN).push_id != request(plan((9, 9), restore_hour=30)).push_id
+    assert request(PLAN).push_id != request(PLAN, window_end=at(7)).push_id
+
+
+@pytest.mark.parametrize(
+    ("mode", "state", "ledger_states"),
+    [
+        (Mode.OBSERVE, PushState.OBSERVED, []),
+        (Mode.RECOMMEND, PushState.RECOMMENDED, ["recommended"]),
+        (Mode.APPROVE, PushState.AWAITING_APPROVAL, ["planned"]),
+    ],
+)
+def test_only_auto_writes_unasked(desk: Desk, mode: Mode, state: PushState, ledger_states: list[str]) -> None:
+    for _ in range(2):
+        outcome = desk.push(request(PLAN, mode=mode))
+        assert outcome.state is state
+        assert outcome.is_refused
+        assert desk.states(outcome.push_id) == ledger_states
+    assert desk.group.write_calls == []
+
+
+def test_an_approved_plan_is_written_and_the_ledger_says_who_approved(desk: Desk) -> None:
+    desk.push(request(PLAN, mode=Mode.APPROVE))
+    outcome = desk.push(request(PLAN, mode=Mode.APPROVE, approved_by="ada"))
+    assert outcome.state is PushState.VERIFIED
+    approved = [event for event in desk.ledger.events(outcome.push_id) if event.state is LedgerState.APPROVED]
+    assert [event.detail["approved_by"] for event in approved] == ["ada"]
+
+
+@pytest.mark.parametrize("mode", list(Mode))
+def test_an_approval_opens_no_other_mode_than_approve(mode: Mode) -> None:
+    is_open = request(PLAN, mode=mode, approved_by="ada").is_allowed_to_write
+    assert is_open is (mode in (Mode.AUTO, Mode.APPROVE))
+
+
+def test_a_dry_run_shows_the_diff_and_writes_nothing_anywhere(desk: Desk) -> None:
+    for mode in Mode:
+        outcome = desk.push(request(PLAN, mode=mode), is_dry_run=True)
+        assert outcome.state is PushState.DRY_RUN
+        assert outcome.diff is not None
+        assert outcome.diff.create == PLAN
+    assert desk.group.write_calls == []
+    assert desk.store.files == {}
+
+
+def test_a_failed_guardrail_refuses_once_and_says_why(desk: Desk) -> None:
+    def stale(_state: TargetState, _diff: ActionDiff) -> tuple[Verdict, ...]:
+        return (Verdict(rule="data_fresh", is_passed=False, reason="the newest sample is 3 h old"),)
+
+    for _ in range(2):
+        outcome = desk.push(request(PLAN, guardrails=stale))
+        assert outcome.state is PushState.REFUSED
+        assert outcome.reasons == ("data_fresh: the newest sample is 3 h old",)
+        assert desk.states(outcome.push_id) == ["refused"]
+    assert desk.group.write_calls == []
+
+
+def test_a_past_window_is_recorded_and_never_pushed(desk: Desk) -> None:
+    for _ in range(2):
+        outcome = desk.push(request(PLAN, window_end=at(-20)))
+        assert outcome.state is PushState.PLANNED
+        assert desk.states(outcome.push_id) == ["planned"]
+    assert desk.group.calls == []
+    (event,) = desk.ledger.events(outcome.push_id)
+    assert [item["name"] for item in event.detail["wanted"]] == [item.name for item in PLAN]
+
+
+def test_a_window_overtaken_by_a_newer_push_is_not_pushed(desk: Desk) -> None:
+    desk.push(request(PLAN))
+    outcome = desk.push(request(plan((9, 3), restore_hour=29), window_end=at(5)))
+    assert outcome.state is PushState.PLANNED
+    assert "newer" in outcome.reasons[0]
+    assert ours_at(desk.group)["T0900"] == 8
+
+
+def test_a_plan_that_does_not_end_with_the_baseline_is_refused(desk: Desk) -> None:
+    no_restore = (action(at(9), 8),)
+    wrong_restore = (action(at(9), 8), action(at(30), 8, purpose=ActionPurpose.RESTORE))
+    leaves_maximum = (action(at(9), 8, 25), action(at(30), 2, None, purpose=ActionPurpose.RESTORE))
+    for wanted in (no_restore, wrong_restore, leaves_maximum):
+        outcome = desk.push(request(wanted))
+        assert outcome.state is PushState.REFUSED
+        assert "restore" in outcome.reasons[0]
+    assert desk.group.write_calls == []
+
+
+def test_a_restore_whose_start_somebody_holds_refuses_the_whole_push(desk: Desk) -> None:
+    add_foreign(desk.group, at(30), low=1)
+    outcome = desk.push(request(PLAN))
+    assert outcome.state is PushState.REFUSED
+    assert "cannot be had" in outcome.reasons[0]
+    assert desk.group.write_calls == []
+
+
+def test_a_raise_that_cannot_be_had_is_left_out_and_the_rest_is_verified(desk: Desk) -> None:
+    add_foreign(desk.group, at(9), low=1)
+    outcome = desk.push(request(PLAN))
+    assert outcome.state is PushState.VERIFIED
+    assert [item["reason"] for item in outcome.summary()["refused"]] == ["another's action starts then"]
+    assert ours_at(desk.group) == {"T1200": 4, "T0600": 2}
+
+
+def test_an_action_the_cloud_refuses_in_a_batch_fails_verification_and_the_next_run_finishes_it(desk: Desk) -> None:
+    desk.group.refuse_names = {name_of(at(9))}
+    outcome = desk.push(request(PLAN))
+    assert outcome.state is PushState.VERIFICATION_FAILED
+    assert outcome.is_failed
+    assert any("refused for the test" in reason for reason in outcome.reasons)
+    assert ours_at(desk.group) == {"T1200": 4, "T0600": 2}
+    desk.group.refuse_names = set()
+    assert desk.push(request(PLAN)).state is PushState.VERIFIED
+    assert desk.states(outcome.push_id)[-4:] == ["verification_failed", "intended", "applied", "verified"]
+
+
+def test_what_fails_once_is_repaired_in_the_same_push(desk: Desk) -> None:
+    def fail_second_put(number: int, operation: str) -> None:
+        if operation.startswith("batch_put") and desk.group.calls.count(operation) == 2:
+            raise client_error(operation, "Throttling", f"rate exceeded at call {number}")
+
+    desk.group.on_call = fail_second_put
+    outcome = desk.push(request(PLAN))
+    assert outcome.state is PushState.VERIFIED
+    assert outcome.failures == ()
+    assert desk.states(outcome.push_id)[-3:] == ["intended", "partially_applied", "verified"]
+    assert desk.ledger.events(outcome.push_id)[-1].detail["is_repaired"] is True
+
+
+def test_throttling_that_lasts_fails_the_push_with_its_cause(desk: Desk) -> None:
+    def throttle(_number: int, operation: str) -> None:
+        if not operation.startswith("describe"):
+            raise client_error(operation, "Throttling", "rate exceeded")
+
+    desk.group.on_call = throttle
+    outcome = desk.push(request(PLAN))
+    assert outcome.state is PushState.FAILED
+    assert any("Throttling" in reason for reason in outcome.reasons)
+    assert ours_at(desk.group) == {}
+
+
+def test_a_call_that_took_effect_but_never_answered_is_found_by_reading_back(desk: Desk) -> None:
+    def drop(_number: int, operation: str) -> None:
+        if not operation.startswith("describe"):
+            raise client_error(operation, "InternalFailure", "connection dropped")
+
+    desk.group.after_call = drop
+    first = desk.push(request(plan(restore_hour=30)))
+    assert first.state is PushState.VERIFIED
+    assert ours_at(desk.group) == {"T0600": 2}
+
+
+def test_a_group_deleted_between_reading_and_writing_fails_with_the_reason(desk: Desk) -> None:
+    def delete(_number: int, operation: str) -> None:
+        if operation.startswith("batch_put"):
+            desk.group.is_there = False
+
+    desk.group.on_call = delete
+    outcome = desk.push(request(PLAN))
+    assert outcome.state is PushState.FAILED
+    assert any("not there" in reason for reason in outcome.reasons)
+
+
+def test_a_group_that_is_not_there_fails_alone(desk: Desk) -> None:
+    desk.group.is_there = False
+    outcome = desk.push(request(PLAN))
+    assert outcome.state is PushState.FAILED
+    assert outcome.reasons == ("Auto Scaling group 'chat-large' is not there",)
+    assert desk.states(outcome.push_id) == ["failed"]
+
+
+def test_a_plan_too_long_for_the_quota_is_refused_by_the_cloud_and_the_restore_stands(desk: Desk) -> None:
+    for hour in range(60):
+        add_foreign(desk.group, at(200 + hour), low=1)
+    # 60 foreign + 66 of ours is one above 125.
+    wanted = plan(*((10 + index / 4, 3 + index % 9) for index in range(65)), restore_hour=40)
+    outcome = desk.push(request(wanted))
+    assert outcome.state is PushState.VERIFICATION_FAILED
+    assert len(desk.group.actions) == 125
+    assert name_of(at(40)) in desk.group.actions
+    assert sum(not is_ours(name) for name in desk.group.actions) == 60
+
+
+def test_more_than_fifty_actions_go_in_batches(desk: Desk) -> None:
+    wanted = plan(*((10 + index / 4, 3 + index % 9) for index in range(101)), restore_hour=60)
+    outcome = desk.push(request(wanted))
+    assert outcome.state is PushState.VERIFIED
+    # The restore, then 101 in batches of 50: 1 + 3 calls.
+    assert outcome.write_calls == 4
+
+
+def test_an_empty_plan_takes_back_our_actions_the_restore_last(desk: Desk) -> None:
+    desk.push(request(PLAN))
+    outcome = desk.push(request(()))
+    assert outcome.state is PushState.VERIFIED
+    assert desk.group.actions == {}
+    assert outcome.write_calls == 2
+
+
+class TestOwnerEdits:
+    """A minimum or maximum that nobody planned is the owner's: adopted, and the fleet paused until confirmed."""
+
+    def test_our_own_raise_in_force_is_no_edit(self, desk: Desk) -> None:
+        desk.push(request(PLAN))
+        desk.group.advance_to(at(9) + minutes(5))
+        assert desk.group.sizes["MinSize"] == 8
+        outcome = desk.push(request(plan((12, 5), restore_hour=33), window_end=at(9)))
+        assert outcome.state is PushState.VERIFIED
+
+    def test_a_foreign_action_that_ran_is_no_edit(self, desk: Desk) -> None:
+        desk.push(request(PLAN))
+        add_foreign(desk.group, at(7), low=5)
+        desk.group.advance_to(NOW + minutes(30))
+        quiet = desk.push(request(PLAN, window_end=at(6.5)))
+        assert quiet.state is PushState.UNCHANGED
+        assert desk.states(quiet.push_id) == ["foreign_seen"]
+        desk.group.advance_to(at(7) + minutes(5))
+        assert desk.group.sizes["MinSize"] == 5
+        assert desk.push(request(plan((9, 9), restore_hour=30), window_end=at(7))).state is PushState.VERIFIED
+
+    def test_an_edit_is_adopted_and_pauses_and_our_actions_cannot_undo_it(self, desk: Desk) -> None:
+        desk.push(request(PLAN))
+        desk.group.sizes |= {"MinSize": 6, "DesiredCapacity": 6}
+        desk.group.advance_to(at(7) + minutes(5))
+        outcome = desk.push(request(plan((9, 9), restore_hour=31), window_end=at(7)))
+        assert outcome.state is PushState.PAUSED
+        assert outcome.is_refused
+        assert "min 6" in outcome.reasons[0]
+        baseline = desk.ledger.baseline("chat-large", now_utc=desk.group.now)
+        assert baseline is not None
+        assert baseline.setting == CapacitySetting(min_instances=6, max_instances=20, desired_instances=6)
+        # Of ours only the restore is left, and it gives the new baseline.
+        assert ours_at(desk.group) == {"T0600": 6}
+        desk.group.advance_to(at(31))
+        assert desk.group.sizes["MinSize"] == 6
+
+    def test_a_paused_fleet_stays_paused_and_quiet_until_confirmed(self, desk: Desk) -> None:
+        desk.push(request(PLAN))
+        desk.group.sizes["MaxSize"] = 25
+        edited = desk.push(request(PLAN))
+        assert edited.state is PushState.PAUSED
+        calls = len(desk.group.write_calls)
+        desk.group.advance_to(at(7) + minutes(5))
+        again = request(plan((9, 9), restore_hour=31), window_end=at(7))
+        for _ in range(2):
+            outcome = desk.push(again)
+            assert outcome.state is PushState.PAUSED
+            assert desk.states(outcome.push_id) == ["refused"]
+        assert len(desk.group.write_calls) == calls
+        new = confirm_baseline(
+            "chat-large",
+            ledger=desk.ledger,
+            now_utc=desk.group.now,
+            confirmed_by="ada",
+        )
+        assert new.setting.max_instances == 25
+        confirmed = plan((9, 9), restore_hour=31, baseline=new.setting)
+        assert desk.push(request(confirmed, window_end=at(7))).state is PushState.VERIFIED
+
+    def test_confirming_twice_writes_once(self, desk: Desk) -> None:
+        desk.push(request(PLAN))
+        desk.group.sizes["MaxSize"] = 25
+        desk.push(request(PLAN))
+        for _ in range(2):
+            confirm_baseline("chat-large", ledger=desk.ledger, now_utc=NOW, confirmed_by="ada")
+        assert sum("confirmed" in path for path in desk.store.files) == 1
+
+    def test_nothing_can_be_confirmed_of_a_fleet_never_adopted(self, desk: Desk) -> None:
+        with pytest.raises(ActuationError, match="no baseline for fleet chat-large"):
+            confirm_baseline("chat-large", ledger=desk.ledger, now_utc=NOW, confirmed_by="ada")
+
+    def test_our_minimum_in_force_is_not_adopted_with_the_owners_maximum(self, desk: Desk) -> None:
+        desk.push(request(PLAN))
+        desk.group.advance_to(at(9) + minutes(5))
+        desk.group.sizes["MaxSize"] = 30
+        desk.push(request(plan((12, 5), restore_hour=33), window_end=at(9)))
+        baseline = desk.ledger.baseline("chat-large", now_utc=desk.group.now)
+        assert baseline is not None
+        assert (baseline.setting.min_instances, baseline.setting.max_instances) == (2, 30)
+
+    def test_without_a_captured_baseline_our_own_actions_are_never_taken_for_the_owners(self, desk: Desk) -> None:
+        desk.push(request(PLAN))
+        desk.store.files.clear()
+        outcome = desk.push(request(plan((9, 9), restore_hour=30)))
+        assert outcome.state is PushState.REFUSED
+        assert "the ledger has no baseline" in outcome.reasons[0]
+
+    def test_in_approve_mode_an_edit_pauses_without_a_write_call(self, desk: Desk) -> None:
+        desk.push(request(PLAN, mode=Mode.APPROVE, approved_by="ada"))
+        calls = len(desk.group.write_calls)
+        desk.group.sizes["MinSize"] = 6
+        outcome = desk.push(request(PLAN, mode=Mode.APPROVE))
+        assert outcome.state is PushState.PAUSED
+        assert len(desk.group.write_calls) == calls
+
+    def test_a_kill_switch_stops_even_the_taking_back(self, desk: Desk) -> None:
+        def thrown(_state: TargetState, _diff: ActionDiff) -> tuple[Verdict, ...]:
+            return (Verdict(rule="kill_switch", is_passed=False, reason="the kill switch is thrown"),)
+
+        desk.push(request(PLAN))
+        calls = len(desk.group.write_calls)
+        desk.group.sizes["MinSize"] = 6
+        assert desk.push(request(PLAN, guardrails=thrown)).state is PushState.PAUSED
+        assert len(desk.group.write_calls) == calls
+        # Once it is lifted, the next run takes back what stands.
+        assert desk.push(request(PLAN)).state is PushState.PAUSED
+        assert ours_at(desk.group) == {"T0600": 6}
+
+    def test_the_instances_that_ran_at_adoption_are_remembered_inside_the_owners_bounds(self, desk: Desk) -> None:
+        desk.group.sizes["DesiredCapacity"] = 4
+        desk.push(request(PLAN))
+        baseline = desk.ledger.baseline("chat-large", now_utc=NOW)
+        assert baseline is not None
+        assert baseline.running_instances == 4
+        desk.group.sizes |= {"MinSize": 6, "DesiredCapacity": 6}
+        desk.push(request(PLAN))
+        edited = desk.ledger.baseline("chat-large", now_utc=NOW)
+        assert edited is not None
+        assert edited.running_instances == 6
+
+    def test_a_dry_run_shows_the_pause_and_records_nothing(self, desk: Desk) -> None:
+        desk.push(request(PLAN))
+        files = len(desk.store.files)
+        desk.group.sizes["MinSize"] = 6
+        assert desk.push(request(PLAN), is_dry_run=True).state is PushState.PAUSED
+        assert len(desk.store.files) == files
+
+
+def test_a_half_done_push_is_finished_by_the_next_window_and_the_ledger_says_so(desk: Desk) -> None:
+    desk.push(request(PLAN))
+    desk.group.refuse_names = {name_of(at(13))}
+    half = desk.push(request(plan((9, 9), (13, 5), restore_hour=31)))
+    assert half.state is PushState.VERIFICATION_FAILED
+    desk.group.refuse_names = set()
+    desk.group.advance_to(at(7) + minutes(5))
+    outcome = desk.push(request(plan((9, 9), (13, 6), restore_hour=31), window_end=at(7)))
+    assert outcome.state is PushState.VERIFIED
+    assert desk.states(half.push_id)[-1] == "repaired"
+    assert desk.ledger.events(half.push_id)[-1].detail == {"by": outcome.push_id}
+
+
+def test_observing_a_target_gives_state_and_baseline_and_writes_nothing(desk: Desk) -> None:
+    before = observe_target(ec2(desk.group), desk.ledger, is_ours=is_ours, now_utc=NOW)
+    assert (before.baseline.setting, before.is_captured, before.problem) == (BASELINE, False, None)
+    assert desk.store.files == {}
+    desk.push(request(PLAN))
+    desk.group.advance_to(at(10))
+    during = observe_target(ec2(desk.group), desk.ledger, is_ours=is_ours, now_utc=at(10))
+    assert during.state.setting.min_instances == 8
+    assert (during.baseline.setting, during.is_captured, during.edit) == (BASELINE, True, None)
+
+
+def test_an_outcome_is_plain_json(desk: Desk) -> None:
+    summary = desk.push(request(PLAN)).summary()
+    assert summary["fleet_id"] == "chat-large"
+    assert summary["state"] == "verified"
+    assert [item["starts_at_utc"] for item in summary["create"]] == [
+        "2026-11-18T09:00:00+00:00",
+        "2026-11-18T12:00:00+00:00",
+        "2026-11-19T06:00:00+00:00",
+    ]
+    assert summary["verdicts"] == [{"rule": "bounds", "is_passed": True, "reason": "inside the bounds"}]
+
+
+def test_a_window_may_be_pushed_up_to_two_hours_after_its_end(desk: Desk) -> None:
+    desk.group.now = WINDOW_END + minutes(120)
+    assert desk.push(request(PLAN)).state is PushState.VERIFIED
+    late = Desk(replace(group(), now=WINDOW_END + minutes(121)))
+    assert late.push(request(PLAN)).state is PushState.PLANNED

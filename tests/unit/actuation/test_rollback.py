@@ -1,0 +1,222 @@
+"""Rolling back: what stood before the push stands again, foreign actions untouched, and twice is once."""
+
+import contextlib
+
+import pytest
+from tests.unit.actuation.fake_cloud import FakeTarget, Killed, MemoryStore, minutes
+from tests.unit.actuation.planning import (
+    NOW,
+    add_foreign,
+    at,
+    diff_actions,
+    ec2,
+    group,
+    is_ours,
+    name_of,
+    ours_at,
+    plan,
+    request,
+)
+
+from headroom.actuation.errors import ActuationError
+from headroom.actuation.ledger import Ledger
+from headroom.actuation.outcome import PushOutcome, PushState
+from headroom.actuation.push import push_fleet
+from headroom.actuation.request import PushRequest
+from headroom.actuation.rollback import RollbackRequest, rollback_push
+
+OLD = plan((9, 8), (12, 4), restore_hour=30)
+NEW = plan((7, 15), (9, 9), restore_hour=31)
+
+
+class Desk:
+    def __init__(self, target: FakeTarget | None = None) -> None:
+        self.group = target or group()
+        self.store = MemoryStore()
+        self.ledger = Ledger(self.store)
+
+    def push(self, asked: PushRequest) -> PushOutcome:
+        return push_fleet(asked, target=ec2(self.group), ledger=self.ledger, now_utc=self.group.now)
+
+    def roll_back(self, push_id: str, *, is_dry_run: bool = False) -> PushOutcome:
+        asked = RollbackRequest(
+            push_id=push_id,
+            diff=diff_actions,
+            is_ours=is_ours,
+            name_action=name_of,
+            requested_by="ada",
+            reason="too much",
+        )
+        return rollback_push(
+            asked,
+            target=ec2(self.group),
+            ledger=self.ledger,
+            now_utc=self.group.now,
+            is_dry_run=is_dry_run,
+        )
+
+    def states(self, push_id: str) -> list[str]:
+        return [state.value for state in self.ledger.states(push_id)]
+
+
+@pytest.fixture
+def desk() -> Desk:
+    return Desk()
+
+
+def test_the_first_push_rolled_back_leaves_nothing_of_ours(desk: Desk) -> None:
+    foreign = add_foreign(desk.group, at(10), low=3)
+    push_id = desk.push(request(OLD)).push_id
+    outcome = desk.roll_back(push_id)
+    assert outcome.state is PushState.ROLLED_BACK
+    assert list(desk.group.actions) == [foreign]
+    assert desk.states(outcome.push_id) == ["rollback_intended", "applied", "rolled_back"]
+    assert desk.states(push_id)[-1] == "rolled_back"
+    assert desk.ledger.events(push_id)[-1].detail == {
+        "by": outcome.push_id,
+        "requested_by": "ada",
+        "reason": "too much",
+    }
+
+
+def test_a_later_push_rolled_back_brings_the_earlier_plan_back(desk: Desk) -> None:
+    desk.push(request(OLD, window_end=at(5)))
+    push_id = desk.push(request(NEW)).push_id
+    assert desk.roll_back(push_id).state is PushState.ROLLED_BACK
+    assert ours_at(desk.group) == {"T0900": 8, "T1200": 4, "T0600": 2}
+
+
+def test_rolling_back_twice_changes_nothing(desk: Desk) -> None:
+    push_id = desk.push(request(OLD)).push_id
+    desk.roll_back(push_id)
+    calls, files = len(desk.group.calls), len(desk.store.files)
+    assert desk.roll_back(push_id).state is PushState.ROLLED_BACK
+    assert (len(desk.group.calls), len(desk.store.files)) == (calls, files)
+
+
+def test_a_dry_run_shows_the_diff_only(desk: Desk) -> None:
+    push_id = desk.push(request(OLD)).push_id
+    calls, files = len(desk.group.write_calls), len(desk.store.files)
+    outcome = desk.roll_back(push_id, is_dry_run=True)
+    assert outcome.state is PushState.DRY_RUN
+    assert outcome.diff is not None
+    assert len(outcome.diff.delete) == 3
+    assert (len(desk.group.write_calls), len(desk.store.files)) == (calls, files)
+
+
+def test_a_raise_already_in_force_is_given_back_at_the_next_possible_minute(desk: Desk) -> None:
+    push_id = desk.push(request(NEW)).push_id
+    desk.group.advance_to(at(7) + minutes(30))
+    assert desk.group.sizes == {"MinSize": 15, "MaxSize": 20, "DesiredCapacity": 15}
+    assert desk.roll_back(push_id).state is PushState.ROLLED_BACK
+    # 07:30 plus two minutes; the desired capacity is given back with it, since no policy would lower it.
+    assert ours_at(desk.group) == {"T0732": 2}
+    desk.group.advance_to(at(7) + minutes(33))
+    assert desk.group.sizes == {"MinSize": 2, "MaxSize": 20, "DesiredCapacity": 2}
+    assert desk.group.actions == {}
+
+
+def test_the_minute_of_giving_back_avoids_a_start_somebody_holds(desk: Desk) -> None:
+    push_id = desk.push(request(NEW)).push_id
+    desk.group.advance_to(at(7) + minutes(30))
+    add_foreign(desk.group, at(7) + minutes(32), high=20)
+    desk.roll_back(push_id)
+    assert ours_at(desk.group) == {"T0733": 2}
+
+
+def test_with_a_reactive_policy_the_desired_capacity_is_the_policys(desk: Desk) -> None:
+    desk.group.policies = [{"PolicyType": "TargetTrackingScaling", "Enabled": True}]
+    push_id = desk.push(request(NEW)).push_id
+    desk.group.advance_to(at(7) + minutes(30))
+    desk.roll_back(push_id)
+    assert desk.group.actions[name_of(at(7) + minutes(32))]["sizes"]["DesiredCapacity"] is None
+
+
+def test_actions_of_before_that_are_past_by_now_count_as_run(desk: Desk) -> None:
+    desk.push(request(OLD, window_end=at(5)))
+    push_id = desk.push(request(plan((8, 15), (13, 9), restore_hour=31))).push_id
+    desk.group.advance_to(at(9) + minutes(30))
+    assert desk.group.sizes["MinSize"] == 15
+    desk.roll_back(push_id)
+    # Had the push not been, the old raise of 09:00 would have set 8 by now; 12:00 and the restore are to come.
+    assert ours_at(desk.group) == {"T0932": 8, "T1200": 4, "T0600": 2}
+
+
+def test_an_owners_value_in_force_is_left_alone(desk: Desk) -> None:
+    push_id = desk.push(request(NEW)).push_id
+    desk.group.advance_to(at(7) + minutes(30))
+    desk.group.sizes["MinSize"] = 6
+    desk.roll_back(push_id)
+    assert desk.group.sizes["MinSize"] == 6
+    sizes = [item["sizes"]["MinSize"] for item in desk.group.actions.values()]
+    assert sizes in ([], [None])
+
+
+def test_after_an_owners_edit_a_rollback_gives_back_the_new_baseline(desk: Desk) -> None:
+    desk.push(request(OLD, window_end=at(5)))
+    push_id = desk.push(request(NEW)).push_id
+    desk.group.sizes |= {"MinSize": 6, "DesiredCapacity": 6}
+    assert desk.push(request(NEW)).state is PushState.PAUSED
+    desk.roll_back(push_id)
+    assert ours_at(desk.group) == {"T0600": 6}
+
+
+def test_the_window_rolled_back_is_not_pushed_again(desk: Desk) -> None:
+    push_id = desk.push(request(OLD)).push_id
+    desk.roll_back(push_id)
+    outcome = desk.push(request(OLD))
+    assert outcome.state is PushState.PLANNED
+    assert desk.group.actions == {}
+    desk.group.advance_to(at(7) + minutes(5))
+    assert desk.push(request(OLD, window_end=at(7))).state is PushState.VERIFIED
+
+
+def test_a_rollback_can_itself_be_rolled_back(desk: Desk) -> None:
+    push_id = desk.push(request(OLD)).push_id
+    rollback_id = desk.roll_back(push_id).push_id
+    assert desk.roll_back(rollback_id).state is PushState.ROLLED_BACK
+    assert ours_at(desk.group) == {"T0900": 8, "T1200": 4, "T0600": 2}
+
+
+def test_a_push_that_wrote_nothing_has_nothing_to_roll_back(desk: Desk) -> None:
+    planned = desk.push(request(OLD, window_end=at(-20)))
+    outcome = desk.roll_back(planned.push_id)
+    assert outcome.state is PushState.UNCHANGED
+    assert desk.group.calls == []
+
+
+def test_an_unknown_push_is_named(desk: Desk) -> None:
+    with pytest.raises(ActuationError, match="the ledger has no push 'chat-large-20261118T0600Z-00000000'"):
+        desk.roll_back("chat-large-20261118T0600Z-00000000")
+    with pytest.raises(ActuationError, match="'yesterday' is no push id; expected one such as"):
+        desk.roll_back("yesterday")
+
+
+def test_a_group_that_is_gone_fails_the_rollback_with_its_cause(desk: Desk) -> None:
+    push_id = desk.push(request(OLD)).push_id
+    desk.group.is_there = False
+    outcome = desk.roll_back(push_id)
+    assert outcome.state is PushState.FAILED
+    assert "is not there" in outcome.reasons[0]
+
+
+@pytest.mark.parametrize("number", range(1, 10))
+@pytest.mark.parametrize("hook", ["on_call", "after_call"])
+def test_a_rollback_that_died_is_finished_by_asking_again(number: int, hook: str) -> None:
+    desk = Desk()
+    desk.push(request(OLD, window_end=at(5)))
+    push_id = desk.push(request(NEW)).push_id
+    desk.group.calls.clear()
+
+    def kill(call: int, _operation: str) -> None:
+        if call == number:
+            raise Killed
+
+    setattr(desk.group, hook, kill)
+    with contextlib.suppress(Killed):
+        desk.roll_back(push_id)
+    setattr(desk.group, hook, lambda _number, _operation: None)
+    desk.group.now = NOW + minutes(3)
+    assert desk.roll_back(push_id).state is PushState.ROLLED_BACK
+    assert ours_at(desk.group) == {"T0900": 8, "T1200": 4, "T0600": 2}
+    assert desk.states(push_id)[-1] == "rolled_back"

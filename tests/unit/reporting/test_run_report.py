@@ -1,0 +1,154 @@
+import re
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+
+from headroom.columns import QUANTILE_LEVELS
+from headroom.domain.demand import DemandForecast, DemandHistory
+from headroom.domain.scaling import Action, ActionPurpose, CapacitySetting, Verdict
+from headroom.reporting.run_report import (
+    FleetSection,
+    Incident,
+    PresentedAction,
+    RunReport,
+    ScheduleHour,
+    render_run_report,
+    run_summary,
+)
+
+MADE_AT = datetime(2026, 11, 18, 6, tzinfo=UTC)
+
+
+def _section(fleet_id: str = "chat-large", *, cause: str = "") -> FleetSection:
+    hours = np.datetime64("2026-11-18T06:00:00", "s") + np.arange(3) * np.timedelta64(1, "h")
+    quantiles = np.tile(np.arange(1.0, len(QUANTILE_LEVELS) + 1), (3, 1))
+    need = MADE_AT + timedelta(hours=1)
+    action = Action(
+        name=f"headroom-demo-{fleet_id}-20261118T0655Z",
+        fleet_id=fleet_id,
+        starts_at_utc=need - timedelta(minutes=5),
+        setting=CapacitySetting(min_instances=12, max_instances=60, desired_instances=12),
+        purpose=ActionPurpose.RAISE,
+        need_at_utc=need,
+        demand_per_second=90.0,
+    )
+    return FleetSection(
+        fleet_id=fleet_id,
+        mode="auto",
+        target="ec2_auto_scaling_group chat",
+        instance_type="g5.12xlarge",
+        critical_ratio=0.9,
+        state="verified",
+        cause=cause,
+        history=DemandHistory(
+            fleet_id=fleet_id,
+            hours=hours - np.timedelta64(3, "h"),
+            mean_per_second=np.array([1.0, np.nan, 3.0]),
+            peak_per_second=np.array([2.0, np.nan, 4.0]),
+        ),
+        forecast=DemandForecast(
+            fleet_id=fleet_id,
+            made_at_utc=MADE_AT,
+            hours=hours,
+            mean_quantiles_per_second=quantiles,
+            peak_quantiles_per_second=quantiles,
+            members={"prophet": 0.75, "weekly_naive": 0.25},
+        ),
+        schedule=tuple(
+            ScheduleHour(
+                hour_start_utc=MADE_AT + timedelta(hours=hour),
+                required_instances=10 + hour,
+                planned_instances=12,
+                today_instances=50.0,
+            )
+            for hour in range(3)
+        ),
+        actions=(PresentedAction(action=action, status="pushed and read back", lead_minutes=5.0),),
+        verdicts=(
+            Verdict(rule="data_fresh", is_passed=True, reason="newest sample is 5 minutes old"),
+            Verdict(rule="quota", is_passed=False, reason="126 actions do not fit"),
+        ),
+        today_usd_per_day=6806.4,
+        planned_usd_per_day=2000.4,
+        sizing_method="configuration",
+    )
+
+
+def _report(*sections: FleetSection, incidents: tuple[Incident, ...] = ()) -> RunReport:
+    return RunReport(
+        window_start_utc=MADE_AT - timedelta(hours=1),
+        window_end_utc=MADE_AT,
+        deployment="demo",
+        fleets=sections,
+        incidents=incidents,
+    )
+
+
+def test_page_shows_costs_actions_and_refusals() -> None:
+    page = render_run_report(_report(_section()))
+
+    assert "$6,806" in page
+    assert "$2,000" in page
+    assert "$4,806" in page  # 6806.4 - 2000.4 a day less
+    assert "(71 %)" in page  # 4806 / 6806.4 = .706
+    assert "1 of 2" in page  # checks passed
+    assert "126 actions do not fit" in page
+    assert "pushed and read back" in page
+    assert "prophet (75 %), weekly_naive (25 %)" in page
+
+
+def test_page_needs_no_network() -> None:
+    page = render_run_report(_report(_section()))
+
+    loaded = re.findall(r"<(?:script|link|img)[^>]+(?:src|href)=[\"'](https?:[^\"']+)", page)
+    assert loaded == []
+
+
+def test_what_comes_from_tags_and_names_is_escaped() -> None:
+    planted = "<script>alert(1)</script>"
+    page = render_run_report(
+        _report(
+            _section(cause=planted),
+            incidents=(Incident(step="extract", subject=planted, status="failed", cause=planted),),
+        ),
+    )
+
+    assert planted not in page
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+
+
+def test_a_planted_fleet_name_cannot_leave_a_figure() -> None:
+    page = render_run_report(_report(_section("</script><script>alert(1)</script>")))
+
+    assert "<script>alert(1)" not in page
+
+
+def test_same_report_gives_the_same_bytes() -> None:
+    assert render_run_report(_report(_section())) == render_run_report(_report(_section()))
+
+
+def test_fleet_that_failed_early_says_why_and_has_no_costs() -> None:
+    section = FleetSection(
+        fleet_id="embed",
+        mode="recommend",
+        target="ecs_service a/b",
+        instance_type="g6.xlarge",
+        critical_ratio=0.9,
+        state="no plan",
+        cause="forecast: no hour of its demand is known",
+    )
+    page = render_run_report(_report(section))
+
+    assert "no hour of its demand is known" in page
+    assert "unknown" in page
+    assert "Plotly.newPlot" not in page
+
+
+def test_summary_carries_what_a_terminal_shows() -> None:
+    summary = run_summary(_report(_section()))
+
+    (fleet,) = summary["fleets"]
+    assert fleet["checks_passed"] == 1
+    assert fleet["checks"] == 2
+    assert fleet["actions"][0]["lead_minutes"] == 5.0
+    assert fleet["actions"][0]["need_at_utc"] == "2026-11-18T07:00:00+00:00"
