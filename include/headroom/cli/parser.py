@@ -2,7 +2,7 @@
 
 import argparse
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -127,4 +127,4 @@ def _moment(text: str) -> datetime:
         moment = datetime.fromisoformat(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"expected a time such as 2026-11-18T06:00:00Z, found {text!r}") from error
-    return as_utc(moment if moment.tzinfo else datetime.fromisoformat(f"{text}+00:00"))
+    return as_utc(moment) if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -230,9 +230,9 @@ def _incidents(workspace: Workspace, window: Window) -> list[Incident]:
 def _rows(workspace: Workspace, table: str, window: Window, condition: str) -> list[dict[str, Any]]:
     with open_session(workspace.lake) as session:
         register_tables(session, workspace.lake, [table], window=window)
-        found: pa.Table = session.execute(
+        found: pa.Table = session.sql(
             f"select * from {table} where {condition}",  # noqa: S608, table and condition are constants of this module
-            {"end": window.end_utc},
+            params={"end": window.end_utc},
         ).to_arrow_table()
     return list(found.to_pylist())
 

@@ -103,8 +103,8 @@ def write_period_page(workspace: Workspace, name: str, window: Window) -> str:
 def _fleet_savings(workspace: Workspace, window: Window) -> list[FleetSavings]:
     with open_session(workspace.lake) as session:
         register_tables(session, workspace.lake, [SAVINGS_TABLE, KPI_TABLE], window=window)
-        rows: pa.Table = session.execute(
-            _BY_FLEET, {"fleet_ids": [fleet.id for fleet in workspace.fleets]}
+        rows: pa.Table = session.sql(
+            _BY_FLEET, params={"fleet_ids": [fleet.id for fleet in workspace.fleets]}
         ).to_arrow_table()
     return [FleetSavings(**row) for row in rows.to_pylist()]
 

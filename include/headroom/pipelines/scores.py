@@ -24,9 +24,9 @@ def settle_scores(workspace: Workspace, window: Window) -> int:
     with open_session(workspace.lake) as session:
         # A forecast stands in the file of the hour before it was made.
         register_tables(session, workspace.lake, [FORECAST_TABLE], window=Window(made.start_utc - DAY, made.end_utc))
-        rows: pa.Table = session.execute(
+        rows: pa.Table = session.sql(
             f"select * from {FORECAST_TABLE} where made_at_utc > $start and made_at_utc <= $end",  # noqa: S608, a constant
-            {"start": made.start_utc, "end": made.end_utc},
+            params={"start": made.start_utc, "end": made.end_utc},
         ).to_arrow_table()
     scores: list[dict[str, Any]] = []
     if rows.num_rows:

@@ -104,9 +104,9 @@ def settle_utilization(workspace: Workspace, window: Window) -> list[Outcome]:
 def _present_rows(workspace: Workspace, window: Window, fleet_ids: set[str]) -> pa.Table:
     with open_session(workspace.lake) as session:
         register_tables(session, workspace.lake, ["metric_sample"], window=window)
-        return session.execute(
+        return session.sql(
             "select * from metric_sample where list_contains($fleet_ids, fleet_id)",
-            {"fleet_ids": sorted(fleet_ids)},
+            params={"fleet_ids": sorted(fleet_ids)},
         ).to_arrow_table()
 
 

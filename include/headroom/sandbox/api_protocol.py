@@ -14,6 +14,8 @@ from io import BytesIO
 from typing import Any
 from urllib.parse import parse_qsl, unquote_plus
 
+from botocore.exceptions import BotoCoreError
+from botocore.model import OperationNotFoundError
 from botocore.utils import parse_timestamp
 from moto.core.exceptions import ServiceException
 from moto.core.model import OperationModel
@@ -121,7 +123,7 @@ def render_error(call: AwsCall, error: ServiceException, *, status: int | None =
     """Answer with an error in the service's own shape; `status` overrides the one that the model gives."""
     try:
         answer = _render(call, error)
-    except (KeyError, ValueError, AttributeError, NotImplementedError):  # an unknown operation has no model
+    except (OperationNotFoundError, BotoCoreError, NotImplementedError):  # nothing botocore has a model of
         body = json.dumps({"__type": getattr(error, "code", "InternalFailure"), "message": str(error)}).encode()
         answer = Answer(HTTPStatus.BAD_REQUEST, [("Content-Type", "application/x-amz-json-1.1")], body)
     return answer if status is None else Answer(status, answer.headers, answer.body)

@@ -13,6 +13,8 @@ from headroom.sandbox.wsgi import SandboxApplication
 
 log = logging.getLogger(__name__)
 HOST = "127.0.0.1"
+POLL_SECONDS = 0.1
+"""How long it may take to notice that it shall stop."""
 
 
 class SandboxServer:
@@ -23,7 +25,9 @@ class SandboxServer:
             HOST, port, SandboxApplication(cloud), threaded=True, request_handler=_request_handler(cloud)
         )
         self.url = f"http://{HOST}:{self._server.server_port}"
-        self._thread = threading.Thread(target=self._server.serve_forever, name="sandbox-server", daemon=True)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(POLL_SECONDS,), name="sandbox-server", daemon=True
+        )
 
     def start(self) -> None:
         """Begin to answer."""

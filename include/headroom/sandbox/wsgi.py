@@ -1,6 +1,7 @@
 """The sandbox's WSGI application: control requests, injected faults, the call log, and the cloud behind them."""
 
 import json
+import logging
 import socket
 import time
 from collections.abc import Callable, Iterable
@@ -13,6 +14,8 @@ from headroom.sandbox.calls import Call, is_write_operation
 from headroom.sandbox.cloud import SandboxCloud
 from headroom.sandbox.control import PREFIX, answer_control
 from headroom.sandbox.faults import Fault
+
+log = logging.getLogger(__name__)
 
 MOTO_PREFIX = "/moto-api"
 StartResponse = Callable[..., Any]
@@ -65,6 +68,7 @@ class SandboxApplication:
     def _record(self, call: AwsCall, status: int | None, detail: str = "") -> None:
         operation = call.operation or str(call.environ["REQUEST_METHOD"]).title()
         path = str(call.environ.get("PATH_INFO", ""))
+        log.info("%s %s -> %s %s", call.service, operation, status, detail)
         with self._cloud.lock:
             self._cloud.calls.record(
                 Call(

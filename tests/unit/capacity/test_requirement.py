@@ -1,0 +1,54 @@
+import numpy as np
+import pytest
+from tests.unit.capacity.small_fleet import SLOTS, fleet, forecast
+
+from headroom.capacity import UnknownRate, required_capacity, size, sustainable_rate
+from headroom.domain.fleet import Bounds, InstanceOption
+
+
+def test_demand_over_the_sustainable_rate_is_rounded_up() -> None:
+    # 10/s each: 25 -> 3, 30 -> exactly 3, 30.1 -> 4, 0 -> 0
+    requirement = required_capacity(fleet(), forecast(25.0, 30.0, 30.1, 0.0))
+    assert requirement.required_instances.tolist() == [3, 3, 4, 0]
+    assert requirement.demand_per_second.tolist() == pytest.approx([25.0, 30.0, 30.1, 0.0])
+    assert "q90 of the hourly peak" in requirement.method
+    assert requirement.method.startswith("configuration: 10/s an instance")
+
+
+def test_the_owners_cost_of_shortage_picks_the_quantile() -> None:
+    # ratio 9 buys q90, ratio 1 the median: 90 x .5 / .9 = 50
+    assert required_capacity(fleet(shortage_cost_ratio=9.0), forecast(90.0)).required_instances.tolist() == [9]
+    assert required_capacity(fleet(shortage_cost_ratio=1.0), forecast(90.0)).required_instances.tolist() == [5]
+
+
+def test_request_slots_are_sized_by_their_queue_and_not_by_the_rate_as_well() -> None:
+    slots = fleet(serving=SLOTS)
+    requirement = required_capacity(slots, forecast(100.0, 7.0))
+    expected = [
+        size(rate_per_second=rate, service_seconds=0.4, slots=4, percentile=95, latency_seconds=2.0).instances
+        for rate in (100.0, 7.0)
+    ]
+    assert requirement.required_instances.tolist() == expected
+    assert "0.4 s service in 4 slots, Erlang C (M/M/c), p95 <= 2 s" in requirement.method
+
+
+def test_requirements_stay_inside_the_owners_bounds_and_say_where_the_maximum_limits() -> None:
+    bounded = fleet(bounds=Bounds(min_instances=2, max_instances=4))
+    requirement = required_capacity(bounded, forecast(5.0, 35.0, 90.0))
+    assert requirement.required_instances.tolist() == [2, 4, 4]
+    assert "max_instances limits 1 of 3 hours" in requirement.method
+
+
+def test_an_unknown_rate_is_an_error_and_no_guess() -> None:
+    with pytest.raises(UnknownRate):
+        required_capacity(fleet(InstanceOption(name="g5.xlarge")), forecast(1.0))
+
+
+def test_another_types_rate_can_be_asked_for() -> None:
+    rate = sustainable_rate(fleet(), "g6.xlarge", measured_rates_per_second={"g6.xlarge": 5.0})
+    assert required_capacity(fleet(), forecast(25.0), rate=rate).required_instances.tolist() == [5]
+
+
+def test_hours_are_those_of_the_forecast() -> None:
+    made = forecast(1.0, 2.0)
+    assert np.array_equal(required_capacity(fleet(), made).hours, made.hours)
