@@ -15,7 +15,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from headroom.lake.errors import PathError
@@ -66,6 +66,7 @@ def in_key_order(rows: Any, table: Any) -> Any:
     return sorted(rows, key=lambda row: [(row.get(name) is None, row.get(name) or "") for name in table.key])
 
 
+@settings(deadline=None)  # files and a busy machine: time is not what is tested
 @given(SAMPLES)
 def test_samples_are_read_back_as_written(tmp_path_factory: pytest.TempPathFactory, rows: Any) -> None:
     lake = Lake(LocalStorage(tmp_path_factory.mktemp("lake")))
@@ -75,6 +76,7 @@ def test_samples_are_read_back_as_written(tmp_path_factory: pytest.TempPathFacto
     assert lake.read_table("x.parquet").to_pylist() == in_key_order(map(without_nan, rows), SAMPLE)
 
 
+@settings(deadline=None)  # files and a busy machine: time is not what is tested
 @given(COSTS)
 def test_money_and_nulls_in_keys_are_kept_exactly(tmp_path_factory: pytest.TempPathFactory, rows: Any) -> None:
     lake = Lake(LocalStorage(tmp_path_factory.mktemp("lake")))
@@ -88,6 +90,7 @@ def test_money_and_nulls_in_keys_are_kept_exactly(tmp_path_factory: pytest.TempP
     )
 
 
+@settings(deadline=None)  # files and a busy machine: time is not what is tested
 @given(SAMPLES, st.randoms(use_true_random=False), st.integers(0, 30))
 def test_bytes_depend_on_the_rows_alone(rows: Any, random: Any, cut: Any) -> None:
     shuffled = rows.copy()
@@ -106,12 +109,14 @@ def test_bytes_depend_on_the_rows_alone(rows: Any, random: Any, cut: Any) -> Non
     )
 
 
+@settings(deadline=None)  # files and a busy machine: time is not what is tested
 @given(st.text())
 def test_a_chunk_is_stable_and_in_range(fleet_id: str) -> None:
     assert 0 <= chunk_of(fleet_id) < CHUNK_COUNT
     assert chunk_of(fleet_id) == chunk_of(str(fleet_id))
 
 
+@settings(deadline=None)  # files and a busy machine: time is not what is tested
 @given(st.lists(st.sampled_from(["..", ".", "", "a", "b c", "\\", "ü"]), max_size=6).map("/".join))
 def test_paths_that_are_taken_stay_below_the_root(path: str) -> None:
     root = Path("/srv/lake")
@@ -123,6 +128,7 @@ def test_paths_that_are_taken_stay_below_the_root(path: str) -> None:
     assert Path(where) != root
 
 
+@settings(deadline=None)  # files and a busy machine: time is not what is tested
 @given(st.sets(st.integers(0, 71), max_size=40), st.sets(st.integers(0, 2)))
 def test_settled_days_hide_exactly_their_own_hours(hours: Any, settled_days: Any) -> None:
     hour_files = [hourly_path("metric_sample", START + timedelta(hours=hour), "all") for hour in hours]
@@ -135,6 +141,7 @@ def test_settled_days_hide_exactly_their_own_hours(hours: Any, settled_days: Any
     assert visible == sorted(visible)
 
 
+@settings(deadline=None)  # files and a busy machine: time is not what is tested
 @given(st.integers(0, 10_000))
 def test_paths_are_read_as_they_were_spelt(hour: int) -> None:
     moment = START + timedelta(hours=hour)

@@ -12,7 +12,7 @@ from headroom.domain.demand import Floats
 from headroom.domain.scaling import Counts
 
 MOST_SERVERS: Final = 100_000_000
-"""Where the search for more servers gives up: far beyond any fleet, far below where the formulas lose digits."""
+"""Busy servers beyond which no size is given: far more than any fleet, and where the formulas begin to lose digits."""
 
 
 class ImpossibleObjective(ValueError):  # noqa: N818, the name CONTRACTS-facing callers read
@@ -99,12 +99,12 @@ class SlotQueue:
         rate: Floats = np.asarray(rate_per_second, dtype=np.float64)
         if not np.isfinite(rate).all() or (rate < 0).any():
             raise ValueError("rate_per_second must be at least 0 and finite everywhere")
+        if (rate * self.service_seconds > MOST_SERVERS).any():
+            raise ImpossibleObjective(f"more than {MOST_SERVERS} servers would be needed")
         low = np.floor(rate * self.service_seconds / self.slots).astype(np.int64)  # never stable: not met
         gap = np.ones_like(low)
         while (is_short := (rate > 0) & ~self.is_met(low + gap, rate)).any():
             gap = np.where(is_short, 2 * gap, gap)
-            if (gap * self.slots > MOST_SERVERS).any():
-                raise ImpossibleObjective(f"more than {MOST_SERVERS} servers would be needed")
         high = low + gap
         while ((high - low) > 1).any():
             middle = (low + high) // 2

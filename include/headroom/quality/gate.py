@@ -1,6 +1,7 @@
 """The gate: a frame on its way into the lake against its table's schema and its Great Expectations suite."""
 
 from functools import cache
+from math import isfinite
 from typing import Any, Final
 
 import pyarrow as pa
@@ -11,7 +12,7 @@ from headroom.lake.tables import Table
 from headroom.quality.deferred_import import import_great_expectations
 from headroom.quality.result import GateFailure, GateResult
 from headroom.quality.suites import GATED_TABLES, expectations_of
-from headroom.quality.validation_frame import validation_frame
+from headroom.quality.validation_frame import moment_from_microseconds, time_columns, validation_frame
 
 _EXAMPLES: Final = 3
 
@@ -51,7 +52,8 @@ def gate(table: Table, frame: pa.Table, *, window: Window | None = None) -> Gate
         suite,
         result_format={"result_format": "BASIC", "partial_unexpected_count": _EXAMPLES},
     )
-    failures = tuple(_failure(result, frame.num_rows) for result in outcome.results if not result.success)
+    times = time_columns(frame)
+    failures = tuple(_failure(result, frame.num_rows, times) for result in outcome.results if not result.success)
     return GateResult(table=table.name, row_count=frame.num_rows, failures=tuple(sorted(failures, key=_order)))
 
 
@@ -65,7 +67,7 @@ def _batches(table_name: str) -> Any:  # noqa: ANN401, great_expectations has no
     return source.add_dataframe_asset(name=table_name).add_batch_definition_whole_dataframe("whole")
 
 
-def _failure(result: Any, row_count: int) -> GateFailure:  # noqa: ANN401, as above
+def _failure(result: Any, row_count: int, times: frozenset[str] = frozenset()) -> GateFailure:  # noqa: ANN401, as above
     config = result.expectation_config
     meta = config.meta or {}
     reason = str(meta.get("reason", config.type))
@@ -75,7 +77,8 @@ def _failure(result: Any, row_count: int) -> GateFailure:  # noqa: ANN401, as ab
         return GateFailure(expectation=config.type, column=column, reason=f"{reason}: the check failed itself: {error}")
     count = int(result.result.get("unexpected_count") or 0)
     if count:
-        reason += f" ({count} of {row_count} rows{_examples(result.result.get('partial_unexpected_list') or ())})"
+        examples = _examples(result.result.get("partial_unexpected_list") or (), column, times)
+        reason += f" ({count} of {row_count} rows{examples})"
     return GateFailure(expectation=config.type, column=column, reason=reason, unexpected_count=count)
 
 
@@ -85,17 +88,20 @@ def _raised(info: Any) -> str:  # noqa: ANN401, as above
     return "; ".join(str(record["exception_message"]) for record in records if record.get("raised_exception"))
 
 
-def _examples(values: Any) -> str:  # noqa: ANN401, as above
-    shown = list(dict.fromkeys(_shown(value) for value in values))
+def _examples(values: Any, column: str, times: frozenset[str]) -> str:  # noqa: ANN401, as above
+    shown = list(dict.fromkeys(_shown(value, column, times) for value in values))
     return f", such as {', '.join(shown)}" if shown else ""
 
 
-def _shown(value: Any) -> str:  # noqa: ANN401, as above
+def _shown(value: Any, column: str, times: frozenset[str]) -> str:  # noqa: ANN401, as above
+    """Return a value in words: a key is given by its columns, a pair by two of the same kind."""
     if isinstance(value, dict):
-        return " / ".join(_shown(part) for part in value.values())
+        return " / ".join(_shown(part, name, times) for name, part in value.items())
     if isinstance(value, list | tuple):
-        return " / ".join(_shown(part) for part in value)
-    return value.isoformat() if hasattr(value, "isoformat") else str(value)
+        return " / ".join(_shown(part, column, times) for part in value)
+    if column in times and isinstance(value, int | float) and isfinite(value):
+        return moment_from_microseconds(value).isoformat()
+    return str(value)
 
 
 def _order(failure: GateFailure) -> tuple[str, str]:

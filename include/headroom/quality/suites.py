@@ -7,7 +7,7 @@ from typing import Any, Final
 from headroom.columns import METRICS
 from headroom.domain.window import Window
 from headroom.lake.tables import Table
-from headroom.quality.validation_frame import MAX_AMOUNT
+from headroom.quality.validation_frame import MAX_AMOUNT, microseconds
 
 MAX_PRICE_USD_PER_HOUR: Final = 2000.0
 """Above the dearest instance on any public price list (u7inh-32tb.480xlarge, 407 USD per hour, 2026)."""
@@ -168,8 +168,8 @@ def _inside(gxe: Any, column: str, window: Window | None, *, reach_back: timedel
     return [
         gxe.ExpectColumnValuesToBeBetween(
             column=column,
-            min_value=start.replace(tzinfo=None),
-            max_value=window.end_utc.replace(tzinfo=None),
+            min_value=microseconds(start),
+            max_value=microseconds(window.end_utc),
             strict_max=True,
             meta=_why(reason),
         ),

@@ -37,12 +37,13 @@ def main(arguments: list[str] | None = None) -> int:
     # the imports take seconds: after argparse, so that --help and bad options answer at once
     from headroom.sandbox.cloud import SandboxCloud  # noqa: PLC0415, see above
     from headroom.sandbox.exports import EXPORT_BUCKET, BillingExporter  # noqa: PLC0415
-    from headroom.sandbox.seeding import add_foreign_action, seed_cloud  # noqa: PLC0415
+    from headroom.sandbox.seeding import add_foreign_action, find_group, seed_cloud  # noqa: PLC0415
     from headroom.sandbox.server import SandboxServer  # noqa: PLC0415
     from headroom.sandbox.world import DEFAULT_NOW, World  # noqa: PLC0415
 
     try:
         world = World(seed=options.seed, now_utc=options.now or DEFAULT_NOW, demand_file=options.demand)
+        owners_group = find_group(world, options.foreign_action) if options.foreign_action else None
         cloud = SandboxCloud(world)
         server = SandboxServer(cloud, port=options.port)
     except (ValueError, OSError) as error:
@@ -52,13 +53,8 @@ def main(arguments: list[str] | None = None) -> int:
     _say("setting up groups, services, endpoints and bills")
     seed_cloud(cloud, server.url, buckets=(EXPORT_BUCKET,))
     cloud.deliver_bills_with(lambda put_object: BillingExporter(world, put_object))
-    try:
-        if options.foreign_action:
-            add_foreign_action(cloud, server.url, fleet_id=options.foreign_action)
-    except ValueError as error:
-        server.stop()
-        sys.stderr.write(f"sandbox: --foreign-action: {error}\n")
-        return BAD_INPUT
+    if owners_group is not None:
+        add_foreign_action(cloud, server.url, owners_group)
     endpoint = {"url": server.url, "pid": os.getpid(), "seed": options.seed, "now_utc": cloud.now().isoformat()}
     _write_atomically(options.state / ENDPOINT_FILE, json.dumps(endpoint))
     _say(f"ready at {server.url} after {time.monotonic() - began:.1f} s, its clock at {cloud.now():%Y-%m-%dT%H:%M:%SZ}")

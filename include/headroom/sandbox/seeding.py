@@ -12,7 +12,7 @@ from headroom.domain.fleet import TargetKind
 from headroom.sandbox.cloud import SandboxCloud
 from headroom.sandbox.control_client import SANDBOX_ACCOUNT, SandboxControl
 from headroom.sandbox.moto_bridge import target_key
-from headroom.sandbox.world_interface import SandboxFleet
+from headroom.sandbox.world_interface import SandboxFleet, SandboxWorld
 
 LAKE_BUCKET = "headroom-lake"
 """An empty bucket for whoever wants the lake in S3."""
@@ -47,15 +47,16 @@ def seed_cloud(cloud: SandboxCloud, url: str, *, buckets: tuple[str, ...]) -> No
         cloud.calls.clear()
 
 
-def add_foreign_action(cloud: SandboxCloud, url: str, *, fleet_id: str) -> None:
-    """Put a scheduled action of the owner's own on a fleet's group, 30 hours ahead, that asks for what it has anyway.
+def find_group(world: SandboxWorld, fleet_id: str) -> SandboxFleet:
+    """Return a fleet that is an Auto Scaling group; ValueError where there is none of that id."""
+    groups = {fleet.id: fleet for fleet in world.fleets if fleet.kind is TargetKind.EC2_AUTO_SCALING_GROUP}
+    if fleet_id not in groups:
+        raise ValueError(f"--foreign-action: expected one of {', '.join(groups)}, found {fleet_id!r}")
+    return groups[fleet_id]
 
-    ValueError for a fleet that is not there or is no Auto Scaling group.
-    """
-    groups = {fleet.id: fleet for fleet in cloud.world.fleets if fleet.kind is TargetKind.EC2_AUTO_SCALING_GROUP}
-    fleet = groups.get(fleet_id)
-    if fleet is None:
-        raise ValueError(f"expected one of {', '.join(groups)}, found {fleet_id!r}")
+
+def add_foreign_action(cloud: SandboxCloud, url: str, fleet: SandboxFleet) -> None:
+    """Put a scheduled action of the owner's own on a group, 30 hours ahead, that asks for what it has anyway."""
     SandboxControl(url).client("autoscaling", region=fleet.region).put_scheduled_update_group_action(
         AutoScalingGroupName=fleet.target_name,
         ScheduledActionName=FOREIGN_ACTION_NAME,

@@ -16,6 +16,7 @@ each held at the largest need inside it, is found by dynamic programming in O(N 
 import math
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -187,7 +188,7 @@ def _steps(
 ) -> tuple[CapacityStep, ...]:
     steps: list[CapacityStep] = []
     before = current_instances
-    for begin, stop in zip(starts, [*starts[1:], len(times) - 1], strict=True):
+    for begin, stop in pairwise([*starts, len(times) - 1]):
         instances = int(level[begin, stop - 1])
         if instances == before:
             continue

@@ -103,7 +103,7 @@ def test_the_module_runs_in_this_process_too(tmp_path: Path, capsys: pytest.Capt
 def test_a_signal_stops_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     stopper = threading.Thread(target=interrupt_when_there, args=(tmp_path / "endpoint.json",))
     stopper.start()
-    assert main(["--state", str(tmp_path)]) == 0
+    assert main(["--state", str(tmp_path), "--foreign-action", "vision-batch"]) == 0
     stopper.join()
     assert "stopped" in capsys.readouterr().err
 

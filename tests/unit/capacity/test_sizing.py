@@ -27,7 +27,9 @@ def test_the_answer_is_the_fewest_that_keeps_the_objective() -> None:
 
 def test_more_variable_service_needs_more_instances() -> None:
     steady = size(rate_per_second=50, service_seconds=1, service_cv2=0.25, percentile=99, latency_seconds=4.0)
-    bursty = size(rate_per_second=50, service_seconds=1, service_cv2=0.25, arrival_cv2=9, percentile=99, latency_seconds=4)
+    bursty = size(
+        rate_per_second=50, service_seconds=1, service_cv2=0.25, arrival_cv2=9, percentile=99, latency_seconds=4
+    )
     assert steady.instances < bursty.instances
     assert "Allen-Cunneen" in steady.method
 
@@ -88,8 +90,7 @@ def test_one_instance_carries_the_rate_at_which_its_latency_is_the_objective() -
     assert queue.rate_of_one_instance() == pytest.approx(1 + math.log(0.05) / 6)
 
 
-def test_a_search_that_would_never_end_gives_up() -> None:
+def test_a_rate_beyond_what_the_formulas_can_tell_is_refused() -> None:
     queue = SlotQueue(service_seconds=1.0, percentile=95, latency_seconds=6.0)
     with pytest.raises(ImpossibleObjective, match="servers would be needed"):
-        # so near to no spare at all that even doubling the gap from one passes the limit
         queue.instances_for([1e18])

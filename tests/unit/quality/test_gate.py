@@ -129,14 +129,14 @@ BAD = [
         "metric_sample",
         {"timestamp_utc": [HOUR] * 3},
         "",
-        "rows stand twice (fleet_id, metric, timestamp_utc) (3 of 3 rows",
+        "(fleet_id, metric, timestamp_utc) (3 of 3 rows, such as chat / demand_count / 2026-11-18T05:00:00+00:00",
         3,
     ),
     (
         "metric_sample",
         {"timestamp_utc": [HOUR, HOUR + timedelta(hours=1), HOUR - timedelta(minutes=5)]},
         "timestamp_utc",
-        "lies outside 2026-11-18T05:00 to 2026-11-18T06:00 UTC (2 of 3 rows, such as 2026-11-18T06:00:00",
+        "lies outside 2026-11-18T05:00 to 2026-11-18T06:00 UTC (2 of 3 rows, such as 2026-11-18T06:00:00+00:00",
         2,
     ),
     (
