@@ -19,9 +19,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_backtest(commands)
     _add_size(commands)
     _add_extract(commands)
-    _add(commands, "build", build, "build the warehouse from the lake's marts").add_argument(
-        "--json", action="store_true"
-    )
+    _add_json(_add(commands, "build", build, "build the warehouse from the lake's marts"))
     _add_as_of(
         _add(commands, "plan", plan, "forecast and plan every fleet from what was known at a time; print the diff")
     )
@@ -31,10 +29,10 @@ def build_parser() -> argparse.ArgumentParser:
     undoing = _add(commands, "rollback", rollback, "put back what stood before a push")
     undoing.add_argument("push_id", metavar="PUSH_ID")
     undoing.add_argument("--apply", action="store_true", help="write to the cloud")
-    undoing.add_argument("--json", action="store_true", help="print nothing but JSON")
+    _add_json(undoing)
     reporting = _add(commands, "report", report, "write the savings report of a day, a week or a month")
     reporting.add_argument("--period", required=True, help="2026-11-17, 2026-W47 or 2026-11")
-    reporting.add_argument("--json", action="store_true", help="print nothing but JSON")
+    _add_json(reporting)
     confirming = _add(commands, "confirm", confirm, "let a fleet be pushed to again after its owner changed the target")
     confirming.add_argument("fleet_id", metavar="FLEET")
     confirming.add_argument("--by", required=True, help="who confirms; kept in the ledger")
@@ -48,11 +46,15 @@ def _add(commands: Any, name: str, command: Callable[[argparse.Namespace], int],
     return parser
 
 
+def _add_json(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print nothing but JSON")
+
+
 def _add_as_of(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--as-of", required=True, type=_moment, metavar="T", help="UTC; the hour that ends at T is the newest known"
     )
-    parser.add_argument("--json", action="store_true", help="print nothing but JSON")
+    _add_json(parser)
 
 
 def _add_forecast(commands: Any) -> None:  # noqa: ANN401, as above
@@ -100,7 +102,7 @@ def _add_size(commands: Any) -> None:  # noqa: ANN401, as above
     parser.add_argument(
         "--latency-seconds", required=True, type=float, metavar="L", help="objective: waiting plus service"
     )
-    parser.add_argument("--json", action="store_true", help="print nothing but JSON")
+    _add_json(parser)
 
 
 def _add_extract(commands: Any) -> None:  # noqa: ANN401, as above
@@ -112,7 +114,7 @@ def _add_extract(commands: Any) -> None:  # noqa: ANN401, as above
     parser.add_argument(
         "--to", dest="end", required=True, type=_moment, metavar="T1", help="UTC, on the hour; not included"
     )
-    parser.add_argument("--json", action="store_true", help="print nothing but JSON")
+    _add_json(parser)
 
 
 def _positive(text: str) -> int:

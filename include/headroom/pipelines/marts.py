@@ -1,6 +1,6 @@
 """Computing marts with the SQL models over the lake's views."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import pyarrow as pa
 
@@ -27,15 +27,19 @@ def run_marts(
 
     Marts that estimate cost want a `market`, those that say what was saved the adopted fleets' `baseline_instances`.
     """
-    prices = {
-        fleet.id: price
-        for fleet in fleets
-        if market is not None and (price := market.on_demand_usd_per_hour(fleet)) is not None
-    }
-    relation = fleet_relation(fleets, on_demand_usd_per_hour=prices, baseline_instances=baseline_instances)
+    relation = fleet_relation(
+        fleets,
+        on_demand_usd_per_hour=_known(fleets, market.on_demand_usd_per_hour) if market else None,
+        sustainable_rate_per_second=_known(fleets, market.sustainable_rate_per_second) if market else None,
+        baseline_instances=baseline_instances,
+    )
     sources = sorted({table for name in marts for table in workspace.models.relations(name)})
     bounds = {"window_start": window.start_utc, "window_end": window.end_utc}
     with open_session(workspace.lake) as session:
         register_tables(session, workspace.lake, sources, window=window)
         session.register("fleet", relation)
         return {name: workspace.models.run_model(session, name, bounds) for name in marts}
+
+
+def _known(fleets: Sequence[Fleet], ask: Callable[[Fleet], float | None]) -> dict[str, float]:
+    return {fleet.id: number for fleet in fleets if (number := ask(fleet)) is not None}

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
+from headroom.capacity import UnknownRate, sustainable_rate
 from headroom.domain.fleet import Fleet
 from headroom.domain.instance_type import CapacityPool, InstanceType
 from headroom.domain.window import Window, floor_day
@@ -31,6 +32,14 @@ class Market:
         if configured is not None:
             return configured
         return self.on_demand.get(fleet.region, {}).get(fleet.current_type.name)
+
+    def sustainable_rate_per_second(self, fleet: Fleet) -> float | None:
+        """Return the work one instance of the fleet's type today carries, or None where nothing tells."""
+        try:
+            rate = sustainable_rate(fleet, fleet.current_type.name, types=self.types.get(fleet.region, {}))
+        except UnknownRate:
+            return None
+        return rate.rate_per_second
 
 
 def read_market(workspace: Workspace, fleets: Sequence[Fleet], as_of_utc: datetime) -> Market:

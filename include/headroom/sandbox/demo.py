@@ -6,7 +6,6 @@
 
 import argparse
 import signal
-import sys
 from collections.abc import Callable, Sequence
 
 from rich.console import Console
@@ -16,9 +15,9 @@ from headroom.config.settings import PROJECT_ROOT
 from headroom.sandbox.airflow_api import AirflowApiError
 from headroom.sandbox.airflow_process import USER, AirflowNotReadyError
 from headroom.sandbox.control_client import SandboxControlError
-from headroom.sandbox.demo_chain import ChainError
+from headroom.sandbox.demo_chain import ChainError, DemoCalendar
 from headroom.sandbox.demo_display import Display
-from headroom.sandbox.demo_outcome import print_outcome
+from headroom.sandbox.demo_outcome import outcome_lines
 from headroom.sandbox.demo_run import bring_up, read_summary, report_path, run_chain
 from headroom.sandbox.local_stack import RECORD_FILE, AlreadyRunningError, LocalStack
 from headroom.sandbox.prerequisites import missing_prerequisites
@@ -47,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--keep", action="store_true", help="with run: leave everything up until Ctrl-C")
     parser.add_argument("--airflow-port", type=int, help="port of the Airflow UI; default a free one")
     options = parser.parse_args(arguments)
-    console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+    console = Console(highlight=False)
     if options.verb == "down":
         return take_down(console)
     missing = missing_prerequisites()
@@ -68,8 +67,7 @@ def run_demo(stack: LocalStack, display: Display, *, is_kept: bool) -> None:
     with display.live():
         calendar = bring_up(stack, display)
         run_chain(stack, display, calendar)
-    print_outcome(console, read_summary(stack, calendar))
-    console.print(f"Report: {escape(str(report_path(stack)))}")
+    print_outcome(stack, console, calendar)
     console.print(f"All of it took {display.elapsed_seconds:.0f} s.")
     if is_kept:
         print_login(stack, console)
@@ -83,9 +81,16 @@ def leave_up(stack: LocalStack, display: Display) -> None:
         calendar = bring_up(stack, display)
         print_login(stack, display.console)
         run_chain(stack, display, calendar)
-    print_outcome(display.console, read_summary(stack, calendar))
+    print_outcome(stack, display.console, calendar)
     print_login(stack, display.console)
     display.console.print("`make down` ends both.")
+
+
+def print_outcome(stack: LocalStack, console: Console, calendar: DemoCalendar) -> None:
+    """Print what came of the live hour, and where its page lies."""
+    for line in outcome_lines(read_summary(stack, calendar)):
+        console.print(line, markup=False, soft_wrap=True)
+    console.print(f"Report: {report_path(stack)}", markup=False, soft_wrap=True)
 
 
 def print_login(stack: LocalStack, console: Console) -> None:

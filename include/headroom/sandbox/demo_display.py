@@ -34,7 +34,7 @@ class Step:
         if self._progress is not None and self._row is not None:
             self._progress.remove_task(self._row)
         note = f": {detail}" if detail else ""
-        self._console.print(f"  [green]done[/green] {self.name}{note} ({took:.0f} s)", highlight=False)
+        self._console.print(f"  [green]done[/green] {self.name}{note} ({took:.0f} s)", highlight=False, soft_wrap=True)
 
 
 class Display:
@@ -65,7 +65,7 @@ class Display:
     def step(self, name: str) -> Step:
         """Begin a step."""
         if self._progress is None:
-            self.console.print(f"  {name} ...", highlight=False)
+            self.console.print(f"  {name} ...", highlight=False, soft_wrap=True)
         return Step(name, self.console, self._progress)
 
     @property

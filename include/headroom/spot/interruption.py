@@ -82,6 +82,8 @@ def scarce_fraction(
         (point for point in prices if point.timestamp_utc < window.end_utc),
         key=lambda point: point.timestamp_utc,
     )
+    if not ordered:
+        return None
     ends = [point.timestamp_utc for point in ordered[1:]] + [window.end_utc]
     known_seconds = scarce_seconds = 0.0
     for point, end in zip(ordered, ends, strict=True):

@@ -1,0 +1,113 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from headroom.cli import main
+from headroom.columns import QUANTILE_NAMES
+
+
+def _series(tmp_path: Path, *, hours: int = 20, unique_id: str = "a") -> Path:
+    file = tmp_path / "series.parquet"
+    stamps = pd.date_range("2026-11-01", periods=hours, freq="h", tz="UTC")
+    values = 10.0 + np.arange(hours) % 24
+    pd.DataFrame({"unique_id": unique_id, "ds": stamps, "y": values}).to_parquet(file, index=False)
+    return file
+
+
+def test_size_prints_nothing_but_json(capsys: pytest.CaptureFixture[str]) -> None:
+    # M/M/1 at rate .5 and service 1 s: latency is exponential with rate 1 - .5, so p95 = ln(20) / .5 = 5.99 s
+    arguments = ["--rate-per-second", "0.5", "--service-seconds", "1", "--percentile", "95", "--latency-seconds", "6"]
+    assert main(["size", *arguments, "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["instances"] == 1
+    assert answer["latency_seconds"] == pytest.approx(5.99, abs=0.01)
+    assert answer["utilization_fraction"] == pytest.approx(0.5)
+    assert answer["method"]
+
+
+def test_size_says_that_no_number_of_instances_can_meet_it(capsys: pytest.CaptureFixture[str]) -> None:
+    # p95 of an exponential service time of 1 s alone is ln(20) = 3.0 s
+    arguments = ["--rate-per-second", "0.5", "--service-seconds", "1", "--percentile", "95", "--latency-seconds", "2.5"]
+    assert main(["size", *arguments, "--json"]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.count("\n") == 1
+    assert "no number of instances" in captured.err
+
+
+def test_size_for_people_is_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["--rate-per-second", "0.5", "--service-seconds", "1", "--percentile", "95", "--latency-seconds", "6"]
+    assert main(["size", *arguments]) == 0
+    assert capsys.readouterr().out.startswith("1 instances: p95 latency 5.99 s")
+
+
+def test_forecast_writes_a_row_per_series_and_step(tmp_path: Path) -> None:
+    out = tmp_path / "folder" / "out.parquet"
+    assert main(["forecast", "--series", str(_series(tmp_path)), "--horizon", "3", "--out", str(out)]) == 0
+    made = pd.read_parquet(out)
+    assert list(made.columns) == ["unique_id", "ds", "yhat", *QUANTILE_NAMES, "model"]
+    assert len(made) == 3
+    assert str(made["ds"].iloc[0]) == "2026-11-01 20:00:00+00:00"
+
+
+def test_backtest_writes_scores_and_a_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "scores"
+    series = _series(tmp_path, hours=400)
+    models = ["seasonal_naive_daily", "seasonal_naive_weekly"]
+    arguments = ["--horizon", "2", "--windows", "2", "--models", *models, "--out", str(out)]
+    assert main(["backtest", "--series", str(series), *arguments]) == 0
+    scores = pd.read_parquet(out / "scores.parquet")
+    wanted = ["model", "unique_id", "cutoff", "horizon_band", "mase", "wape", "smape", "pinball", "coverage80", "bias"]
+    assert list(scores.columns) == wanted
+    assert set(scores["model"]) == set(models)
+    assert "seasonal_naive_daily" in (out / "report.html").read_text()
+    assert "seasonal_naive_daily" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "expected"),
+    [
+        ("missing.parquet", None, "there is no such file"),
+        ("text.parquet", b"not parquet", "not a Parquet file"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_named(
+    name: str,
+    content: bytes | None,
+    expected: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    file = tmp_path / name
+    if content is not None:
+        file.write_bytes(content)
+    assert main(["forecast", "--series", str(file), "--horizon", "3", "--out", str(tmp_path / "out.parquet")]) == 2
+    error = capsys.readouterr().err
+    assert name in error
+    assert expected in error
+    assert not (tmp_path / "out.parquet").exists()
+
+
+def test_a_missing_column_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "series.parquet"
+    pd.DataFrame({"unique_id": ["a"], "y": [1.0]}).to_parquet(file)
+    assert main(["forecast", "--series", str(file), "--horizon", "3", "--out", str(tmp_path / "out.parquet")]) == 2
+    assert "ds" in capsys.readouterr().err
+
+
+def test_an_unknown_model_is_refused_with_the_known_ones(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    series = ["--series", str(_series(tmp_path)), "--out", str(tmp_path / "out")]
+    assert main(["backtest", *series, "--horizon", "2", "--windows", "1", "--models", "oracle"]) == 2
+    error = capsys.readouterr().err
+    assert "'oracle'" in error
+    assert "prophet" in error
+
+
+@pytest.mark.parametrize("horizon", ["0", "-1", "two"])
+def test_a_horizon_that_is_no_count_is_refused(horizon: str, tmp_path: Path) -> None:
+    with pytest.raises(SystemExit) as raised:
+        main(["forecast", "--series", str(_series(tmp_path)), "--horizon", horizon, "--out", str(tmp_path / "out")])
+    assert raised.value.code == 2

@@ -1,0 +1,208 @@
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+import pytest
+from tests.unit.capacity.small_fleet import fleet as capacity_fleet
+from tests.unit.scheduling.small_plan import DEPLOYMENT, FLEET, NOW, action, at, present, restore, target
+
+from headroom.columns import QUANTILE_LEVELS
+from headroom.domain.demand import DemandForecast
+from headroom.domain.fleet import Bounds, Mode
+from headroom.domain.scaling import Action, ActionPurpose, ScalingApi, TargetState
+from headroom.domain.window import Window
+from headroom.scheduling import GuardrailContext, GuardrailLimits, check_guardrails, diff_actions, mode_rule
+from headroom.scheduling.guardrails import RULES
+
+FLEET_OBJECT = replace(capacity_fleet(bounds=Bounds(min_instances=1, max_instances=20)), id=FLEET, mode=Mode.AUTO)
+WANTED = (
+    action("07:53", 12, None, 12),
+    action("14:00", 4, None, 4, purpose=ActionPurpose.LOWER),
+    restore("20:00"),
+)
+
+
+def forecast(*, hours: int = 48, made: str = "06:00") -> DemandForecast:
+    starts = np.datetime64("2026-11-18T06:00:00", "s") + np.arange(hours) * np.timedelta64(1, "h")
+    quantiles = np.ones((hours, len(QUANTILE_LEVELS)))
+    return DemandForecast(
+        fleet_id=FLEET,
+        made_at_utc=at(made),
+        hours=starts.astype("datetime64[s]"),
+        mean_quantiles_per_second=quantiles,
+        peak_quantiles_per_second=quantiles,
+        members={},
+    )
+
+
+def context(
+    *,
+    wanted: tuple[Action, ...] = WANTED,
+    state: TargetState | None = None,
+    **changes: Any,
+) -> GuardrailContext:
+    state = state or target()
+    diff = diff_actions(wanted, state, deployment=DEPLOYMENT, fleet_id=FLEET, now_utc=NOW)
+    made = GuardrailContext(
+        fleet=FLEET_OBJECT,
+        window=Window(at("05:00"), at("06:00")),
+        now_utc=NOW,
+        forecast=forecast(),
+        wanted=wanted,
+        diff=diff,
+        state=state,
+        newest_sample_utc=at("05:55"),
+        samples_expected=288,
+        samples_seen=280,
+    )
+    return replace(made, **changes)
+
+
+def refusals(made: GuardrailContext) -> dict[str, str]:
+    return {verdict.rule: verdict.reason for verdict in check_guardrails(made) if not verdict.is_passed}
+
+
+def test_a_sound_plan_passes_every_rule_and_each_says_why() -> None:
+    verdicts = check_guardrails(context())
+    assert [verdict.rule for verdict in verdicts if not verdict.is_passed] == []
+    assert len(verdicts) == len(RULES) == 15
+    assert len({verdict.rule for verdict in verdicts}) == len(RULES)
+    assert all(verdict.reason for verdict in verdicts)
+
+
+FROM_THE_PAST = Window(at("02:00"), at("03:00"))
+
+
+@pytest.mark.parametrize(
+    ("rule", "changes", "reason"),
+    [
+        ("kill_switch", {"kill_switch": "incident 4711"}, "the kill switch is thrown: incident 4711"),
+        ("window", {"window": FROM_THE_PAST}, "the window ended 3.1 h before now"),
+        ("data_fresh", {"newest_sample_utc": None}, "no demand was seen at all"),
+        (
+            "data_fresh",
+            {"newest_sample_utc": at("03:55")},
+            "the newest demand sample is of 2026-11-18 03:55Z, 2.2 h ago",
+        ),
+        ("data_complete", {"samples_seen": 229}, "229 of 288 recent samples were seen, fewer than 80%"),
+        ("data_complete", {"samples_expected": 0, "samples_seen": 0}, "0 of 0 recent samples"),
+        ("forecast_current", {"forecast": None}, "there is no forecast"),
+        ("forecast_current", {"forecast": forecast(made="04:00")}, "the forecast is of 2026-11-18 04:00Z, 2.1 h old"),
+        (
+            "forecast_current",
+            {"forecast": forecast(hours=8)},
+            "the forecast ends at 2026-11-18 14:00Z, before headroom-",
+        ),
+        ("forecast_in_band", {"hours_judged": 12, "hours_inside_band": 5}, "inside the forecast's band in 5 of 12"),
+    ],
+)
+def test_bad_inputs_are_refused_with_a_reason(rule: str, changes: dict[str, Any], reason: str) -> None:
+    made = refusals(context(**changes))
+    assert list(made) == [rule]
+    assert reason in made[rule]
+
+
+def test_too_few_judged_hours_say_nothing_against_a_forecast() -> None:
+    assert refusals(context(hours_judged=5, hours_inside_band=0)) == {}
+    assert refusals(context(hours_judged=6, hours_inside_band=3)) == {}
+
+
+def test_a_suspended_target_is_refused() -> None:
+    assert "scheduled scaling is suspended" in refusals(context(state=target(is_suspended=True)))["target_active"]
+
+
+def test_a_policy_that_came_or_went_since_the_plan_asks_for_a_new_plan() -> None:
+    assert (
+        "reactive policy scales the target since"
+        in refusals(context(state=target(has_reactive_policy=True)))["other_policies"]
+    )
+    for_reactive = (action("07:53", 12), restore("20:00"))
+    assert "there is none any more" in refusals(context(wanted=for_reactive))["other_policies"]
+    assert refusals(context(wanted=for_reactive, state=target(has_reactive_policy=True))) == {}
+
+
+def test_other_policies_are_named() -> None:
+    state = target(has_reactive_policy=True, has_predictive_policy=True)
+    verdicts = {item.rule: item for item in check_guardrails(context(wanted=(restore("20:00"),), state=state))}
+    assert verdicts["other_policies"].reason == "reactive and predictive scaling stays in force above our floor"
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [action("07:53", 21, None, 21), action("07:53", 0, None, 0), action("07:53", 12, 10, 12)],
+)
+def test_steps_outside_the_bounds_or_above_their_own_maximum_are_refused(bad: Action) -> None:
+    assert list(refusals(context(wanted=(bad, restore("20:00"))))) == ["bounds"]
+
+
+def test_steps_larger_than_the_limit_within_an_hour_are_refused() -> None:
+    # 5 stand at 06:05, far from 07:53; 12 from 07:53, 4 from 08:30: 8 less within 37 minutes
+    wanted = (action("07:53", 12, None, 12), action("08:30", 4, None, 4, purpose=ActionPurpose.LOWER), restore("20:00"))
+    limits = GuardrailLimits(max_lowering_instances_per_hour=7)
+    reason = refusals(context(wanted=wanted, limits=limits))["step_size"]
+    assert reason == "from 12 to 4 instances within an hour at 2026-11-18 08:30Z; the limit is 7"
+    assert refusals(context(wanted=wanted, limits=GuardrailLimits(max_lowering_instances_per_hour=8))) == {}
+    assert refusals(context(limits=GuardrailLimits(max_raise_instances_per_hour=1))) == {}
+    soon = (action("06:30", 12, None, 12), restore("20:00"))
+    assert (
+        "from 5 to 12"
+        in refusals(context(wanted=soon, limits=GuardrailLimits(max_raise_instances_per_hour=6)))["step_size"]
+    )
+
+
+def test_more_actions_than_the_quota_leaves_are_refused() -> None:
+    others = [present(action("05:00"), name=f"owner-{number}") for number in range(113)]
+    reason = refusals(context(state=target(*others)))["quota"]
+    assert reason == "3 actions of ours and 113 of others, 125 allowed, 10 kept free"
+    application = target(*others, api=ScalingApi.APPLICATION_AUTO_SCALING)
+    assert "quota" not in refusals(context(state=application))
+
+
+def test_a_refused_action_refuses_the_push() -> None:
+    wanted = (action("06:00", 12, None, 12), action("06:01", 12, None, 12), *WANTED[1:])
+    reason = refusals(context(wanted=wanted))["actions_available"]
+    assert "20261118T0600Z cannot be had: its start 2026-11-18 06:00Z is past (and 1 more)" in reason
+
+
+def test_a_plan_that_does_not_give_the_fleet_back_is_refused() -> None:
+    assert "does not restore the baseline" in refusals(context(wanted=WANTED[:1]))["restore"]
+
+
+def test_wanting_nothing_is_no_fault() -> None:
+    assert refusals(context(wanted=())) == {}
+
+
+def test_somebody_elses_action_against_ours_refuses_the_push() -> None:
+    others = [present(action(clock, 3), name=f"owner-{clock}") for clock in ("09:00", "10:00")]
+    reason = refusals(context(state=target(*others)))["foreign_actions"]
+    assert reason == "owner-09:00 sets 3 at 2026-11-18 09:00Z, below our floor of 12 (and 1 more)"
+
+
+def test_the_budget_of_a_day_is_kept_where_one_is_set() -> None:
+    # 5 for 1.8 h, 12 for 6.1167 h, 4 for 6 h, 2 until 06:05: 5 x 1.8 + 12 x 6.1167 + 4 x 6 + 2 x 10.0833 = 126.57 h
+    limits = GuardrailLimits(max_usd_per_day=126.0)
+    reason = refusals(context(limits=limits, usd_per_instance_hour=1.0))["budget"]
+    assert reason == "the next 24 hours' floor costs 126.57 USD, the budget is 126.00 USD a day"
+    assert refusals(context(limits=GuardrailLimits(max_usd_per_day=127.0), usd_per_instance_hour=1.0)) == {}
+    assert "not known" in refusals(context(limits=limits))["budget"]
+
+
+@pytest.mark.parametrize(
+    ("mode", "is_approved", "is_passed"),
+    [
+        (Mode.OBSERVE, False, False),
+        (Mode.RECOMMEND, True, False),
+        (Mode.APPROVE, False, False),
+        (Mode.APPROVE, True, True),
+        (Mode.AUTO, False, True),
+    ],
+)
+def test_only_auto_and_approved_plans_may_act(mode: Mode, is_approved: bool, is_passed: bool) -> None:  # noqa: FBT001
+    verdict = mode_rule(context(fleet=replace(FLEET_OBJECT, mode=mode), is_approved=is_approved))
+    assert verdict.is_passed is is_passed
+    assert mode.value in verdict.reason
+
+
+def test_a_window_of_the_last_hour_is_not_past() -> None:
+    assert refusals(context(now_utc=at("06:59"), newest_sample_utc=at("05:55") + timedelta(0))) == {}
