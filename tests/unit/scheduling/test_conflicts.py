@@ -31,15 +31,19 @@ def test_a_desired_count_below_our_floor_only_matters_without_a_reactive_policy(
 
 def test_a_raise_that_our_next_action_would_undo_is_a_conflict() -> None:
     assert conflicts(owner("09:00", 30)) == [
-        "owner-09:00 sets the minimum to 30 at 2026-11-18 09:00Z, "
-        "and headroom-test-chat-large-20261118T1400Z would set it to 4 after it",
+        (
+            "owner-09:00 sets the minimum to 30 at 2026-11-18 09:00Z, "
+            "and headroom-test-chat-large-20261118T1400Z would set it to 4 after it"
+        ),
     ]
 
 
 def test_a_raise_that_its_owner_ends_before_our_next_action_is_none() -> None:
     assert conflicts(owner("09:00", 30), owner("10:00", 12)) == [
-        "owner-10:00 sets the minimum to 12 at 2026-11-18 10:00Z, "
-        "and headroom-test-chat-large-20261118T1400Z would set it to 4 after it",
+        (
+            "owner-10:00 sets the minimum to 12 at 2026-11-18 10:00Z, "
+            "and headroom-test-chat-large-20261118T1400Z would set it to 4 after it"
+        ),
     ]
     assert conflicts(owner("14:30", 4, 40), wanted=WANTED[:2]) == []
 
