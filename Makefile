@@ -9,7 +9,7 @@ STAMP := .venv/.installed
 RUN := PYTHONPATH=include .venv/bin/python
 COVERAGE_FLOOR := 90
 
-.PHONY: help env demo test test-fast lint format up down bench bench-quick lock clean
+.PHONY: help env demo test test-fast lint format docs up down bench bench-quick lock clean
 
 help: ## list the verbs
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /\1	/' | expand -t 14
@@ -58,6 +58,9 @@ lint: $(STAMP) ## ruff, mypy, import layers, SQL style
 format: $(STAMP) ## format Python and mend what can be mended
 	@.venv/bin/python -m ruff format .
 	@.venv/bin/python -m ruff check --fix .
+
+docs: $(STAMP) ## write the reference pages of commands and tables
+	@$(RUN) -m headroom.cli.reference docs/reference
 
 bench: $(STAMP) ## run the benchmarks into var/bench.json
 	@$(RUN) tests/bench/run.py --out var/bench.json

@@ -1,4 +1,4 @@
-"""Instance types, on-demand and commitment prices -> raw, dated by the day on which they were seen."""
+"""Instance types and on-demand prices -> raw, dated by the day on which they were seen."""
 
 from datetime import timedelta
 

@@ -19,7 +19,7 @@ from headroom.airflow_glue.timetables import after
     doc_md="""
     ### Report savings
     Writes the report of the day that was settled: what the fleets cost, what was pushed and refused, and why.
-    Read the newest one under *Browse > Headroom*.
+    Read the newest one under *Headroom* in the navigation.
     """,
 )
 def report_savings() -> None:

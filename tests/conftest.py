@@ -1,4 +1,4 @@
-"""Set before anything imports Airflow: its home is a folder of ours, since the import alone writes a configuration there."""
+"""Set before anything imports Airflow: its home is a folder of ours, since the import alone writes files there."""
 
 import os
 from pathlib import Path

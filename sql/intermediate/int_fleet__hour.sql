@@ -17,6 +17,7 @@ hours as (
 final as (
     select
         fleets.fleet_id,
+        fleets.region,
         fleets.tags,
         fleets.demand_unit,
         fleets.expected_period_seconds,

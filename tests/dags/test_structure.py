@@ -1,3 +1,4 @@
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -126,6 +127,6 @@ def test_every_chunk_is_scaled_on_its_own_in_three_groups(dags: dict[str, DAG]) 
         "scale_chunk.push.push_chunk",
         "scale_chunk.refit_chunk",
     ]
-    for earlier, later in zip(order, order[1:], strict=False):
+    for earlier, later in pairwise(order):
         assert dag.get_task(earlier).downstream_task_ids == {later}
         assert dag.get_task(earlier).trigger_rule == "all_success"

@@ -3,6 +3,7 @@ from typing import Any
 
 import pendulum
 import pytest
+from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk import DAG
 from airflow.serialization.serialized_objects import DagSerialization
 from airflow.timetables.base import TimeRestriction
@@ -76,8 +77,6 @@ def test_the_clock_of_root_dags_is_the_walls_unless_it_is_said_to_be_manual() ->
 def test_with_a_manual_clock_no_run_is_planned_but_backfills_are_as_before(
     dags: dict[str, DAG], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from airflow.dag_processing.dagbag import DagBag
-
     monkeypatch.setenv("HEADROOM_CLOCK", "manual")
     bag = DagBag(dag_folder=str(dags["settle_days"].fileloc).rsplit("/", 1)[0])
     for dag_id, dag in bag.dags.items():

@@ -21,6 +21,7 @@ HOUR = datetime(2026, 11, 18, 5, tzinfo=UTC)
 SQL_FOLDER = Path(__file__).resolve().parents[2] / "sql"
 FLEET = {
     "fleet_id": "chat",
+    "region": "us-east-1",
     "tags": '{"fleet": "chat"}',
     "demand_unit": "requests",
     "expected_period_seconds": 300,

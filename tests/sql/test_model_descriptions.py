@@ -1,4 +1,5 @@
 import re
+import tomllib
 from pathlib import Path
 
 import duckdb
@@ -83,6 +84,13 @@ def test_the_sql_is_in_house_style() -> None:
         text = re.sub(r"\$[a-z_]+", "0", file.read_text(encoding="utf-8"))
         faults = sqlfluff.lint(text, config_path=str(SQL_FOLDER / ".sqlfluff"))
         assert [(fault["start_line_no"], fault["code"], fault["description"]) for fault in faults] == [], file.name
+
+
+def test_every_parameter_has_a_literal_that_the_linter_reads_in_its_place() -> None:
+    project = tomllib.loads((SQL_FOLDER.parent / "pyproject.toml").read_text(encoding="utf-8"))
+    literals = set(project["tool"]["sqlfluff"]["templater"]["placeholder"]) - {"param_regex"}
+
+    assert literals == {parameter for model in MODELS.by_name.values() for parameter in model.parameters}
 
 
 def test_fleet_relation_is_the_spine_that_the_yml_describes() -> None:

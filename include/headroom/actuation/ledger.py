@@ -171,7 +171,7 @@ class Ledger:
         return memory.baseline if memory else None
 
     def memory(self, fleet_id: str, *, now_utc: datetime) -> FleetMemory | None:
-        """Return what we know of the fleet from our last dealing with it, or None when it was never adopted."""
+        """Return what was known at `now_utc` from our last dealing with the fleet; None before it was adopted."""
         newest: FleetMemory | None = None
         newest_moment: datetime | None = None
         folders = self._recent_folders(fleet_id, now_utc=now_utc)
@@ -179,7 +179,7 @@ class Ledger:
             # Events are written within STALE_AFTER of their push's moment, so older folders hold nothing newer.
             if newest_moment is not None and moment_of(push_id) < newest_moment - _LOOK_BACK:
                 break
-            found = self._last_memory(fleet_id, folders[push_id])
+            found = self._last_memory(fleet_id, folders[push_id], now_utc=now_utc)
             if found is not None:
                 newest_moment = newest_moment or moment_of(push_id)
                 newest = found if newest is None or found.revision > newest.revision else newest
@@ -204,10 +204,11 @@ class Ledger:
             half_done=(*sorted(earlier, key=_by_moment), *half_done),
         )
 
-    def _last_memory(self, fleet_id: str, entries: Sequence[_Entry]) -> FleetMemory | None:
+    def _last_memory(self, fleet_id: str, entries: Sequence[_Entry], *, now_utc: datetime) -> FleetMemory | None:
         for entry in reversed(entries):
-            record = self._store.read_json(entry.path)["detail"].get("memory")
-            if record is not None:
+            event = self._store.read_json(entry.path)
+            record = event["detail"].get("memory")
+            if record is not None and datetime.fromisoformat(event["at_utc"]) <= now_utc:
                 return memory_from(fleet_id, record)
         return None
 

@@ -39,12 +39,13 @@ class AskForApproval(ApprovalOperator):
         return super().execute(context)
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
-        """Return `fleet_id`, `is_approved`, `by` (None where nobody answered in time) and `at_utc`."""
+        """Return `fleet_id`, `plan_id`, `is_approved`, `by` (None where nobody answered in time) and `at_utc`."""
         # Past ApprovalOperator, whose own version would skip what follows.
         answer = super(ApprovalOperator, self).execute_complete(context, event)
         user = answer["responded_by_user"]
         return {
             "fleet_id": self.request["fleet_id"],
+            "plan_id": self.request["plan_id"],
             "is_approved": answer["chosen_options"] == [self.APPROVE],
             "by": user["name"] if user else None,
             "at_utc": answer["responded_at"].isoformat(),

@@ -11,6 +11,8 @@ from headroom.cli.exits import EXIT_BAD_INPUT, EXIT_FAILED, BadInput
 from headroom.cli.parser import build_parser
 from headroom.config import ConfigError
 from headroom.extract.errors import SourceError
+from headroom.lake.errors import LakeError
+from headroom.pipelines.windows import WindowError
 
 __all__ = ["build_parser", "main"]
 
@@ -20,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = build_parser().parse_args(arguments)
     try:
         return int(options.command(options))
-    except (ConfigError, BadInput) as error:
+    except (ConfigError, BadInput, WindowError, LakeError, OSError) as error:
         return _complain(error, EXIT_BAD_INPUT)
     except SourceError as error:
         return _complain(error, EXIT_FAILED)

@@ -18,18 +18,24 @@ from headroom.actuation.outcome import PushOutcome, PushState
 from headroom.cli.exits import EXIT_FAILED, EXIT_OK, EXIT_REFUSED, BadInput
 from headroom.domain.window import HOUR, Window, floor_hour
 from headroom.extract.cloud_clock import read_cloud_clock_utc
+from headroom.extract.errors import SourceError
+from headroom.lake.errors import LakeError
 from headroom.lake.warehouse import build_warehouse
 from headroom.pipelines.billing import extract_bills
+from headroom.pipelines.clock import closed_at_utc
 from headroom.pipelines.forecasts import forecast_fleets
-from headroom.pipelines.market import catalogue_outcomes, settle_spot_prices
+from headroom.pipelines.market import catalogue_outcomes, settle_spot_prices, spot_price_outcomes
 from headroom.pipelines.outcomes import Outcome, OutcomeStatus
-from headroom.pipelines.pushes import outcome_of, push_fleets
+from headroom.pipelines.pushes import outcome_of, push_fleets, stored_plan
 from headroom.pipelines.rollback import roll_back
-from headroom.pipelines.savings import report_period
-from headroom.pipelines.schedules import schedule_fleets
+from headroom.pipelines.savings import PeriodError, period_window, report_period
+from headroom.pipelines.schedules import plan_fleets_at, schedule_fleets
 from headroom.pipelines.settle import settle_one_day
 from headroom.pipelines.utilization import extract_utilization
 from headroom.pipelines.workspace import Workspace, open_workspace
+
+PLAIN_WIDTH = 160
+"""Columns of text written to a file or pipe: wide enough for an action's whole name."""
 
 
 def extract(options: argparse.Namespace) -> int:
@@ -43,20 +49,37 @@ def extract(options: argparse.Namespace) -> int:
     if options.source == "billing":
         outcomes = extract_bills(workspace)
     elif options.source == "prices":
-        outcomes = [settle_spot_prices(workspace, day) for day in _tracked(list(span.days()), "days")]
-        outcomes += catalogue_outcomes(workspace, Window.day_of(span.end_utc - HOUR))
+        outcomes = _extract_prices(workspace, span)
     else:
         outcomes = _extract_utilization(workspace, span)
     return _finish(outcomes, as_json=options.json)
 
 
+def _whole_days(workspace: Workspace, span: Window) -> list[Window]:
+    """Return the days that lie whole inside `span`; raise WindowError where it reaches past the cloud's clock."""
+    closed_at_utc(workspace, span)
+    return [day for day in span.days() if span.start_utc <= day.start_utc and day.end_utc <= span.end_utc]
+
+
+def _hours_beside(span: Window, days: list[Window]) -> list[Window]:
+    settled = {day.day for day in days}
+    return [hour for hour in span.hours() if hour.day not in settled]
+
+
+def _extract_prices(workspace: Workspace, span: Window) -> list[Outcome]:
+    """Settle spot prices of whole days, read other hours singly; price lists show only today."""
+    days = _whole_days(workspace, span)
+    outcomes = [outcome for day in _tracked(days, "days") for outcome in settle_spot_prices(workspace, day)]
+    for hour in _tracked(_hours_beside(span, days), "hours"):
+        outcomes += spot_price_outcomes(workspace, hour)
+    return outcomes + catalogue_outcomes(workspace, Window.day_of(span.end_utc - HOUR))
+
+
 def _extract_utilization(workspace: Workspace, span: Window) -> list[Outcome]:
     """Settle the days that lie whole inside `span`; read the other hours one by one."""
-    days = [day for day in span.days() if span.start_utc <= day.start_utc and day.end_utc <= span.end_utc]
-    settled = {day.day for day in days}
-    hours = [hour for hour in span.hours() if hour.day not in settled]
+    days = _whole_days(workspace, span)
     outcomes = [outcome for day in _tracked(days, "days") for outcome in settle_one_day(workspace, day)]
-    for hour in _tracked(hours, "hours"):
+    for hour in _tracked(_hours_beside(span, days), "hours"):
         for chunk in workspace.chunks():
             outcomes += extract_utilization(workspace, hour, chunk)
     return outcomes
@@ -92,18 +115,32 @@ def _push(as_of: datetime, *, as_json: bool, is_dry_run: bool) -> int:
         raise BadInput(f"--as-of: expected a time on the hour, found {as_of.isoformat()}")
     workspace = open_workspace()
     window = Window(as_of - HOUR, as_of)
+    closed_at_utc(workspace, window)
     results: dict[str, PushOutcome | str] = {}
     for chunk in _tracked(list(workspace.chunks()), "chunks"):
-        failed = forecast_fleets(workspace, window, chunk) + schedule_fleets(workspace, window, chunk)
-        fleets = workspace.fleets_in(chunk)
-        results |= push_fleets(workspace, window, chunk, fleets, approvals={}, is_dry_run=is_dry_run)
-        results |= {item.subject: item.cause for item in failed if item.is_bad}
+        try:
+            results |= _push_chunk(workspace, window, chunk, is_dry_run=is_dry_run)
+        except (LakeError, SourceError) as error:
+            results |= {fleet.id: str(error) for fleet in workspace.fleets_in(chunk) if fleet.id not in results}
     if as_json:
         _print_json([_as_json(fleet_id, result) for fleet_id, result in sorted(results.items())])
     else:
         for fleet_id, result in sorted(results.items()):
             _print_push(fleet_id, result)
     return _exit_code(results.values())
+
+
+def _push_chunk(workspace: Workspace, window: Window, chunk: int, *, is_dry_run: bool) -> dict[str, PushOutcome | str]:
+    """Forecast, plan and push one chunk; a dry run plans in memory and leaves the plans in the lake alone."""
+    fleets = workspace.fleets_in(chunk)
+    failed = {item.subject: item.cause for item in forecast_fleets(workspace, window, chunk) if item.is_bad}
+    if is_dry_run:
+        planned = plan_fleets_at(workspace, window, chunk, fleets)
+        plans = {fleet_id: plan if isinstance(plan, str) else plan.record for fleet_id, plan in planned.items()}
+        return {**push_fleets(workspace, window, chunk, plans, approvals={}, is_dry_run=True), **failed}
+    failed |= {item.subject: item.cause for item in schedule_fleets(workspace, window, chunk) if item.is_bad}
+    stored = {fleet.id: stored_plan(workspace, fleet, window) for fleet in fleets}
+    return {**push_fleets(workspace, window, chunk, stored, approvals={}), **failed}
 
 
 def rollback(options: argparse.Namespace) -> int:
@@ -148,15 +185,21 @@ def report(options: argparse.Namespace) -> int:
     """Write the savings report of a period."""
     workspace = open_workspace()
     try:
-        page = report_period(workspace, options.period)
-    except ValueError as error:
+        period_window(options.period)
+    except PeriodError as error:
         raise BadInput(f"--period: {error}") from error
+    page = report_period(workspace, options.period)
     place = workspace.lake.storage.url(page)
     if options.json:
         _print_json({"page": place, **workspace.lake.read_json(page.replace(".html", ".json"))})
     else:
         Console().print(f"wrote {place}")
     return EXIT_OK
+
+
+def _console() -> Console:
+    """Return a console that cuts no name short where its output is read by no person."""
+    return Console() if sys.stdout.isatty() else Console(width=PLAIN_WIDTH)
 
 
 def _tracked(items: list[Any], text: str) -> Iterable[Any]:
@@ -199,7 +242,7 @@ def _as_json(fleet_id: str, result: PushOutcome | str) -> dict[str, Any]:
 
 
 def _print_push(fleet_id: str, result: PushOutcome | str) -> None:
-    console = Console()
+    console = _console()
     outcome = outcome_of(fleet_id, result)
     state = result if isinstance(result, str) else result.state.value.replace("_", " ")
     console.print(

@@ -4,16 +4,25 @@ import argparse
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from headroom.cli.analysis import backtest, forecast, size
+from headroom.cli.exits import EXIT_BAD_INPUT
 from headroom.cli.operations import build, confirm, extract, plan, push, report, rollback
 from headroom.domain.window import as_utc
 
 
+class _OneLineParser(argparse.ArgumentParser):
+    """Says what is wrong with the arguments in one line, and leaves the usage to --help."""
+
+    def error(self, message: str) -> NoReturn:
+        """Exit with 2."""
+        self.exit(EXIT_BAD_INPUT, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of every command."""
-    parser = argparse.ArgumentParser(prog="headroom", description="Buy AI-inference capacity before it is needed.")
+    parser = _OneLineParser(prog="headroom", description="Buy AI-inference capacity before it is needed.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_forecast(commands)
     _add_backtest(commands)

@@ -12,14 +12,14 @@ COMMANDS_INTRO = """# Commands
 
 Made from the parser by `make docs`. `.venv/bin/headroom COMMAND --help` says the same.
 
-Exit codes: 0 done; 2 bad input, one line on stderr that names the file, column or key and what was expected; 3 something
-was refused by mode or guardrail; 4 something failed at the cloud while the others went on.
+Exit codes: 0 done; 2 bad input, one line on stderr that names the file, column or key and what was expected; 3
+something was refused by mode or guardrail; 4 something failed at the cloud while the others went on.
 """
 
 TABLES_INTRO = """# Tables
 
-Made from the registry by `make docs`. Raw tables and marts are Parquet files in the lake; the warehouse holds the marts in
-schema `main`. Missing is NULL, never 0. Windows are half-open and in UTC. Money is DECIMAL.
+Made from the registry by `make docs`. Raw tables and marts are Parquet files in the lake; the warehouse holds the marts
+in schema `main`. Missing is NULL, never 0. Windows are half-open and in UTC. Money is DECIMAL.
 """
 
 

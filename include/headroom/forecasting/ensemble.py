@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 
 from headroom.domain.demand import Floats
+from headroom.forecasting.bands import BAND_NAMES, band_indices
 from headroom.forecasting.calibration import Calibration, calibrate
 from headroom.forecasting.members import Forecaster, MemberError, State
 from headroom.forecasting.naive import DAILY, WEEKLY
@@ -109,13 +110,15 @@ def forecast(
     """Return the forecast after the end of `series` from a selection made then or somewhat earlier.
 
     Members are updated with the hours seen since; one whose fit does not reach far enough is fitted again. Where the
-    selection holds no weights although the series has outgrown its simple case, it is made anew.
+    selection holds no weights although the series has outgrown its simple case, or none for the bands so far ahead, it is
+    made anew.
     """
     simple = forecast_simple_case(series, horizon_steps=horizon_steps)
     if simple is not None:
         quantiles = finish_quantiles(simple.quantiles, series)
         return replace(simple, quantiles=quantiles, note=_with_remarks(simple.note, series))
-    if not selection.weights:
+    farthest = BAND_NAMES[band_indices(np.array([horizon_steps]))[0]]
+    if farthest not in selection.weights:
         selection = select(series, horizon_steps=horizon_steps, seed=seed, members=members)
     return forecast_with_members(series, selection, horizon_steps=horizon_steps, seed=seed, members=members)
 

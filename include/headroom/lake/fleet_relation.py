@@ -7,7 +7,7 @@ from typing import Final
 import pyarrow as pa
 
 from headroom.domain.fleet import Fleet
-from headroom.lake.frames import money_array
+from headroom.lake.money import money_array
 
 EXPECTED_PERIOD_SECONDS: Final = 300
 
@@ -17,6 +17,7 @@ LATENCY_METRICS: Final = ((50.0, "latency_p50_seconds"), (95.0, "latency_p95_sec
 FLEET_RELATION_SCHEMA: Final = pa.schema(
     [
         pa.field("fleet_id", pa.string(), nullable=False),
+        pa.field("region", pa.string(), nullable=False),
         pa.field("tags", pa.string()),
         pa.field("demand_unit", pa.string(), nullable=False),
         pa.field("expected_period_seconds", pa.int32(), nullable=False),
@@ -50,6 +51,7 @@ def fleet_relation(
     baselines = baseline_instances or {}
     columns: dict[str, list[object] | pa.Array] = {
         "fleet_id": [fleet.id for fleet in fleets],
+        "region": [fleet.region for fleet in fleets],
         "tags": [_tags(fleet) for fleet in fleets],
         "demand_unit": [fleet.demand.unit for fleet in fleets],
         "expected_period_seconds": [expected_period_seconds for _ in fleets],

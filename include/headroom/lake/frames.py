@@ -1,8 +1,8 @@
 """A frame made to fit its table: checked, cast without loss, in one order; and its Parquet bytes."""
 
 import io
-from collections.abc import Callable, Sequence
-from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
+from collections.abc import Callable
+from decimal import InvalidOperation
 from typing import Any, Final
 
 import pyarrow as pa
@@ -10,9 +10,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from headroom.lake.errors import FrameError
+from headroom.lake.money import money_array
 from headroom.lake.tables import SCHEMA_VERSION, Table
 
-_MONEY_STEP: Final = Decimal("0.0000000001")
 _ROWS_PER_GROUP: Final = 131_072
 
 
@@ -73,15 +73,6 @@ def parquet_bytes(fitted: pa.Table, *, fingerprint: str) -> bytes:
         write_statistics=True,
     )
     return sink.getvalue()
-
-
-def money_array(values: Sequence[float | None]) -> pa.Array:
-    """Return floats as money: their shortest decimal form at 10 digits, half to even, so that 0.1 is 0.1."""
-
-    def money(value: float | None) -> Decimal | None:
-        return None if value is None else Decimal(repr(value)).quantize(_MONEY_STEP, rounding=ROUND_HALF_EVEN)
-
-    return pa.array([money(value) for value in values], pa.decimal128(38, 10))
 
 
 def _fit_column(table: Table, name: str, values: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -87,7 +87,7 @@ class SqlModels:
         name: str,
         parameters: Mapping[str, ParameterValue] | None = None,
     ) -> pa.Table:
-        """Return the rows of `name` with `parameters` bound; a mart's are cast to its table's schema, sorted by key.
+        """Return the rows of `name` by its key, with `parameters` bound; a mart's are cast to its table's schema.
 
         The checks of its yml are run: `warn` is logged, `fail` raises ModelCheckError. Raise ModelError for a parameter
         that is missing or that no model knows.
@@ -96,6 +96,8 @@ class SqlModels:
         rows = session.sql(self.query(name), params=bound).to_arrow_table()
         if name in TABLES:
             rows = fit_frame(TABLES[name], rows)
+        elif self[name].key:
+            rows = rows.sort_by([(column, "ascending") for column in self[name].key])
         for result in check_rows(session, self[name], rows):
             if result.is_passed:
                 continue

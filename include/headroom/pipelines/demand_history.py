@@ -13,15 +13,14 @@ from headroom.columns import QUANTILE_NAMES
 from headroom.domain.demand import DemandForecast, DemandHistory
 from headroom.domain.fleet import Fleet
 from headroom.domain.window import Window
-from headroom.lake.session import open_session, register_tables
 from headroom.lake.tables import TABLES
+from headroom.pipelines.model_runs import run_model
 from headroom.pipelines.workspace import Workspace
 
 HISTORY_DAYS = 42
 """Six weeks: enough for weekly shape and its noise, little enough to follow a fleet's growth."""
 
 FORECAST_TABLE = "mart_forecast__hourly_by_fleet"
-DEMAND_TABLE = "mart_demand__hourly_by_fleet"
 
 
 def demand_histories(workspace: Workspace, fleets: Sequence[Fleet], end_utc: datetime) -> dict[str, DemandHistory]:
@@ -30,35 +29,28 @@ def demand_histories(workspace: Workspace, fleets: Sequence[Fleet], end_utc: dat
     Hours nobody saw are NaN. A fleet without any seen hour is absent from the answer.
     """
     window = Window(end_utc - timedelta(days=HISTORY_DAYS), end_utc)
-    with open_session(workspace.lake) as session:
-        register_tables(session, workspace.lake, [DEMAND_TABLE], window=window)
-        rows = session.execute(
-            f"""
-            select fleet_id, hour_start_utc, mean_demand_per_second, peak_demand_per_second
-            from {DEMAND_TABLE}
-            where list_contains($fleet_ids, fleet_id) and mean_demand_per_second is not null
-            order by fleet_id, hour_start_utc
-            """,  # noqa: S608, the table's name is a constant
-            {"fleet_ids": [fleet.id for fleet in fleets]},
-        ).fetchnumpy()
+    rows = run_model(workspace, "int_demand__history", fleets, window=window)
+    fleet_ids = rows["fleet_id"].to_numpy()
+    seen_hours = rows["hour_start_utc"].to_numpy().astype("datetime64[s]")
+    means, peaks = (rows[f"{statistic}_demand_per_second"].to_numpy() for statistic in ("mean", "peak"))
     histories = {}
-    for fleet_id in sorted(set(rows["fleet_id"].tolist())):
-        chosen = rows["fleet_id"] == fleet_id
-        hours = np.asarray(rows["hour_start_utc"][chosen]).astype("datetime64[s]")
+    for fleet_id in sorted(set(fleet_ids.tolist())):
+        chosen = fleet_ids == fleet_id
+        hours = seen_hours[chosen]
         spine = np.arange(hours[0], np.datetime64(end_utc.replace(tzinfo=None), "s"), np.timedelta64(1, "h"))
         position = ((hours - spine[0]) // np.timedelta64(1, "h")).astype(int)
         histories[fleet_id] = DemandHistory(
             fleet_id=fleet_id,
             hours=spine,
-            mean_per_second=_spread(rows["mean_demand_per_second"][chosen], position, len(spine)),
-            peak_per_second=_spread(rows["peak_demand_per_second"][chosen], position, len(spine)),
+            mean_per_second=_spread(means[chosen], position, len(spine)),
+            peak_per_second=_spread(peaks[chosen], position, len(spine)),
         )
     return histories
 
 
-def _spread(values: Any, position: Any, length: int) -> Any:  # noqa: ANN401, duckdb's arrays carry no types
+def _spread(values: Any, position: Any, length: int) -> Any:  # noqa: ANN401, arrow's arrays carry no types
     spread = np.full(length, np.nan)
-    spread[position] = np.ma.filled(values, np.nan)
+    spread[position] = values
     return spread
 
 

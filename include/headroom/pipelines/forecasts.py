@@ -1,5 +1,6 @@
 """Forecast tasks: a chunk's forecasts each hour, and the daily choice of members that the hours in between use."""
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,8 +14,10 @@ from headroom.domain.window import Window
 from headroom.forecasting.fleet_forecast import forecast_fleet, refit_members, select_members
 from headroom.forecasting.selection import Selection
 from headroom.forecasting.series import ForecastError
+from headroom.lake.errors import LakeError
 from headroom.lake.layout import chunk_name, hourly_path
 from headroom.lake.tables import TABLES
+from headroom.pipelines.clock import closed_at_utc
 from headroom.pipelines.demand_history import (
     FORECAST_TABLE,
     demand_histories,
@@ -22,8 +25,8 @@ from headroom.pipelines.demand_history import (
     forecasts_from_rows,
     inputs_hash,
 )
-from headroom.pipelines.outcomes import Outcome, OutcomeStatus, record_outcomes
-from headroom.pipelines.workspace import Workspace, open_workspace
+from headroom.pipelines.outcomes import Outcome, OutcomeStatus, run_step
+from headroom.pipelines.workspace import Workspace
 
 HORIZON_HOURS = 72
 REFIT_AFTER = timedelta(days=1)
@@ -33,25 +36,23 @@ SELECT_AFTER = timedelta(days=7)
 
 def forecast_chunk(window: Window, chunk: int) -> dict[str, Any]:
     """Forecast every fleet of a chunk from what was known at the window's end; keep forecasts already made."""
-    workspace = open_workspace()
-    outcomes = forecast_fleets(workspace, window, chunk)
-    return record_outcomes(
-        workspace,
+    return run_step(
         dag_id="scale_ahead",
         window=window,
         part=f"1-forecast-{chunk_name(chunk)}",
-        outcomes=outcomes,
+        step=lambda workspace: forecast_fleets(workspace, window, chunk),
     )
 
 
 def forecast_fleets(workspace: Workspace, window: Window, chunk: int) -> list[Outcome]:
     """Write the forecasts of a chunk; a rerun adds only fleets that have none: accuracy is judged on what was known."""
+    closed_at_utc(workspace, window)
     path = hourly_path(FORECAST_TABLE, window.start_utc, chunk_name(chunk))
     present = workspace.lake.read_table(path)
     if present is None:
         present = TABLES[FORECAST_TABLE].schema.empty_table()
-    done = set(present["fleet_id"].to_pylist())
     fleets = workspace.fleets_in(chunk)
+    done = set(present["fleet_id"].to_pylist()) & {fleet.id for fleet in fleets}
     missing = [fleet for fleet in fleets if fleet.id not in done]
     histories = demand_histories(workspace, missing, window.end_utc)
     made = []
@@ -59,60 +60,92 @@ def forecast_fleets(workspace: Workspace, window: Window, chunk: int) -> list[Ou
     for fleet in missing:
         try:
             history = known_history(histories, fleet)
-            forecast = forecast_fleet(
-                history,
-                made_at_utc=window.end_utc,
-                horizon_hours=HORIZON_HOURS,
-                country=fleet.country,
-                events=_events_of(workspace, fleet),
-                selection=newest_selection(workspace, fleet.id, window.end_utc)
-                or _choose(workspace, fleet, history, window.end_utc),
-            )
-        except ForecastError as error:
-            outcomes.append(_failed(fleet, error))
+            forecast = forecast_from(workspace, fleet, history, made_at_utc=window.end_utc, horizon_hours=HORIZON_HOURS)
+        except Exception as error:  # noqa: BLE001, whatever a model trips over is this fleet's cause, and stops no other
+            outcomes.append(_outcome(fleet, OutcomeStatus.FAILED, str(error) or type(error).__name__))
         else:
             made.append((forecast, inputs_hash(history)))
-            outcomes.append(Outcome(step="forecast", subject=fleet.id, status=OutcomeStatus.OK))
+            outcomes.append(_outcome(fleet, OutcomeStatus.OK))
     rows = pa.concat_tables([present.select(TABLES[FORECAST_TABLE].columns), forecast_rows(made)])
     workspace.lake.write_table(path, TABLES[FORECAST_TABLE], rows, fingerprint="")
     return outcomes
 
 
-def read_forecasts(workspace: Workspace, window: Window, chunk: int) -> dict[str, DemandForecast]:
+def forecast_from(
+    workspace: Workspace,
+    fleet: Fleet,
+    history: DemandHistory,
+    *,
+    made_at_utc: datetime,
+    horizon_hours: int,
+) -> DemandForecast:
+    """Forecast one fleet with its events and its newest selection; where it has none yet, one is made and kept."""
+    selection = newest_selection(workspace, fleet.id, made_at_utc)
+    return forecast_fleet(
+        history,
+        made_at_utc=made_at_utc,
+        horizon_hours=horizon_hours,
+        country=fleet.country,
+        events=_events_of(workspace, fleet),
+        selection=selection or _choose(workspace, fleet, history, made_at_utc),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownForecast:
+    """A forecast out of the lake, with the hash of what it was made from."""
+
+    forecast: DemandForecast
+    inputs_hash: str
+
+
+def read_forecasts(workspace: Workspace, window: Window, chunk: int) -> dict[str, KnownForecast]:
     """Return the forecasts made at the window's end, by fleet."""
     rows = workspace.lake.read_table(hourly_path(FORECAST_TABLE, window.start_utc, chunk_name(chunk)))
     if rows is None:
         return {}
-    return {fleet_id: forecast for (fleet_id, _), forecast in forecasts_from_rows(rows).items()}
+    hashes = dict(zip(rows["fleet_id"].to_pylist(), rows["inputs_hash"].to_pylist(), strict=True))
+    return {
+        fleet_id: KnownForecast(forecast=forecast, inputs_hash=hashes[fleet_id])
+        for (fleet_id, _), forecast in forecasts_from_rows(rows).items()
+    }
 
 
 def refit_chunk(window: Window, chunk: int) -> dict[str, Any]:
     """Fit members anew where the fits are a day old, choose anew where the choice is a week old; for later hours."""
-    workspace = open_workspace()
+    return run_step(
+        dag_id="scale_ahead",
+        window=window,
+        part=f"4-refit-{chunk_name(chunk)}",
+        step=lambda workspace: refit_fleets(workspace, window, chunk),
+    )
+
+
+def refit_fleets(workspace: Workspace, window: Window, chunk: int) -> list[Outcome]:
+    """Refit the fleets of a chunk that are due."""
     fleets = workspace.fleets_in(chunk)
     histories = demand_histories(workspace, fleets, window.end_utc)
     outcomes = []
     for fleet in fleets:
-        selection = newest_selection(workspace, fleet.id, window.end_utc)
-        status = OutcomeStatus.OK
         try:
-            if selection is None or window.end_utc - selection.selected_at_utc >= SELECT_AFTER:
-                _choose(workspace, fleet, known_history(histories, fleet), window.end_utc)
-            elif window.end_utc - selection.fitted_at_utc >= REFIT_AFTER:
-                _refit(workspace, fleet, known_history(histories, fleet), selection, window.end_utc)
-            else:
-                status = OutcomeStatus.NOTHING_TO_DO
-        except ForecastError as error:
-            outcomes.append(_failed(fleet, error))
+            is_due = _refit_if_due(workspace, fleet, known_history(histories, fleet), window.end_utc)
+        except Exception as error:  # noqa: BLE001, as in forecast_fleets
+            outcomes.append(_outcome(fleet, OutcomeStatus.FAILED, str(error) or type(error).__name__, step="refit"))
         else:
-            outcomes.append(Outcome(step="refit", subject=fleet.id, status=status))
-    return record_outcomes(
-        workspace,
-        dag_id="scale_ahead",
-        window=window,
-        part=f"4-refit-{chunk_name(chunk)}",
-        outcomes=outcomes,
-    )
+            status = OutcomeStatus.OK if is_due else OutcomeStatus.NOTHING_TO_DO
+            outcomes.append(_outcome(fleet, status, step="refit"))
+    return outcomes
+
+
+def _refit_if_due(workspace: Workspace, fleet: Fleet, history: DemandHistory, made_at_utc: datetime) -> bool:
+    selection = newest_selection(workspace, fleet.id, made_at_utc)
+    if selection is None or made_at_utc - selection.selected_at_utc >= SELECT_AFTER:
+        _choose(workspace, fleet, history, made_at_utc)
+    elif made_at_utc - selection.fitted_at_utc >= REFIT_AFTER:
+        _refit(workspace, fleet, history, selection, made_at_utc)
+    else:
+        return False
+    return True
 
 
 def newest_selection(workspace: Workspace, fleet_id: str, made_at_utc: datetime) -> Selection | None:
@@ -125,8 +158,8 @@ def newest_selection(workspace: Workspace, fleet_id: str, made_at_utc: datetime)
     for path in reversed(paths):
         try:
             return Selection.from_json(workspace.lake.read_json(path))
-        except ValueError:
-            continue  # another version wrote it: an older one, or a new choice, serves
+        except (ValueError, KeyError, LakeError):
+            continue  # another version wrote it, or it is damaged: an older one, or a new choice, serves
     return None
 
 
@@ -188,5 +221,5 @@ def _events_of(workspace: Workspace, fleet: Fleet) -> tuple[CalendarEvent, ...]:
     return tuple(event for event in load_events(file, fleet_ids=known) if event.concerns(fleet.id))
 
 
-def _failed(fleet: Fleet, error: ForecastError) -> Outcome:
-    return Outcome(step="forecast", subject=fleet.id, status=OutcomeStatus.FAILED, cause=str(error))
+def _outcome(fleet: Fleet, status: OutcomeStatus, cause: str = "", *, step: str = "forecast") -> Outcome:
+    return Outcome(step=step, subject=fleet.id, status=status, cause=cause)

@@ -10,6 +10,7 @@ from headroom.domain.ledger import LedgerEvent
 from headroom.domain.window import Window
 from headroom.lake.layout import settled_path
 from headroom.lake.tables import TABLES
+from headroom.pipelines.utilization import replace_fleets
 from headroom.pipelines.workspace import Workspace
 
 LEDGER_TABLE = "mart_action__ledger"
@@ -32,7 +33,7 @@ def settle_ledger(workspace: Workspace, window: Window) -> int:
     ]
     table = TABLES[LEDGER_TABLE]
     frame = pa.Table.from_pylist(rows, schema=table.schema)
-    workspace.lake.write_table(settled_path(LEDGER_TABLE, window.day), table, frame, fingerprint="")
+    replace_fleets(workspace, settled_path(LEDGER_TABLE, window.day), table, frame)
     return len(rows)
 
 

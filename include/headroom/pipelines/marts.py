@@ -7,7 +7,9 @@ import pyarrow as pa
 from headroom.domain.fleet import Fleet
 from headroom.domain.window import Window
 from headroom.lake.fleet_relation import fleet_relation
-from headroom.lake.session import open_session, register_tables
+from headroom.lake.sql_checks import ModelCheckError
+from headroom.lake.tables import TABLES
+from headroom.pipelines.model_runs import run_models
 from headroom.pipelines.prices import Market
 from headroom.pipelines.workspace import Workspace
 
@@ -33,12 +35,31 @@ def run_marts(
         sustainable_rate_per_second=_known(fleets, market.sustainable_rate_per_second) if market else None,
         baseline_instances=baseline_instances,
     )
-    sources = sorted({table for name in marts for table in workspace.models.relations(name)})
-    bounds = {"window_start": window.start_utc, "window_end": window.end_utc}
-    with open_session(workspace.lake) as session:
-        register_tables(session, workspace.lake, sources, window=window)
-        session.register("fleet", relation)
-        return {name: workspace.models.run_model(session, name, bounds) for name in marts}
+    return run_models(workspace, marts, relation, window=window)
+
+
+def run_marts_by_fleet(
+    workspace: Workspace,
+    fleets: Sequence[Fleet],
+    window: Window,
+    *,
+    marts: Sequence[str],
+) -> tuple[dict[str, pa.Table], dict[str, str]]:
+    """Run `marts` as run_marts does; where a check of theirs fails, run each fleet alone.
+
+    Return the marts of the fleets that passed, and by fleet why each other one has none.
+    """
+    try:
+        return run_marts(workspace, fleets, window, marts=marts), {}
+    except ModelCheckError:
+        parts: list[dict[str, pa.Table]] = [{name: TABLES[name].schema.empty_table() for name in marts}]
+        broken: dict[str, str] = {}
+        for fleet in fleets:
+            try:
+                parts.append(run_marts(workspace, [fleet], window, marts=marts))
+            except ModelCheckError as error:
+                broken[fleet.id] = str(error)
+        return {name: pa.concat_tables([part[name] for part in parts]) for name in marts}, broken
 
 
 def _known(fleets: Sequence[Fleet], ask: Callable[[Fleet], float | None]) -> dict[str, float]:

@@ -4,7 +4,7 @@ A task records an outcome per fleet or source and goes on. The run's last task, 
 so the run shows red while everything else was served; the report lists the causes.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
@@ -68,11 +68,40 @@ def record_outcomes(
     return counts
 
 
-def read_outcomes(workspace: Workspace, *, dag_id: str, window: Window) -> tuple[Outcome, ...]:
-    """Return every outcome recorded for a run, in the order of parts and subjects."""
+def run_step(
+    *,
+    dag_id: str,
+    window: Window,
+    part: str,
+    step: Callable[[Workspace], Iterable[Outcome]],
+) -> dict[str, Any]:
+    """Run one task's `step` and record its outcomes; return counts by status.
+
+    A step that raises is recorded as failed with its cause, for the report, and raises on, for Airflow to retry.
+    """
+    workspace = open_workspace()
+    try:
+        outcomes = list(step(workspace))
+    except Exception as error:
+        failed = Outcome(step=part, subject=dag_id, status=OutcomeStatus.FAILED, cause=f"{error}")
+        record_outcomes(workspace, dag_id=dag_id, window=window, part=part, outcomes=[failed])
+        raise
+    return record_outcomes(workspace, dag_id=dag_id, window=window, part=part, outcomes=outcomes)
+
+
+def read_outcomes(
+    workspace: Workspace,
+    *,
+    dag_id: str,
+    window: Window,
+    part: str | None = None,
+) -> tuple[Outcome, ...]:
+    """Return every outcome recorded for a run, or for one `part` of it, in the order of parts and subjects."""
+    folder = _folder(dag_id, window)
+    paths = workspace.lake.storage.list(folder) if part is None else [f"{folder}/{part}.json"]
     return tuple(
         Outcome(**{**row, "status": OutcomeStatus(row["status"])})
-        for path in workspace.lake.storage.list(_folder(dag_id, window))
+        for path in paths
         for row in workspace.lake.read_json(path) or []
     )
 

@@ -2,8 +2,7 @@
 
 import json
 from dataclasses import asdict
-from datetime import datetime, timedelta
-from decimal import Decimal
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
@@ -14,15 +13,14 @@ from headroom.domain.fleet import Fleet, TargetKind
 from headroom.domain.instance_type import CapacityPool, SpotPricePoint
 from headroom.domain.plan import InfeasibleType, RightsizingOption, SpotMixPlan
 from headroom.domain.window import Window
-from headroom.extract.cloud_clock import read_cloud_clock_utc
-from headroom.forecasting.fleet_forecast import forecast_fleet
-from headroom.forecasting.series import ForecastError
 from headroom.lake.layout import chunk_name, daily_path
-from headroom.lake.session import open_session, register_tables
+from headroom.lake.money import money
 from headroom.lake.tables import TABLES
+from headroom.pipelines.clock import read_clock_utc
 from headroom.pipelines.demand_history import demand_histories
-from headroom.pipelines.forecasts import known_history, newest_selection
-from headroom.pipelines.outcomes import Outcome, OutcomeStatus, record_outcomes
+from headroom.pipelines.forecasts import forecast_from, known_history
+from headroom.pipelines.model_runs import run_model
+from headroom.pipelines.outcomes import Outcome, OutcomeStatus, run_step
 from headroom.pipelines.prices import Market, read_market
 from headroom.pipelines.workspace import Workspace, open_workspace
 from headroom.spot import PoolOffer, estimate_interruption, plan_spot_mix
@@ -43,21 +41,18 @@ def list_chunks_to_plan(window: Window) -> list[int]:
     Prices of today say nothing of what should have been bought weeks ago, so a backfill plans only its newest day.
     """
     workspace = open_workspace()
-    now_utc = read_cloud_clock_utc(workspace.clients, region=workspace.home_region)
+    now_utc = read_clock_utc(workspace)
     is_newest = now_utc - window.end_utc < timedelta(days=1)
     return list(workspace.chunks()) if is_newest else []
 
 
 def plan_day(window: Window, chunk: int) -> dict[str, Any]:
     """Plan types and spot mix of a chunk's fleets as of the day's end; return counts for XCom."""
-    workspace = open_workspace()
-    outcomes = plan_fleets(workspace, window, chunk)
-    return record_outcomes(
-        workspace,
+    return run_step(
         dag_id="plan_fleets",
         window=window,
         part=f"plan-{chunk_name(chunk)}",
-        outcomes=outcomes,
+        step=lambda workspace: plan_fleets(workspace, window, chunk),
     )
 
 
@@ -72,29 +67,38 @@ def plan_fleets(workspace: Workspace, window: Window, chunk: int) -> list[Outcom
     outcomes = []
     for fleet in fleets:
         try:
-            forecast = forecast_fleet(
+            forecast = forecast_from(
+                workspace,
+                fleet,
                 known_history(histories, fleet),
                 made_at_utc=window.end_utc,
                 horizon_hours=HORIZON_HOURS,
-                country=fleet.country,
-                selection=newest_selection(workspace, fleet.id, window.end_utc),
             )
             types = _rightsize(fleet, forecast, market)
             mix = _spot_mix(fleet, forecast, market, spot_points)
-        except (ForecastError, ValueError) as error:
-            outcomes.append(Outcome(step="plan", subject=fleet.id, status=OutcomeStatus.FAILED, cause=str(error)))
+        except Exception as error:  # noqa: BLE001, whatever a model trips over is this fleet's cause, and stops no other
+            workspace.lake.storage.delete(spot_mix_path(fleet.id, window.day))
+            cause = str(error) or type(error).__name__
+            outcomes.append(Outcome(step="plan", subject=fleet.id, status=OutcomeStatus.FAILED, cause=cause))
             continue
         plan_id = f"{fleet.id}-{window.end_utc:%Y%m%dT%H%MZ}"
         rightsizing += _rightsizing_rows(plan_id, window.end_utc, *types)
-        if mix is not None:
+        if mix is None:
+            workspace.lake.storage.delete(spot_mix_path(fleet.id, window.day))
+        else:
             spot_mix += _spot_rows(plan_id, window.end_utc, mix)
-            workspace.lake.write_json(f"plans/day={window.day}/spot-mix-{fleet.id}.json", asdict(mix))
+            workspace.lake.write_json(spot_mix_path(fleet.id, window.day), asdict(mix))
         outcomes.append(Outcome(step="plan", subject=fleet.id, status=OutcomeStatus.OK))
     for name, rows in ((RIGHTSIZING_TABLE, rightsizing), (SPOT_TABLE, spot_mix)):
         path = daily_path(name, window.day, chunk_name(chunk))
         frame = pa.Table.from_pylist(rows, schema=TABLES[name].schema)
         workspace.lake.write_table(path, TABLES[name], frame, fingerprint="")
     return outcomes
+
+
+def spot_mix_path(fleet_id: str, day: date) -> str:
+    """Return where the spot-mix plan of a fleet stands in the lake."""
+    return f"plans/day={day}/spot-mix-{fleet_id}.json"
 
 
 def _rightsize(
@@ -104,11 +108,8 @@ def _rightsize(
 ) -> tuple[list[RightsizingOption], list[InfeasibleType]]:
     prefix = "ml." if fleet.target.kind in SAGEMAKER_KINDS else ""
     types = {f"{prefix}{name.removeprefix(prefix)}": kind for name, kind in market.types.get(fleet.region, {}).items()}
-    on_demand = {name: price for name, price in market.on_demand.get(fleet.region, {}).items() if name in types}
+    on_demand = {name: price for name, price in _on_demand_prices(fleet, market).items() if name in types}
     spot: dict[str, float] = {}
-    for option in fleet.instance_types:
-        if option.on_demand_usd_per_hour is not None:
-            on_demand[option.name] = option.on_demand_usd_per_hour
     if not prefix and fleet.spot.max_fraction > 0:
         for pool, price in market.spot.get(fleet.region, {}).items():
             spot[pool.instance_type] = min(price, spot.get(pool.instance_type, price))
@@ -119,6 +120,16 @@ def _rightsize(
         on_demand_usd_per_hour=on_demand,
         spot_usd_per_hour=spot,
     )
+
+
+def _on_demand_prices(fleet: Fleet, market: Market) -> dict[str, float]:
+    """Return USD per hour by type: what fleets.yaml says, else the price list."""
+    configured = {
+        option.name: option.on_demand_usd_per_hour
+        for option in fleet.instance_types
+        if option.on_demand_usd_per_hour is not None
+    }
+    return {**market.on_demand.get(fleet.region, {}), **configured}
 
 
 def _spot_mix(
@@ -135,11 +146,12 @@ def _spot_mix(
     price = market.on_demand_usd_per_hour(fleet)
     if price is None:
         raise ValueError(f"no on-demand price of {fleet.current_type.name} is known; run extract_catalogue")
-    named = {option.name for option in fleet.instance_types}
+    named = {option.name: option for option in fleet.instance_types}
+    on_demand = _on_demand_prices(fleet, market)
     offers = []
     for pool, spot_price in sorted(market.spot.get(fleet.region, {}).items(), key=lambda item: str(item[0])):
-        if pool.instance_type not in named:
-            continue
+        if pool.instance_type not in named or pool.instance_type not in on_demand:
+            continue  # a pool is judged against its type's own on-demand price
         try:
             rate = sustainable_rate(fleet, pool.instance_type, types=types)
         except UnknownRate:
@@ -147,13 +159,13 @@ def _spot_mix(
         estimate = estimate_interruption(
             pool,
             [point for point in points.get(fleet.region, []) if point.pool == pool],
-            on_demand_usd_per_hour=market.on_demand.get(fleet.region, {}).get(pool.instance_type, price),
+            on_demand_usd_per_hour=on_demand[pool.instance_type],
             window=Window(forecast.made_at_utc - SPOT_HISTORY, forecast.made_at_utc),
         )
         offers.append(
             PoolOffer(
                 pool=pool,
-                spot_usd_per_hour=spot_price,
+                spot_usd_per_hour=named[pool.instance_type].spot_usd_per_hour or spot_price,
                 interruption_probability=estimate.probability,
                 relative_rate=rate.rate_per_second / today.rate_per_second,
             ),
@@ -171,20 +183,14 @@ def _spot_mix(
 
 def _spot_points(workspace: Workspace, window: Window) -> dict[str, list[SpotPricePoint]]:
     span = Window(window.end_utc - SPOT_HISTORY, window.end_utc)
-    with open_session(workspace.lake) as session:
-        register_tables(session, workspace.lake, ["spot_price"], window=span)
-        rows = session.execute(
-            """
-            select distinct region, instance_type, availability_zone, timestamp_utc, spot_usd_per_hour
-            from spot_price
-            order by all
-            """,
-        ).fetchall()
     points: dict[str, list[SpotPricePoint]] = {}
-    for region, name, zone, moment, price in rows:
-        pool = CapacityPool(instance_type=name, availability_zone=zone)
-        point = SpotPricePoint(pool=pool, timestamp_utc=moment, spot_usd_per_hour=float(price))
-        points.setdefault(region, []).append(point)
+    for row in run_model(workspace, "stg_market__spot_price", workspace.fleets, window=span).to_pylist():
+        point = SpotPricePoint(
+            pool=CapacityPool(instance_type=row["instance_type"], availability_zone=row["availability_zone"]),
+            timestamp_utc=row["timestamp_utc"],
+            spot_usd_per_hour=float(row["spot_usd_per_hour"]),
+        )
+        points.setdefault(row["region"], []).append(point)
     return points
 
 
@@ -201,8 +207,8 @@ def _rightsizing_rows(
             "plan_id": plan_id,
             "made_at_utc": made_at_utc,
             "is_feasible": True,
-            "usd_per_hour": _money(option.usd_per_hour),
-            "cost_usd": _money(option.cost_usd),
+            "usd_per_hour": money(option.usd_per_hour),
+            "cost_usd": money(option.cost_usd),
         }
         for option in kept
     ]
@@ -233,7 +239,7 @@ def _spot_rows(plan_id: str, made_at_utc: datetime, mix: SpotMixPlan) -> list[di
             "availability_zone": allocation.pool.availability_zone,
             "purchase_option": allocation.purchase_option,
             "instances": allocation.instances,
-            "usd_per_hour": _money(allocation.usd_per_hour),
+            "usd_per_hour": money(allocation.usd_per_hour),
             "required_instances": mix.required_instances,
             "shortage_probability": mix.shortage_probability,
             "risk_budget_fraction": mix.risk_budget_fraction,
@@ -242,7 +248,3 @@ def _spot_rows(plan_id: str, made_at_utc: datetime, mix: SpotMixPlan) -> list[di
         }
         for allocation in mix.allocations
     ]
-
-
-def _money(amount: float) -> Decimal:
-    return Decimal(repr(round(amount, 10)))

@@ -4,17 +4,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
+import pyarrow.compute as pc
+
 from headroom.capacity import UnknownRate, sustainable_rate
 from headroom.domain.fleet import Fleet
 from headroom.domain.instance_type import CapacityPool, InstanceType
 from headroom.domain.window import Window, floor_day
-from headroom.lake.session import open_session, register_tables
+from headroom.lake.fleet_relation import fleet_relation
+from headroom.pipelines.model_runs import run_model, run_models
 from headroom.pipelines.workspace import Workspace
 
 CATALOGUE_LOOK_BACK = timedelta(days=35)
 """A price list this old still serves; list prices move a few times a year. For a time before the first list was read,
 the first one serves with the prices that say they were in force already."""
 SPOT_LOOK_BACK = timedelta(days=2)
+_TYPES = "int_market__newest_instance_type"
+_PRICES = "int_market__newest_on_demand_price"
+_SPOT_PRICES = "int_market__newest_spot_price"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,77 +52,22 @@ def read_market(workspace: Workspace, fleets: Sequence[Fleet], as_of_utc: dateti
     """Return the newest types and prices that were known at `as_of_utc`; what is unknown is absent."""
     window = Window(floor_day(as_of_utc) - CATALOGUE_LOOK_BACK, as_of_utc + CATALOGUE_LOOK_BACK)
     recent = Window(as_of_utc - SPOT_LOOK_BACK, as_of_utc)
-    parameters = {"regions": sorted({fleet.region for fleet in fleets}), "as_of": as_of_utc}
-    with open_session(workspace.lake) as session:
-        register_tables(session, workspace.lake, ["instance_type", "on_demand_price"], window=window)
-        register_tables(session, workspace.lake, ["spot_price"], window=recent)
-        type_rows = session.execute(_NEWEST_TYPES, parameters).fetchall()
-        price_rows = session.execute(_NEWEST_PRICES, parameters).fetchall()
-        spot_rows = session.execute(_NEWEST_SPOT, parameters).fetchall()
+    as_of = {"as_of": as_of_utc}
+    catalogue = run_models(workspace, (_TYPES, _PRICES), fleet_relation(fleets), window=window, parameters=as_of)
+    spot_prices = run_model(workspace, _SPOT_PRICES, fleets, window=recent, parameters=as_of)
     types: dict[str, dict[str, InstanceType]] = {}
-    for region, name, vcpus, memory, architecture, gpu, maker, count, gpu_memory, network in type_rows:
-        types.setdefault(region, {})[name] = InstanceType(
-            name=name,
-            region=region,
-            vcpus=vcpus,
-            memory_mib=memory,
-            architecture=architecture,
-            gpu_name=gpu,
-            gpu_manufacturer=maker,
-            gpu_count=count,
-            gpu_memory_mib=gpu_memory,
-            network_mbps=network,
-        )
+    for row in catalogue[_TYPES].drop_columns("day_utc").rename_columns({"instance_type": "name"}).to_pylist():
+        types.setdefault(row["region"], {})[row["name"]] = InstanceType(**row)
     on_demand: dict[str, dict[str, float]] = {}
-    for region, name, price, _ in price_rows:
-        on_demand.setdefault(region, {})[name] = float(price)
+    for row in catalogue[_PRICES].to_pylist():
+        on_demand.setdefault(row["region"], {})[row["instance_type"]] = float(row["on_demand_usd_per_hour"])
     spot: dict[str, dict[CapacityPool, float]] = {}
-    for region, name, zone, price in spot_rows:
-        spot.setdefault(region, {})[CapacityPool(instance_type=name, availability_zone=zone)] = float(price)
+    for row in spot_prices.to_pylist():
+        pool = CapacityPool(instance_type=row["instance_type"], availability_zone=row["availability_zone"])
+        spot.setdefault(row["region"], {})[pool] = float(row["spot_usd_per_hour"])
     return Market(
         types=types,
         on_demand=on_demand,
         spot=spot,
-        price_day=max((row[3] for row in price_rows), default=None),
+        price_day=pc.max(catalogue[_PRICES]["day_utc"]).as_py(),
     )
-
-
-_NEWEST_TYPES = """
-select
-    region,
-    instance_type,
-    vcpus,
-    memory_mib,
-    architecture,
-    gpu_name,
-    gpu_manufacturer,
-    gpu_count,
-    gpu_memory_mib,
-    network_mbps,
-from instance_type
-where list_contains($regions, region)
-qualify row_number() over (
-    partition by region, instance_type
-    order by day_utc <= cast($as_of as date) desc, abs(day_utc - cast($as_of as date))
-) = 1
-order by region, instance_type
-"""
-_NEWEST_PRICES = """
-select region, instance_type, on_demand_usd_per_hour, day_utc
-from on_demand_price
-where
-    list_contains($regions, region)
-    and (day_utc <= cast($as_of as date) or effective_from_utc <= $as_of)
-qualify row_number() over (
-    partition by region, instance_type
-    order by day_utc <= cast($as_of as date) desc, abs(day_utc - cast($as_of as date)), effective_from_utc desc
-) = 1
-order by region, instance_type
-"""
-_NEWEST_SPOT = """
-select region, instance_type, availability_zone, spot_usd_per_hour
-from spot_price
-where list_contains($regions, region) and timestamp_utc <= $as_of
-qualify row_number() over (partition by region, instance_type, availability_zone order by timestamp_utc desc) = 1
-order by region, instance_type, availability_zone
-"""

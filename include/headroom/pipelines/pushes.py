@@ -15,12 +15,13 @@ from headroom.domain.demand import DemandForecast
 from headroom.domain.fleet import Fleet, Mode
 from headroom.domain.scaling import Action, ActionDiff, TargetState, Verdict
 from headroom.domain.window import Window
-from headroom.extract.cloud_clock import read_cloud_clock_utc
 from headroom.extract.errors import SourceError
+from headroom.lake.errors import LakeError
 from headroom.lake.layout import chunk_name
-from headroom.pipelines.forecasts import read_forecasts
+from headroom.pipelines.clock import closed_at_utc
+from headroom.pipelines.forecasts import KnownForecast, read_forecasts
 from headroom.pipelines.observed import NOTHING_KNOWN, Freshness, band_record, freshness
-from headroom.pipelines.outcomes import Outcome, OutcomeStatus, record_outcomes
+from headroom.pipelines.outcomes import Outcome, OutcomeStatus, run_step
 from headroom.pipelines.schedules import plan_path, wanted_actions
 from headroom.pipelines.windows import window_key
 from headroom.pipelines.workspace import Workspace, open_workspace
@@ -46,97 +47,164 @@ def push_chunk(window: Window, chunk: int, *, approvals: Mapping[str, Mapping[st
 
     With approvals only the fleets they are about are pushed: the others had their turn.
     """
-    workspace = open_workspace()
-    fleets = [fleet for fleet in workspace.fleets_in(chunk) if not approvals or fleet.id in approvals]
-    results = push_fleets(workspace, window, chunk, fleets, approvals=approvals)
+    results: dict[str, PushOutcome | str] = {}
+
+    def push(workspace: Workspace) -> list[Outcome]:
+        fleets = [fleet for fleet in workspace.fleets_in(chunk) if not approvals or fleet.id in approvals]
+        plans = {fleet.id: stored_plan(workspace, fleet, window) for fleet in fleets}
+        results.update(push_fleets(workspace, window, chunk, plans, approvals=approvals))
+        for fleet_id, result in results.items():
+            _keep_result(workspace, fleet_id, window, result)
+        return [outcome_of(fleet_id, result) for fleet_id, result in results.items()]
+
     part = f"3-push-{chunk_name(chunk)}" if not approvals else f"5-approved-{'-'.join(sorted(approvals))}"
-    counts = record_outcomes(
-        workspace,
-        dag_id="scale_ahead",
-        window=window,
-        part=part,
-        outcomes=[outcome_of(fleet_id, result) for fleet_id, result in results.items()],
-    )
+    counts = run_step(dag_id="scale_ahead", window=window, part=part, step=push)
     writes = sum(result.write_calls for result in results.values() if isinstance(result, PushOutcome))
     return {**counts, "write_calls": writes}
+
+
+def stored_plan(workspace: Workspace, fleet: Fleet, window: Window) -> dict[str, Any] | str:
+    """Return the plan that the schedule step left for a fleet, or in a sentence why there is none."""
+    try:
+        record = workspace.lake.read_json(plan_path(fleet.id, window))
+    except LakeError as error:
+        return f"its plan cannot be read: {error}"
+    return record if isinstance(record, dict) else "it has no plan in this run"
+
+
+def _keep_result(workspace: Workspace, fleet_id: str, window: Window, result: PushOutcome | str) -> None:
+    if isinstance(result, PushOutcome):
+        workspace.lake.write_json(result_path(fleet_id, window), result.summary())
+    else:
+        workspace.lake.storage.delete(result_path(fleet_id, window))
 
 
 def push_fleets(
     workspace: Workspace,
     window: Window,
     chunk: int,
-    fleets: Sequence[Fleet],
+    plans: Mapping[str, Mapping[str, Any] | str],
     *,
     approvals: Mapping[str, Mapping[str, Any]],
     is_dry_run: bool = False,
 ) -> dict[str, PushOutcome | str]:
-    """Push each fleet's plan of `window`; give, by fleet, the outcome, or in a sentence why nothing was pushed."""
-    now_utc = read_cloud_clock_utc(workspace.clients, region=workspace.home_region)
-    forecasts = read_forecasts(workspace, window, chunk)
-    known = freshness(workspace, fleets, window.end_utc)
-    judged = band_record(workspace, fleets, window.end_utc)
+    """Push the plan of each fleet; give, by fleet, the outcome, or in a sentence why nothing was pushed."""
+    now_utc = closed_at_utc(workspace, window)
+    fleets = [workspace.fleet(fleet_id) for fleet_id in plans]
+    inputs = _RunInputs(
+        workspace=workspace,
+        window=window,
+        now_utc=now_utc,
+        forecasts=read_forecasts(workspace, window, chunk),
+        freshness=freshness(workspace, fleets, window.end_utc),
+        bands=band_record(workspace, fleets, window.end_utc),
+        is_dry_run=is_dry_run,
+    )
     results: dict[str, PushOutcome | str] = {}
     for fleet in fleets:
-        record = workspace.lake.read_json(plan_path(fleet.id, window))
-        if record is None or fleet.id not in forecasts:
-            results[fleet.id] = "it has no plan in this run"
+        plan = plans[fleet.id]
+        if isinstance(plan, str):
+            results[fleet.id] = plan
             continue
-        answer = approvals.get(fleet.id, {})
-        wanted = wanted_actions(record)
-        inputs = _GuardrailInputs(
-            window=window,
-            now_utc=now_utc,
-            forecast=forecasts[fleet.id],
-            freshness=known.get(fleet.id, NOTHING_KNOWN),
-            band=judged.get(fleet.id, (0, 0)),
-            kill_switch=kill_switch_reason(workspace, fleet),
-            is_approved=bool(answer.get("is_approved")),
-            usd_per_instance_hour=record["on_demand_usd_per_hour"],
-        )
-        request = PushRequest(
-            fleet=fleet,
-            window_end_utc=window.end_utc,
-            wanted=wanted,
-            diff=diff_function(workspace, fleet, now_utc),
-            is_ours=ownership(workspace, fleet),
-            guardrails=inputs.guardrails(fleet, wanted),
-            plan_id=record["plan_id"],
-            inputs_hash=str(record.get("inputs_hash", "")),
-            approved_by=str(answer["by"]) if answer.get("is_approved") else None,
-        )
         try:
-            outcome = push_fleet(
-                request,
-                target=target_for(fleet, workspace.clients),
-                ledger=Ledger(workspace.lake),
-                now_utc=now_utc,
-                is_dry_run=is_dry_run,
-            )
-        except (ActuationError, SourceError) as error:
-            results[fleet.id] = str(error)
-            continue
-        if not is_dry_run:
-            workspace.lake.write_json(result_path(fleet.id, window), outcome.summary())
-        results[fleet.id] = outcome
+            results[fleet.id] = inputs.push(fleet, plan, approvals.get(fleet.id, {}))
+        except (ActuationError, SourceError, LakeError, KeyError, ValueError) as error:
+            results[fleet.id] = str(error) or type(error).__name__
     return results
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _RunInputs:
+    """What the pushes of one run share."""
+
+    workspace: Workspace
+    window: Window
+    now_utc: datetime
+    forecasts: Mapping[str, KnownForecast]
+    freshness: Mapping[str, Freshness]
+    bands: Mapping[str, tuple[int, int]]
+    is_dry_run: bool
+
+    def push(self, fleet: Fleet, plan: Mapping[str, Any], answer: Mapping[str, Any]) -> PushOutcome | str:
+        """Push one fleet's plan, or say why it may not be."""
+        known = self.forecasts.get(fleet.id)
+        if known is None:
+            return "it has no forecast in this run"
+        if answer and answer.get("plan_id") != plan["plan_id"]:
+            return f"the answer is about plan {answer.get('plan_id')}, and the plan is now {plan['plan_id']}: ask again"
+        wanted = wanted_actions(plan)
+        request = PushRequest(
+            fleet=fleet,
+            window_end_utc=self.window.end_utc,
+            wanted=wanted,
+            diff=diff_function(self.workspace, fleet, self.now_utc),
+            is_ours=ownership(self.workspace, fleet),
+            guardrails=self._guardrails(fleet, known.forecast, wanted, plan["on_demand_usd_per_hour"]),
+            plan_id=plan["plan_id"],
+            inputs_hash=plan["inputs_hash"],
+            approved_by=str(answer["by"]) if answer.get("is_approved") else None,
+        )
+        return push_fleet(
+            request,
+            target=target_for(fleet, self.workspace.clients),
+            ledger=Ledger(self.workspace.lake),
+            now_utc=self.now_utc,
+            is_dry_run=self.is_dry_run,
+        )
+
+    def _guardrails(
+        self,
+        fleet: Fleet,
+        forecast: DemandForecast,
+        wanted: tuple[Action, ...],
+        usd_per_instance_hour: float | None,
+    ) -> Callable[[TargetState, ActionDiff], tuple[Verdict, ...]]:
+        """Return the guardrails of one fleet's plan, to be asked once its target was read and compared."""
+        fresh = self.freshness.get(fleet.id, NOTHING_KNOWN)
+        judged, inside = self.bands.get(fleet.id, (0, 0))
+        kill_switch = kill_switch_reason(self.workspace, fleet)
+
+        def verdicts(state: TargetState, diff: ActionDiff) -> tuple[Verdict, ...]:
+            return check_guardrails(
+                GuardrailContext(
+                    fleet=fleet,
+                    window=self.window,
+                    now_utc=self.now_utc,
+                    forecast=forecast,
+                    wanted=wanted,
+                    diff=diff,
+                    state=state,
+                    newest_sample_utc=fresh.newest_sample_utc,
+                    samples_expected=fresh.samples_expected,
+                    samples_seen=fresh.samples_seen,
+                    hours_judged=judged,
+                    hours_inside_band=inside,
+                    kill_switch=kill_switch,
+                    usd_per_instance_hour=usd_per_instance_hour,
+                ),
+            )
+
+        return verdicts
+
+
 def pending_approvals(window: Window, chunk: int) -> list[dict[str, Any]]:
-    """Return a request per fleet whose plan waits for a person: fleet, chunk, subject, and a body in Markdown."""
+    """Return a request per fleet whose plan waits for a person: fleet, chunk, plan, subject, and a body."""
     workspace = open_workspace()
     requests = []
     for fleet in workspace.fleets_in(chunk):
         if fleet.mode is not Mode.APPROVE:
             continue
         result = workspace.lake.read_json(result_path(fleet.id, window))
-        if result is not None and result["state"] == PushState.AWAITING_APPROVAL:
+        plan = stored_plan(workspace, fleet, window)
+        if result is not None and result["state"] == PushState.AWAITING_APPROVAL and not isinstance(plan, str):
             changes = len(result["create"]) + len(result["replace"]) + len(result["delete"])
             requests.append(
                 {
                     "fleet_id": fleet.id,
                     "chunk": chunk,
                     "subject": f"Change {changes} scheduled actions of {fleet.id}?",
-                    "body": _approval_body(fleet, workspace.lake.read_json(plan_path(fleet.id, window)), result),
+                    "plan_id": plan["plan_id"],
+                    "body": _approval_body(fleet, plan, result),
                 },
             )
     return requests
@@ -189,52 +257,20 @@ def ownership(workspace: Workspace, fleet: Fleet) -> Callable[[str], bool]:
     return lambda name: parse_action_name(name, deployment=workspace.deployment, fleet_id=fleet.id) is not None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _GuardrailInputs:
-    window: Window
-    now_utc: datetime
-    forecast: DemandForecast
-    freshness: Freshness
-    band: tuple[int, int]
-    kill_switch: str | None
-    is_approved: bool
-    usd_per_instance_hour: float | None
-
-    def guardrails(
-        self,
-        fleet: Fleet,
-        wanted: tuple[Action, ...],
-    ) -> Callable[[TargetState, ActionDiff], tuple[Verdict, ...]]:
-        """Return the guardrails of one fleet's plan, to be asked once its target was read and compared."""
-
-        def verdicts(state: TargetState, diff: ActionDiff) -> tuple[Verdict, ...]:
-            return check_guardrails(
-                GuardrailContext(
-                    fleet=fleet,
-                    window=self.window,
-                    now_utc=self.now_utc,
-                    forecast=self.forecast,
-                    wanted=wanted,
-                    diff=diff,
-                    state=state,
-                    newest_sample_utc=self.freshness.newest_sample_utc,
-                    samples_expected=self.freshness.samples_expected,
-                    samples_seen=self.freshness.samples_seen,
-                    hours_judged=self.band[0],
-                    hours_inside_band=self.band[1],
-                    kill_switch=self.kill_switch,
-                    is_approved=self.is_approved,
-                    usd_per_instance_hour=self.usd_per_instance_hour,
-                ),
-            )
-
-        return verdicts
-
-
 def kill_switch_reason(workspace: Workspace, fleet: Fleet) -> str | None:
-    """Return why the kill switch in the lake stops this fleet, or None where it does not."""
-    switch = workspace.lake.read_json(KILL_SWITCH_PATH)
-    if switch is None or fleet.id not in switch.get("fleets", [fleet.id]):
+    """Return why the kill switch in the lake stops this fleet, or None where it does not.
+
+    A switch that cannot be read is thrown: somebody meant to stop something.
+    """
+    try:
+        switch = workspace.lake.read_json(KILL_SWITCH_PATH)
+    except LakeError as error:
+        return f"it cannot be read, so all is stopped ({error})"
+    if switch is None:
+        return None
+    if not isinstance(switch, dict) or not isinstance(switch.get("fleets", []), list):
+        return f"{KILL_SWITCH_PATH} is in the lake, and names no list of fleets"
+    if fleet.id not in switch.get("fleets", [fleet.id]):
         return None
     return str(switch.get("reason") or f"{KILL_SWITCH_PATH} is in the lake")
 

@@ -5,8 +5,6 @@ from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Any
 
-import pyarrow as pa
-
 from headroom.actuation.outcome import PushState
 from headroom.domain.demand import DemandForecast, DemandHistory
 from headroom.domain.fleet import Fleet
@@ -14,10 +12,13 @@ from headroom.domain.instance_type import CapacityPool
 from headroom.domain.plan import RightsizingOption, SpotAllocation, SpotMixPlan
 from headroom.domain.scaling import Verdict
 from headroom.domain.window import Window
+from headroom.lake.money import amount_of
 from headroom.lake.session import open_session, register_tables
 from headroom.pipelines.demand_history import demand_histories
 from headroom.pipelines.forecasts import read_forecasts
+from headroom.pipelines.model_runs import run_model
 from headroom.pipelines.outcomes import read_outcomes
+from headroom.pipelines.plan import spot_mix_path
 from headroom.pipelines.pushes import result_path
 from headroom.pipelines.savings import report_savings
 from headroom.pipelines.schedules import SCHEDULE_TABLE, plan_path, wanted_actions
@@ -71,7 +72,8 @@ def build_run_report(workspace: Workspace, window: Window) -> RunReport:
     histories = demand_histories(workspace, workspace.fleets, window.end_utc)
     forecasts: dict[str, DemandForecast] = {}
     for chunk in workspace.chunks():
-        forecasts |= read_forecasts(workspace, window, chunk)
+        known = read_forecasts(workspace, window, chunk)
+        forecasts |= {fleet_id: item.forecast for fleet_id, item in known.items()}
     schedules = _schedules(workspace, window)
     types, mixes = _rightsizing(workspace, window), _spot_mixes(workspace, window)
     incidents = _incidents(workspace, window)
@@ -163,34 +165,38 @@ def _schedules(
     workspace: Workspace,
     window: Window,
 ) -> dict[str, list[tuple[ScheduleHour, float | None, float | None]]]:
-    rows = _rows(workspace, SCHEDULE_TABLE, window, "made_at_utc = $end order by fleet_id, hour_start_utc")
+    with open_session(workspace.lake) as session:
+        register_tables(session, workspace.lake, [SCHEDULE_TABLE], window=window)
+        rows = session.sql(
+            "select * from mart_plan__schedule where made_at_utc = $end order by fleet_id, hour_start_utc",
+            params={"end": window.end_utc},
+        ).to_arrow_table()
     schedules = defaultdict(list)
-    for row in rows:
+    for row in rows.to_pylist():
         hour = ScheduleHour(
             hour_start_utc=row["hour_start_utc"],
             required_instances=row["required_instances"],
             planned_instances=row["planned_instances"],
             today_instances=row["today_instances"],
         )
-        schedules[row["fleet_id"]].append((hour, _float(row["today_cost_usd"]), _float(row["planned_cost_usd"])))
+        schedules[row["fleet_id"]].append((hour, amount_of(row["today_cost_usd"]), amount_of(row["planned_cost_usd"])))
     return schedules
 
 
 def _rightsizing(workspace: Workspace, window: Window) -> dict[str, list[RightsizingOption]]:
     recent = Window(window.end_utc - PLAN_LOOK_BACK, window.end_utc)
-    rows = _rows(
+    rows = run_model(
         workspace,
-        "mart_plan__rightsizing",
-        recent,
-        "is_feasible and made_at_utc <= $end "
-        "qualify made_at_utc = max(made_at_utc) over (partition by fleet_id) order by fleet_id, rank",
+        "int_plan__newest_rightsizing",
+        workspace.fleets,
+        window=recent,
+        parameters={"as_of": window.end_utc},
     )
     options = defaultdict(list)
-    for row in rows:
+    for row in rows.to_pylist():
         if row["rank"] <= SHOWN_TYPES or row["is_current"]:
-            kept = {name: row[name] for name in RightsizingOption.__dataclass_fields__}
-            kept |= {"usd_per_hour": float(row["usd_per_hour"]), "cost_usd": float(row["cost_usd"])}
-            options[row["fleet_id"]].append(RightsizingOption(**kept))
+            costs = {name: float(row[name]) for name in ("usd_per_hour", "cost_usd")}
+            options[row["fleet_id"]].append(RightsizingOption(**{**row, **costs}))
     return options
 
 
@@ -199,7 +205,7 @@ def _spot_mixes(workspace: Workspace, window: Window) -> dict[str, SpotMixPlan]:
     mixes: dict[str, SpotMixPlan] = {}
     for fleet in workspace.fleets:
         for day in recent.days():
-            record = workspace.lake.read_json(f"plans/day={day.day}/spot-mix-{fleet.id}.json")
+            record = workspace.lake.read_json(spot_mix_path(fleet.id, day.day))
             if record is not None and day.end_utc <= window.end_utc:
                 allocations = tuple(
                     SpotAllocation(**{**item, "pool": CapacityPool(**item["pool"])}) for item in record["allocations"]
@@ -225,17 +231,3 @@ def _incidents(workspace: Workspace, window: Window) -> list[Incident]:
         for item in read_outcomes(workspace, dag_id=dag_id, window=about)
         if item.is_bad
     ]
-
-
-def _rows(workspace: Workspace, table: str, window: Window, condition: str) -> list[dict[str, Any]]:
-    with open_session(workspace.lake) as session:
-        register_tables(session, workspace.lake, [table], window=window)
-        found: pa.Table = session.sql(
-            f"select * from {table} where {condition}",  # noqa: S608, table and condition are constants of this module
-            params={"end": window.end_utc},
-        ).to_arrow_table()
-    return list(found.to_pylist())
-
-
-def _float(amount: Any) -> float | None:  # noqa: ANN401, a DECIMAL or None
-    return None if amount is None else float(amount)

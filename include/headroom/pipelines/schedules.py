@@ -1,8 +1,8 @@
 """Schedule tasks: forecasts -> required capacity -> the cheapest floor -> the actions a push will want."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -10,25 +10,28 @@ import pyarrow as pa
 
 from headroom.actuation.baseline import Adoption
 from headroom.actuation.errors import ActuationError
-from headroom.actuation.ledger import Ledger, plan_push_id
+from headroom.actuation.ledger import STALE_AFTER, Ledger, plan_push_id
 from headroom.actuation.observe import observe_target
 from headroom.actuation.records import action_record, baseline_record, setting_from, setting_record
 from headroom.actuation.registry import target_for
 from headroom.capacity import required_capacity, sustainable_rate
-from headroom.domain.demand import DemandForecast, Floats
+from headroom.domain.demand import Floats
 from headroom.domain.fleet import Fleet
 from headroom.domain.scaling import Action, ActionPurpose, CapacityRequirement, CapacitySetting, Counts
 from headroom.domain.window import HOUR, Window
-from headroom.extract.cloud_clock import read_cloud_clock_utc
 from headroom.extract.errors import SourceError
+from headroom.lake.errors import LakeError
 from headroom.lake.layout import chunk_name, hourly_path
+from headroom.lake.money import money
 from headroom.lake.tables import TABLES
-from headroom.pipelines.forecasts import read_forecasts
+from headroom.pipelines.clock import closed_at_utc
+from headroom.pipelines.forecasts import KnownForecast, read_forecasts
 from headroom.pipelines.observed import instances_a_day_before
-from headroom.pipelines.outcomes import Outcome, OutcomeStatus, record_outcomes
+from headroom.pipelines.outcomes import Outcome, OutcomeStatus, run_step
 from headroom.pipelines.prices import Market, read_market
+from headroom.pipelines.utilization import replace_fleets
 from headroom.pipelines.windows import window_key
-from headroom.pipelines.workspace import Workspace, open_workspace
+from headroom.pipelines.workspace import Workspace
 from headroom.scheduling import (
     actions_for,
     earliest_start,
@@ -48,48 +51,71 @@ MIN_DWELL_SECONDS = 3600
 
 def schedule_chunk(window: Window, chunk: int) -> dict[str, Any]:
     """Plan the capacity of every fleet of a chunk from its forecast; return counts for XCom."""
-    workspace = open_workspace()
-    outcomes = schedule_fleets(workspace, window, chunk)
-    return record_outcomes(
-        workspace,
+    return run_step(
         dag_id="scale_ahead",
         window=window,
         part=f"2-schedule-{chunk_name(chunk)}",
-        outcomes=outcomes,
+        step=lambda workspace: schedule_fleets(workspace, window, chunk),
     )
 
 
 def schedule_fleets(workspace: Workspace, window: Window, chunk: int) -> list[Outcome]:
-    """Write the schedule mart of a chunk and, per fleet, the plan that its push reads."""
+    """Write the schedule mart of a chunk and, per fleet, the plan that its push reads.
+
+    Once a window is past, a plan that exists is kept: it is the record of what was planned then.
+    """
+    is_past = closed_at_utc(workspace, window) - window.end_utc > STALE_AFTER
     fleets = workspace.fleets_in(chunk)
+    kept = [fleet for fleet in fleets if is_past and workspace.lake.read_json(plan_path(fleet.id, window)) is not None]
+    planned = plan_fleets_at(workspace, window, chunk, [fleet for fleet in fleets if fleet not in kept])
+    outcomes = [_outcome(fleet.id, OutcomeStatus.NOTHING_TO_DO, "the window is past; its plan stays") for fleet in kept]
+    rows: list[dict[str, Any]] = []
+    for fleet_id, plan in planned.items():
+        if isinstance(plan, str):
+            workspace.lake.storage.delete(plan_path(fleet_id, window))
+            outcomes.append(_outcome(fleet_id, OutcomeStatus.FAILED, plan))
+        else:
+            workspace.lake.write_json(plan_path(fleet_id, window), plan.record)
+            rows += plan.rows
+            outcomes.append(_outcome(fleet_id, OutcomeStatus.OK))
+    table = TABLES[SCHEDULE_TABLE]
+    path = hourly_path(SCHEDULE_TABLE, window.start_utc, chunk_name(chunk))
+    replace_fleets(workspace, path, table, pa.Table.from_pylist(rows, schema=table.schema))
+    return outcomes
+
+
+def plan_fleets_at(
+    workspace: Workspace,
+    window: Window,
+    chunk: int,
+    fleets: Sequence[Fleet],
+) -> dict[str, "FleetPlan | str"]:
+    """Plan each fleet from its forecast made at the window's end, writing nothing; a plan, or why there is none."""
+    if not fleets:
+        return {}
+    now_utc = closed_at_utc(workspace, window)
     forecasts = read_forecasts(workspace, window, chunk)
     market = read_market(workspace, fleets, window.end_utc)
     observed = instances_a_day_before(workspace, fleets, window.end_utc)
-    now_utc = read_cloud_clock_utc(workspace.clients, region=workspace.home_region)
-    rows: list[dict[str, Any]] = []
-    outcomes = []
+    plans: dict[str, FleetPlan | str] = {}
     for fleet in fleets:
         try:
             forecast = _forecast_of(fleet, forecasts)
-            plan = _Planner(workspace, fleet, forecast, market, observed.get(fleet.id), now_utc).plan()
-        except (ActuationError, PlanError, SourceError, ValueError) as error:
-            workspace.lake.storage.delete(plan_path(fleet.id, window))
-            outcomes.append(Outcome(step="schedule", subject=fleet.id, status=OutcomeStatus.FAILED, cause=str(error)))
-        else:
-            workspace.lake.write_json(plan_path(fleet.id, window), plan.record)
-            rows += plan.rows
-            outcomes.append(Outcome(step="schedule", subject=fleet.id, status=OutcomeStatus.OK))
-    table = TABLES[SCHEDULE_TABLE]
-    path = hourly_path(SCHEDULE_TABLE, window.start_utc, chunk_name(chunk))
-    workspace.lake.write_table(path, table, pa.Table.from_pylist(rows, schema=table.schema), fingerprint="")
-    return outcomes
+            plans[fleet.id] = _Planner(workspace, fleet, forecast, market, observed.get(fleet.id), now_utc).plan()
+        except (ActuationError, PlanError, SourceError, LakeError, ValueError) as error:
+            plans[fleet.id] = str(error)
+    return plans
+
+
+def _outcome(fleet_id: str, status: OutcomeStatus, cause: str = "") -> Outcome:
+    return Outcome(step="schedule", subject=fleet_id, status=status, cause=cause)
 
 
 class PlanError(RuntimeError):
     """A fleet cannot be planned; the message says why."""
 
 
-def _forecast_of(fleet: Fleet, forecasts: dict[str, DemandForecast]) -> DemandForecast:
+def _forecast_of(fleet: Fleet, forecasts: dict[str, KnownForecast]) -> KnownForecast:
     if fleet.id not in forecasts:
         raise PlanError("it has no forecast in this run")
     return forecasts[fleet.id]
@@ -108,7 +134,7 @@ def plan_path(fleet_id: str, window: Window) -> str:
     return f"plans/hour={window_key(window)[:13]}/fleet={fleet_id}.json"
 
 
-def wanted_actions(record: dict[str, Any]) -> tuple[Action, ...]:
+def wanted_actions(record: Mapping[str, Any]) -> tuple[Action, ...]:
     """Return the actions that a plan's record wants."""
     return tuple(
         Action(
@@ -128,16 +154,16 @@ def wanted_actions(record: dict[str, Any]) -> tuple[Action, ...]:
 class _Planner:
     workspace: Workspace
     fleet: Fleet
-    forecast: DemandForecast
+    known: KnownForecast
     market: Market
     observed: Floats | None
     now_utc: datetime
 
     def plan(self) -> FleetPlan:
         """Plan one fleet; raise PlanError, ActuationError or ValueError saying why it cannot be."""
-        fleet = self.fleet
+        fleet, made_at = self.fleet, self.known.forecast.made_at_utc
         rate = sustainable_rate(fleet, fleet.current_type.name, types=self.market.types.get(fleet.region, {}))
-        requirement = required_capacity(fleet, self.forecast, rate=rate)
+        requirement = required_capacity(fleet, self.known.forecast, rate=rate)
         adoption = observe_target(
             target_for(fleet, self.workspace.clients),
             Ledger(self.workspace.lake),
@@ -146,7 +172,8 @@ class _Planner:
         )
         pushed = _first_hours(requirement, PUSHED_HOURS)
         holds = _holds_without_us(adoption)
-        starts_after_utc = earliest_start(max(self.now_utc, self.forecast.made_at_utc))
+        is_past = self.now_utc - made_at > STALE_AFTER
+        starts_after_utc = earliest_start(made_at if is_past else self.now_utc)
         schedule = schedule_capacity(
             pushed,
             lead_time_seconds=fleet.lead_time_seconds,
@@ -154,7 +181,7 @@ class _Planner:
             max_changes=max_changes(adoption.state, deployment=self.workspace.deployment, fleet_id=fleet.id),
             bounds=fleet.bounds,
             starts_after_utc=starts_after_utc,
-            ends_at_utc=self.forecast.made_at_utc + PUSHED_HOURS * HOUR,
+            ends_at_utc=made_at + PUSHED_HOURS * HOUR,
             current_instances=holds,
         )
         wanted = actions_for(
@@ -185,7 +212,7 @@ class _Planner:
         wanted: tuple[Action, ...],
         adoption: Adoption,
     ) -> FleetPlan:
-        fleet, made_at = self.fleet, self.forecast.made_at_utc
+        fleet, made_at = self.fleet, self.known.forecast.made_at_utc
         price = self.market.on_demand_usd_per_hour(fleet)
         today = _today_instances(adoption, self.observed, len(planned))
         running = _running_under_plan(floor, today, adoption)
@@ -201,9 +228,9 @@ class _Planner:
                 "planned_instances": int(planned[position]),
                 "today_instances": float(today[position]),
                 "instance_type": fleet.current_type.name,
-                "usd_per_hour": _money(price),
-                "today_cost_usd": _money(None if price is None else price * today[position]),
-                "planned_cost_usd": _money(None if price is None else price * running[position]),
+                "usd_per_hour": money(price),
+                "today_cost_usd": money(None if price is None else price * today[position]),
+                "planned_cost_usd": money(None if price is None else price * running[position]),
                 "sizing_method": requirement.method,
             }
             for position, hour in enumerate(requirement.hours)
@@ -212,6 +239,7 @@ class _Planner:
             "plan_id": plan_id,
             "fleet_id": fleet.id,
             "made_at_utc": made_at.isoformat(),
+            "inputs_hash": self.known.inputs_hash,
             "instance_type": fleet.current_type.name,
             "on_demand_usd_per_hour": price,
             "sizing_method": requirement.method,
@@ -248,7 +276,8 @@ def _today_instances(adoption: Adoption, observed: Floats | None, count: int) ->
     minimum, below which nothing scales in.
     """
     baseline: CapacitySetting = adoption.baseline.setting
-    fixed = baseline.desired_instances or baseline.min_instances or adoption.state.current_instances
+    owned = (baseline.desired_instances, baseline.min_instances, adoption.state.current_instances)
+    fixed = next(count for count in owned if count is not None)
     if adoption.state.has_reactive_policy and observed is not None:
         return np.array([observed[hour % len(observed)] for hour in range(count)], dtype=np.float64)
     return np.full(count, float(fixed))
@@ -264,7 +293,3 @@ def _running_under_plan(
         return floor
     is_policy_above = today > float(adoption.baseline.setting.min_instances or 0)
     return np.where(is_policy_above, np.maximum(floor, today), floor)
-
-
-def _money(amount: float | None) -> Decimal | None:
-    return None if amount is None else Decimal(repr(round(float(amount), 10)))

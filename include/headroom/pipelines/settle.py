@@ -7,17 +7,17 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from headroom.domain.window import DAY, Window
-from headroom.extract.errors import SourceError
 from headroom.lake.layout import settled_path
 from headroom.lake.tables import TABLES
 from headroom.lake.warehouse import build_warehouse as build_warehouse_file
+from headroom.pipelines.clock import closed_at_utc
 from headroom.pipelines.ledger_events import settle_ledger
 from headroom.pipelines.market import settle_spot_prices
 from headroom.pipelines.marts import HOURLY_MARTS, run_marts
-from headroom.pipelines.outcomes import Outcome, OutcomeStatus, record_outcomes
+from headroom.pipelines.outcomes import Outcome, record_outcomes, run_step
 from headroom.pipelines.prices import read_market
 from headroom.pipelines.scores import settle_scores
-from headroom.pipelines.utilization import settle_utilization
+from headroom.pipelines.utilization import replace_fleets, settle_utilization
 from headroom.pipelines.workspace import Workspace, open_workspace
 
 KPI_TABLE = "mart_kpi__daily_by_fleet"
@@ -25,31 +25,30 @@ KPI_TABLE = "mart_kpi__daily_by_fleet"
 
 def settle_day(window: Window) -> dict[str, Any]:
     """Settle the day `window`; return counts for XCom."""
-    workspace = open_workspace()
-    outcomes = settle_one_day(workspace, window)
-    return record_outcomes(workspace, dag_id="settle_days", window=window, part="settle", outcomes=outcomes)
+    return run_step(
+        dag_id="settle_days",
+        window=window,
+        part="settle",
+        step=lambda workspace: settle_one_day(workspace, window),
+    )
 
 
 def settle_one_day(workspace: Workspace, window: Window) -> list[Outcome]:
-    """Write the day's settled files of every source but bills, its marts, scores and KPIs."""
+    """Write the day's settled files of every source but bills, its marts, scores and KPIs.
+
+    Raise WindowError for a day that has not ended by the cloud's clock: settling it would freeze half a day.
+    """
+    closed_at_utc(workspace, window)
     outcomes = settle_utilization(workspace, window)
-    outcomes.append(_settle_market(workspace, window))
+    outcomes += settle_spot_prices(workspace, window)
     settle_scores(workspace, window)
     settle_ledger(workspace, window)
     market = read_market(workspace, workspace.fleets, window.end_utc)
     marts = run_marts(workspace, workspace.fleets, window, marts=(KPI_TABLE,), market=market)
-    workspace.lake.write_table(settled_path(KPI_TABLE, window.day), TABLES[KPI_TABLE], marts[KPI_TABLE], fingerprint="")
+    replace_fleets(workspace, settled_path(KPI_TABLE, window.day), TABLES[KPI_TABLE], marts[KPI_TABLE])
     for table in ("metric_sample", "spot_price", *HOURLY_MARTS):
         workspace.lake.delete_hidden_hours(table, window.day - timedelta(days=1))
     return outcomes
-
-
-def _settle_market(workspace: Workspace, window: Window) -> Outcome:
-    """Settle spot prices; where they cannot be had the fleets are served all the same."""
-    try:
-        return settle_spot_prices(workspace, window)
-    except SourceError as error:
-        return Outcome(step="extract", subject="spot_price", status=OutcomeStatus.FAILED, cause=str(error))
 
 
 def bootstrap_history(first_day: date, last_day: date) -> dict[str, Any]:

@@ -1,28 +1,34 @@
-"""Utilization: metrics -> gate -> raw samples -> hourly marts, an hour and a chunk of fleets at a time."""
+"""Utilization: metrics -> gate -> raw samples -> hourly marts, an hour and a chunk of fleets at a time.
+
+What is in the lake is only ever replaced by what a source brought for the same fleet: a fleet whose source failed,
+whose rows were rejected, of which no sample came, or that is no longer configured, keeps the rows it has.
+"""
 
 from collections.abc import Sequence
-from datetime import timedelta
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from headroom.domain.fleet import Fleet
-from headroom.domain.window import HOUR, Window, floor_hour
+from headroom.domain.window import HOUR, Window
 from headroom.extract.cloudwatch import read_metrics
 from headroom.lake.layout import chunk_name, hourly_path, settled_path
 from headroom.lake.session import open_session, register_tables
-from headroom.lake.tables import TABLES
+from headroom.lake.tables import TABLES, Table
+from headroom.pipelines.clock import closed_at_utc
 from headroom.pipelines.gates import pass_gate_by_fleet
-from headroom.pipelines.marts import HOURLY_MARTS, run_marts
-from headroom.pipelines.outcomes import Outcome, OutcomeStatus, record_outcomes
+from headroom.pipelines.marts import HOURLY_MARTS, run_marts_by_fleet
+from headroom.pipelines.outcomes import Outcome, OutcomeStatus, read_outcomes, run_step
 from headroom.pipelines.workspace import Workspace, open_workspace
 
+DAG_ID = "extract_utilization"
+RAW_TABLE = "metric_sample"
 TRAILING_HOURS = 2
-"""Hours before the newest that are read again: CloudWatch metrics of busy fleets are complete within minutes, agents
-that were offline deliver up to two hours late (CloudWatch documentation, "metrics retention", 2026)."""
+"""Hours before the newest that are read again: agents that were offline deliver late."""
 CATCH_UP_HOURS = 48
-"""An hour this recent that has no file and is not settled is read as well, so an outage of ours leaves no hole."""
+"""An hour this recent that has no file, or in which a fleet failed, is read again until its day is settled, so an
+outage leaves no hole."""
 
 
 def list_chunks() -> list[int]:
@@ -31,16 +37,17 @@ def list_chunks() -> list[int]:
 
 
 def extract_hour(window: Window, chunk: int) -> dict[str, Any]:
-    """Extract one hour of one chunk's metrics, with trailing and missed hours; return counts and paths for XCom."""
-    workspace = open_workspace()
-    outcomes = extract_utilization(workspace, window, chunk)
-    return record_outcomes(
-        workspace,
-        dag_id="extract_utilization",
+    """Extract one hour of one chunk's metrics, with trailing and missed hours; return counts for XCom."""
+    return run_step(
+        dag_id=DAG_ID,
         window=window,
-        part=f"extract-{chunk_name(chunk)}",
-        outcomes=outcomes,
+        part=_part(chunk),
+        step=lambda workspace: extract_utilization(workspace, window, chunk),
     )
+
+
+def _part(chunk: int) -> str:
+    return f"extract-{chunk_name(chunk)}"
 
 
 def extract_utilization(workspace: Workspace, window: Window, chunk: int) -> list[Outcome]:
@@ -48,82 +55,95 @@ def extract_utilization(workspace: Workspace, window: Window, chunk: int) -> lis
     fleets = workspace.fleets_in(chunk)
     hours = _hours_to_read(workspace, window, chunk)
     if window not in hours:
-        cause = "the day is settled; its hours are not written again"
-        return [
-            Outcome(step="extract", subject=fleet.id, status=OutcomeStatus.NOTHING_TO_DO, cause=cause)
-            for fleet in fleets
-        ]
+        return [_outcome(fleet, OutcomeStatus.NOTHING_TO_DO, "the day is settled") for fleet in fleets]
+    closed_at_utc(workspace, window)
     span = Window(hours[0].start_utc, window.end_utc)
     frame, failures = read_metrics(workspace.clients, fleets, span)
     part = chunk_name(chunk)
-    gated = pass_gate_by_fleet(
-        workspace,
-        TABLES["metric_sample"],
-        frame,
-        path=hourly_path("metric_sample", window.start_utc, part),
-        window=span,
-    )
-    unserved = {*failures, *gated.rejections}
-    for hour in hours:
-        path = hourly_path("metric_sample", hour.start_utc, part)
-        rows = _within(gated.accepted, hour)
-        earlier = workspace.lake.read_table(path)
-        if earlier is not None and unserved:
-            keep = pc.is_in(earlier["fleet_id"], pa.array(sorted(unserved), pa.string()))
-            rows = pa.concat_tables([rows, earlier.filter(keep).select(rows.column_names)])
-        workspace.lake.write_table(path, TABLES["metric_sample"], rows, fingerprint="")
-    for name, mart in run_marts(workspace, fleets, span, marts=HOURLY_MARTS).items():
-        for hour in hours:
-            workspace.lake.write_table(
-                hourly_path(name, hour.start_utc, part),
-                TABLES[name],
-                _within(mart, hour, column="hour_start_utc"),
-                fingerprint="",
-            )
-    return _outcomes_of(fleets, failures, gated.rejections, _within(gated.accepted, window))
+    path = hourly_path(RAW_TABLE, window.start_utc, part)
+    gated = pass_gate_by_fleet(workspace, TABLES[RAW_TABLE], frame, path=path, window=span)
+    written = [hour for hour in hours if _write_raw_hour(workspace, hour, part, gated.accepted)]
+    marts, broken = run_marts_by_fleet(workspace, fleets, span, marts=HOURLY_MARTS)
+    for name, mart in marts.items():
+        for hour in written:
+            rows = _within(mart, hour, column="hour_start_utc")
+            replace_fleets(workspace, hourly_path(name, hour.start_utc, part), TABLES[name], rows)
+    return _outcomes_of(fleets, {**gated.rejections, **broken}, failures, _within(gated.accepted, window))
 
 
 def settle_utilization(workspace: Workspace, window: Window) -> list[Outcome]:
-    """Read a whole day of every fleet's metrics again and write the day's settled raw and mart files.
-
-    A fleet that fails keeps the samples already in the lake, so that settling never loses what an hour had brought.
-    """
+    """Read a whole day of every fleet's metrics again and write the day's settled raw and mart files."""
     frame, failures = read_metrics(workspace.clients, workspace.fleets, window)
-    path = settled_path("metric_sample", window.day)
-    gated = pass_gate_by_fleet(workspace, TABLES["metric_sample"], frame, path=path, window=window)
-    unserved = {*failures, *gated.rejections}
-    rows = gated.accepted
-    if unserved:
-        rows = pa.concat_tables([rows, _present_rows(workspace, window, unserved).select(rows.column_names)])
-    workspace.lake.write_table(path, TABLES["metric_sample"], rows, fingerprint="")
-    for name, mart in run_marts(workspace, workspace.fleets, window, marts=HOURLY_MARTS).items():
-        workspace.lake.write_table(settled_path(name, window.day), TABLES[name], mart, fingerprint="")
-    return _outcomes_of(workspace.fleets, failures, gated.rejections, rows)
+    path = settled_path(RAW_TABLE, window.day)
+    gated = pass_gate_by_fleet(workspace, TABLES[RAW_TABLE], frame, path=path, window=window)
+    served = _fleet_ids(gated.accepted)
+    others = _present_rows(workspace, RAW_TABLE, window)
+    rows = pa.concat_tables([gated.accepted, _of_others(others, served).select(gated.accepted.column_names)])
+    workspace.lake.write_table(path, TABLES[RAW_TABLE], rows, fingerprint="")
+    marts, broken = run_marts_by_fleet(workspace, workspace.fleets, window, marts=HOURLY_MARTS)
+    for name, mart in marts.items():
+        # Read before the settled file hides the day's hour files.
+        others = _of_others(_present_rows(workspace, name, window), _fleet_ids(mart))
+        frame = pa.concat_tables([mart, others.select(mart.column_names)])
+        workspace.lake.write_table(settled_path(name, window.day), TABLES[name], frame, fingerprint="")
+    return _outcomes_of(workspace.fleets, {**gated.rejections, **broken}, failures, gated.accepted)
 
 
-def _present_rows(workspace: Workspace, window: Window, fleet_ids: set[str]) -> pa.Table:
+def replace_fleets(
+    workspace: Workspace,
+    path: str,
+    table: Table,
+    rows: pa.Table,
+    *,
+    fingerprint: str = "",
+) -> bool:
+    """Write `rows` over those of the same fleets in the file at `path`; others' rows stay; return if it changed."""
+    present = workspace.lake.read_table(path)
+    if present is not None:
+        rows = pa.concat_tables([rows, _of_others(present, _fleet_ids(rows)).select(rows.column_names)])
+    return workspace.lake.write_table(path, table, rows, fingerprint=fingerprint).is_changed
+
+
+def _write_raw_hour(workspace: Workspace, hour: Window, part: str, accepted: pa.Table) -> bool:
+    """Write an hour's samples; without any, write no file, so that the hour counts as missed and is read again."""
+    path = hourly_path(RAW_TABLE, hour.start_utc, part)
+    rows = _within(accepted, hour)
+    if not rows.num_rows and not workspace.lake.storage.exists(path):
+        return False
+    replace_fleets(workspace, path, TABLES[RAW_TABLE], rows)
+    return True
+
+
+def _present_rows(workspace: Workspace, table_name: str, window: Window) -> pa.Table:
     with open_session(workspace.lake) as session:
-        register_tables(session, workspace.lake, ["metric_sample"], window=window)
-        return session.sql(
-            "select * from metric_sample where list_contains($fleet_ids, fleet_id)",
-            params={"fleet_ids": sorted(fleet_ids)},
-        ).to_arrow_table()
+        register_tables(session, workspace.lake, [table_name], window=window)
+        return session.sql(f"select * from {table_name}").to_arrow_table()  # noqa: S608, a name of the registry
+
+
+def _fleet_ids(rows: pa.Table) -> set[str]:
+    return set(rows["fleet_id"].unique().to_pylist())
+
+
+def _of_others(rows: pa.Table, fleet_ids: set[str]) -> pa.Table:
+    return rows.filter(pc.invert(pc.is_in(rows["fleet_id"], pa.array(sorted(fleet_ids), pa.string()))))
 
 
 def _hours_to_read(workspace: Workspace, window: Window, chunk: int) -> list[Window]:
-    def is_open(hour: Window) -> bool:
-        return not workspace.lake.has_settled("metric_sample", hour.day)
-
     trailing_start = window.start_utc - TRAILING_HOURS * HOUR
-    catch_up_start = floor_hour(window.start_utc - timedelta(hours=CATCH_UP_HOURS))
-    due = [hour for hour in Window(trailing_start, window.end_utc).hours() if is_open(hour)]
-    missed = [
+    recent = Window(window.start_utc - CATCH_UP_HOURS * HOUR, window.end_utc)
+    settled = {day.day for day in recent.days() if workspace.lake.has_settled(RAW_TABLE, day.day)}
+    return [
         hour
-        for hour in Window(catch_up_start, trailing_start).hours()
-        if is_open(hour)
-        and not workspace.lake.storage.exists(hourly_path("metric_sample", hour.start_utc, chunk_name(chunk)))
+        for hour in recent.hours()
+        if hour.day not in settled and (hour.start_utc >= trailing_start or _is_missed(workspace, hour, chunk))
     ]
-    return [*missed, *due]
+
+
+def _is_missed(workspace: Workspace, hour: Window, chunk: int) -> bool:
+    """Whether the hour has no file, or a fleet of the chunk failed in its own run."""
+    if not workspace.lake.storage.exists(hourly_path(RAW_TABLE, hour.start_utc, chunk_name(chunk))):
+        return True
+    return any(item.is_bad for item in read_outcomes(workspace, dag_id=DAG_ID, window=hour, part=_part(chunk)))
 
 
 def _within(frame: pa.Table, hour: Window, *, column: str = "timestamp_utc") -> pa.Table:
@@ -133,22 +153,26 @@ def _within(frame: pa.Table, hour: Window, *, column: str = "timestamp_utc") -> 
     return frame.filter(pc.and_(pc.greater_equal(moments, start), pc.less(moments, end)))
 
 
+def _outcome(fleet: Fleet, status: OutcomeStatus, cause: str = "") -> Outcome:
+    return Outcome(step="extract", subject=fleet.id, status=status, cause=cause)
+
+
 def _outcomes_of(
     fleets: Sequence[Fleet],
-    failures: dict[str, str],
     rejections: dict[str, str],
+    failures: dict[str, str],
     rows: pa.Table,
 ) -> list[Outcome]:
-    seen = set(rows["fleet_id"].to_pylist())
+    seen = _fleet_ids(rows)
     outcomes = []
     for fleet in fleets:
         if fleet.id in failures:
-            status, cause = OutcomeStatus.FAILED, failures[fleet.id]
+            outcomes.append(_outcome(fleet, OutcomeStatus.FAILED, failures[fleet.id]))
         elif fleet.id in rejections:
-            status, cause = OutcomeStatus.QUARANTINED, rejections[fleet.id]
+            outcomes.append(_outcome(fleet, OutcomeStatus.QUARANTINED, rejections[fleet.id]))
         elif fleet.id not in seen:
-            status, cause = OutcomeStatus.FAILED, "the source has no sample of any of its metrics in the window"
+            cause = "the source has no sample of any of its metrics in the window"
+            outcomes.append(_outcome(fleet, OutcomeStatus.FAILED, cause))
         else:
-            status, cause = OutcomeStatus.OK, ""
-        outcomes.append(Outcome(step="extract", subject=fleet.id, status=status, cause=cause))
+            outcomes.append(_outcome(fleet, OutcomeStatus.OK))
     return outcomes

@@ -53,7 +53,7 @@ def render_savings_report(report: SavingsReport) -> str:
         report=report,
         plotly_script="",
         actual_total_usd=sum(fleet.actual_cost_usd or 0.0 for fleet in report.fleets),
-        baseline_total_usd=sum(fleet.baseline_cost_usd or 0.0 for fleet in known),
-        saved_total_usd=sum(fleet.realised_savings_usd or 0.0 for fleet in known),
+        baseline_total_usd=sum(fleet.baseline_cost_usd or 0.0 for fleet in known) if known else None,
+        saved_total_usd=sum(fleet.realised_savings_usd or 0.0 for fleet in known) if known else None,
         known_count=len(known),
     )

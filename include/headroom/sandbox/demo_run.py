@@ -23,7 +23,7 @@ POLL_SECONDS = 0.5
 
 
 def bring_up(stack: LocalStack, display: Display) -> DemoCalendar:
-    """Start cloud and Airflow, and settle the older days meanwhile; return the calendar of the cloud's clock."""
+    """Start cloud and Airflow; return the calendar of the cloud's clock."""
     stack.prepare()
     cloud_step = display.step("sandbox cloud: fleets, six weeks of metrics, prices, bills")
     stack.start_cloud()
@@ -31,25 +31,18 @@ def bring_up(stack: LocalStack, display: Display) -> DemoCalendar:
     stack.start_airflow()
     calendar = DemoCalendar(stack.wait_for_cloud())
     cloud_step.finish(f"{stack.cloud.url}, its clock at {calendar.now_utc:%Y-%m-%d %H:%M} UTC")
-    first_day, last_day = calendar.older_days
-    history_step = display.step(f"history: {first_day} to {last_day} into the lake")
-    stack.start_history(first_day, last_day)
+    stack.start_history(*calendar.older_days)
     stack.airflow.wait_until_ready(set(DAG_IDS))
     airflow_step.finish(stack.airflow.url)
-    total = (last_day - first_day).days + 1
-    while not stack.is_history_done():
-        stack.check_running()
-        settled = stack.settled_days()
-        history_step.show(f"{settled} of {total} days", done=settled, total=total)
-        time.sleep(POLL_SECONDS)
-    history_step.finish(f"{total} days")
     return calendar
 
 
 def run_chain(stack: LocalStack, display: Display, calendar: DemoCalendar) -> None:
     """Let Airflow's scheduler run the chain, and wait for every run of it."""
     api = stack.airflow.api
-    _wait(stack, display, "catalogue, spot prices and bills", request_market_and_bills(api, calendar))
+    market = request_market_and_bills(api, calendar)
+    _wait_for_history(stack, display, calendar)
+    _wait(stack, display, "catalogue, spot prices and bills", market)
     backfill = request_backfill(api, calendar, wall_clock_utc=wall_clock_utc())
     _wait(stack, display, "backfill of the last 7 days through settle_days, plans and reports after it", backfill)
     hour = window_key(calendar.live_hour)
@@ -68,6 +61,18 @@ def read_summary(stack: LocalStack, calendar: DemoCalendar) -> dict[str, Any]:
 def report_path(stack: LocalStack) -> Path:
     """Return where the newest page lies."""
     return stack.lake_folder / "reports" / "latest.html"
+
+
+def _wait_for_history(stack: LocalStack, display: Display, calendar: DemoCalendar) -> None:
+    first_day, last_day = calendar.older_days
+    total = (last_day - first_day).days + 1
+    step = display.step(f"history: {first_day} to {last_day} into the lake")
+    while not stack.is_history_done():
+        stack.check_running()
+        settled = stack.settled_days()
+        step.show(f"{settled} of {total} days", done=settled, total=total)
+        time.sleep(POLL_SECONDS)
+    step.finish(f"{total} days")
 
 
 def _wait(stack: LocalStack, display: Display, name: str, expected: list[Expected]) -> None:

@@ -16,20 +16,14 @@ from headroom.sandbox.process import ENDPOINT_FILE
 from headroom.sandbox.process_group import ProcessEndedError, StartedProcess
 from headroom.sandbox.running_record import RunningRecord
 
+DEMO_CONFIG = PACKAGE_ROOT / "sandbox" / "config"
 RECORD_FILE = "running.json"
 SANDBOX_TIMEOUT_SECONDS = 120.0
 HISTORY_TIMEOUT_SECONDS = 600.0
 POLL_SECONDS = 0.2
 DEMAND_VARIABLE = "HEADROOM_SANDBOX_DEMAND"
 
-TASK_MODULES = (
-    "headroom.pipelines.report",
-    "headroom.pipelines.scale",
-    "headroom.pipelines.settle",
-    "great_expectations",
-    "prophet",
-)
-"""What tasks import, some of it for seconds: imported once, and not by each."""
+PRELOADED_MODULES = ("headroom.sandbox.task_preload",)
 
 
 class AlreadyRunningError(RuntimeError):
@@ -43,10 +37,16 @@ class LocalStack:
     """
 
     def __init__(
-        self, folder: Path, *, environment: Mapping[str, str] = os.environ, airflow_port: int | None = None
+        self,
+        folder: Path,
+        *,
+        environment: Mapping[str, str] = os.environ,
+        config_folder: Path = DEMO_CONFIG,
+        airflow_port: int | None = None,
     ) -> None:
         self.folder = folder
         self.lake_folder = folder / "lake"
+        self.config_folder = config_folder
         self.record = RunningRecord(folder / RECORD_FILE)
         self._inherited = environment
         (self._cloud_port,) = find_free_ports(1)
@@ -56,7 +56,7 @@ class LocalStack:
             home=folder / "airflow",
             environment=self.environment,
             port=airflow_port,
-            preloaded_modules=TASK_MODULES,
+            preloaded_modules=PRELOADED_MODULES,
         )
         self._cloud_process: StartedProcess | None = None
         self._history_process: StartedProcess | None = None
@@ -75,7 +75,9 @@ class LocalStack:
         demand = self._inherited.get(DEMAND_VARIABLE)
         state = self.folder / "cloud"
         command = [sys.executable, "-m", "headroom.sandbox", "--state", str(state), "--port", str(self._cloud_port)]
-        self._cloud_process = self._start("sandbox cloud", [*command, *(["--demand", demand] if demand else [])])
+        if demand:
+            command += ["--demand", str(Path(demand).absolute())]
+        self._cloud_process = self._start("sandbox cloud", command)
 
     def wait_for_cloud(self) -> datetime:
         """Wait until the cloud answers; return its clock."""
@@ -151,7 +153,7 @@ class LocalStack:
             **kept,
             **self.cloud.environment(),
             "PYTHONPATH": str(PACKAGE_ROOT.parent),
-            "HEADROOM_CONFIG": str(PACKAGE_ROOT / "sandbox" / "config"),
+            "HEADROOM_CONFIG": str(self.config_folder),
             "HEADROOM_LAKE": str(self.lake_folder),
             "HEADROOM_WAREHOUSE": str(self.folder / "warehouse.duckdb"),
             "HEADROOM_CLOCK": "manual",

@@ -44,6 +44,9 @@ def kill_switch(context: GuardrailContext) -> Verdict:
 def window_is_newest(context: GuardrailContext) -> Verdict:
     """A past window's run only records: a later one plans from more."""
     age_seconds = (context.now_utc - context.window.end_utc).total_seconds()
+    if age_seconds < 0:
+        reason = f"the window ends at {context.window.end_utc:{_TIME}}, after now ({context.now_utc:{_TIME}})"
+        return Verdict(rule="window", is_passed=False, reason=reason)
     is_passed = age_seconds <= context.limits.max_window_age_seconds
     reason = f"the window ended {_hours(age_seconds)} before now ({context.now_utc:{_TIME}})"
     if not is_passed:

@@ -2,6 +2,7 @@
 
 import io
 import json
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,15 @@ import pyarrow.parquet as pq
 import pytest
 
 from headroom.cli import main
+from headroom.extract.errors import SourceError
 from headroom.lake.lake import Lake
 from headroom.lake.storage import LocalStorage
 from headroom.lake.tables import TABLES
 from headroom.pipelines import billing, report, scale, utilization, windows
 from headroom.pipelines.gates import pass_gate_by_fleet
 from headroom.pipelines.outcomes import RunHasFailures, check_outcomes, read_outcomes
+from headroom.pipelines.pushes import kill_switch_reason
+from headroom.pipelines.utilization import settle_utilization
 from headroom.pipelines.workspace import open_workspace
 from headroom.sandbox.process import SandboxProcess
 
@@ -134,21 +138,83 @@ def test_6_one_fleets_bad_samples_are_kept_aside_and_the_others_pass(
     frame = pa.concat_tables([others, spoil(chat).cast(others.schema)])
 
     lake = Lake(LocalStorage(tmp_path))
-    spoilt = type(workspace)(
-        fleets=workspace.fleets,
-        config_folder=workspace.config_folder,
-        lake=lake,
-        models=workspace.models,
-        clients=workspace.clients,
-        deployment="test",
-        warehouse_path=tmp_path / "w.duckdb",
+    gated = pass_gate_by_fleet(
+        replace(workspace, lake=lake), TABLES["metric_sample"], frame, path="raw/x.parquet", window=LAST_DAY
     )
-    gated = pass_gate_by_fleet(spoilt, TABLES["metric_sample"], frame, path="raw/x.parquet", window=LAST_DAY)
 
     assert set(gated.rejections) == {"chat-large"}
     assert reason in gated.rejections["chat-large"]
     assert set(gated.accepted["fleet_id"].to_pylist()) == {"embed-search", "rerank", "vision-batch"}
     assert list((tmp_path / "quarantine").rglob("*.parquet"))
+
+
+def test_7_a_metric_that_went_silent_takes_nothing_out_of_the_lake(folder: Path) -> None:
+    workspace = open_workspace()
+    file = folder / "lake/raw/metric_sample/day=2026-11-17/settled.parquet"
+    before = pq.read_table(file).filter(pa.compute.field("fleet_id") == "chat-large").num_rows
+    assert before > 0
+    chat = workspace.fleet("chat-large")
+    silent = replace(
+        chat,
+        demand=replace(chat.demand, metric=replace(chat.demand.metric, name="Renamed")),
+        metrics={},
+    )
+    changed = replace(workspace, fleets=tuple(silent if f.id == chat.id else f for f in workspace.fleets))
+    outcomes = {item.subject: item.status.value for item in settle_utilization(changed, LAST_DAY)}
+
+    assert outcomes["chat-large"] == "failed"
+    assert pq.read_table(file).filter(pa.compute.field("fleet_id") == "chat-large").num_rows == before
+
+
+def test_8_a_fleet_taken_out_of_fleets_yaml_keeps_its_history(folder: Path) -> None:
+    workspace = open_workspace()
+    fewer = replace(workspace, fleets=tuple(fleet for fleet in workspace.fleets if fleet.id != "rerank"))
+    settle_utilization(fewer, LAST_DAY)
+    for table in ("raw/metric_sample", "mart/mart_demand__hourly_by_fleet"):
+        rows = pq.read_table(folder / f"lake/{table}/day=2026-11-17/settled.parquet")
+        assert "rerank" in set(rows["fleet_id"].to_pylist())
+
+
+def test_9_a_window_that_has_not_ended_is_refused_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    for command in (["push", "--apply"], ["plan"]):
+        assert main([*command, "--as-of", "2026-11-30T00:00:00Z"]) == 2
+        error = capsys.readouterr().err
+        assert "expected a window that has ended" in error
+        assert error.count("\n") == 1
+    assert main(["extract", "prices", "--from", "2026-11-30", "--to", "2026-12-01"]) == 2
+
+
+def test_b1_a_plan_that_is_only_shown_leaves_the_plans_in_the_lake_alone(
+    folder: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    plans = folder / "lake/plans/hour=2026-11-18T05"
+    before = {path: path.read_bytes() for path in plans.iterdir()}
+    main(["plan", "--as-of", "2026-11-18T06:00:00Z"])
+    capsys.readouterr()
+    assert {path: path.read_bytes() for path in plans.iterdir()} == before
+
+
+def test_b2_a_kill_switch_that_cannot_be_read_stops_everything(folder: Path) -> None:
+    workspace = open_workspace()
+    fleet = workspace.fleet("chat-large")
+    switch = folder / "lake/control/kill_switch.json"
+    switch.parent.mkdir()
+    for content, stops in (("", True), ("{}", True), ('{"fleets": ["rerank"]}', False), ('{"fleets": null}', True)):
+        switch.write_text(content)
+        assert (kill_switch_reason(workspace, fleet) is not None) == stops, content
+    switch.unlink()
+    assert kill_switch_reason(workspace, fleet) is None
+
+
+def test_b3_what_failed_as_a_whole_is_in_the_report_too(sandbox: SandboxProcess, folder: Path) -> None:
+    sandbox.add_fault(service="s3", match="metadata", status=403, count=None)
+    with pytest.raises(SourceError):
+        billing.extract_billing(LAST_DAY)
+    sandbox.clear_faults()
+    report.report_run(LIVE_HOUR)
+    summary = json.loads((folder / "lake/reports/run/2026-11-18T05.json").read_text())
+    assert any("extract_billing" in item["step"] and "AccessDenied" in item["cause"] for item in summary["incidents"])
 
 
 def _run(dag_id: str) -> dict[str, Any]:

@@ -130,3 +130,13 @@ def test_importing_the_forecaster_imports_neither_prophet_nor_pandas() -> None:
     program = "import sys, headroom.forecasting; sys.exit(bool({'prophet', 'pandas', 'holidays'} & set(sys.modules)))"
     found = subprocess.run([sys.executable, "-c", program], check=False, env={"PYTHONPATH": os.pathsep.join(sys.path)})
     assert found.returncode == 0
+
+
+def test_a_selection_made_for_fewer_hours_is_made_anew_for_more(demand: Floats, selection: Selection) -> None:
+    forecast = forecast_fleet(
+        history_of(demand),
+        made_at_utc=after_hours(HOURS),
+        horizon_hours=168,
+        selection=selection,  # of 72 hours: it knows nothing of the band 73-168
+    )
+    assert forecast.mean_quantiles_per_second.shape == (168, 13)

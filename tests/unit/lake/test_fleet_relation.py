@@ -43,6 +43,7 @@ def test_a_fleet_becomes_a_row_with_nulls_for_what_is_unknown() -> None:
     assert relation.to_pylist() == [
         {
             "fleet_id": "chat",
+            "region": "us-east-1",
             "tags": None,
             "demand_unit": "requests",
             "expected_period_seconds": 300,

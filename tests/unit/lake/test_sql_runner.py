@@ -227,3 +227,9 @@ def test_a_model_without_yml_and_a_folder_without_models_are_refused(folder: "Mo
         folder.load()
     with pytest.raises(ModelError, match="no SQL models"):
         SqlModels.load(tmp_path / "nowhere")
+
+
+def test_rows_come_by_the_models_key(folder: "ModelFolder", session: duckdb.DuckDBPyConnection) -> None:
+    models = folder.add("stg_a", "select unnest([3, 1, 2]) as number").load()
+
+    assert models.run_model(session, "stg_a").to_pylist() == [{"number": 1}, {"number": 2}, {"number": 3}]

@@ -27,7 +27,7 @@ def test_great_expectations_comes_without_what_a_gate_never_uses_and_works_when_
 
 
 def test_a_stand_in_gives_way_to_the_real_module_when_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(sys.modules, "this", raising=False)
+    monkeypatch.delitem(sys.modules, "colorsys", raising=False)
     with deferred_modules(("colorsys",)):
         import colorsys  # noqa: PLC0415, the import under test
 

@@ -1,0 +1,56 @@
+with
+
+forecasts as (
+    select * from mart_forecast__hourly_by_fleet
+),
+
+demand as (
+    select * from mart_demand__hourly_by_fleet
+),
+
+fleets as (
+    select * from fleet
+),
+
+made_before as (
+    select
+        forecasts.fleet_id,
+        forecasts.made_at_utc,
+        forecasts.hour_start_utc,
+        forecasts.peak_demand_q10_per_second,
+        forecasts.peak_demand_q90_per_second
+    from forecasts
+    inner join fleets on forecasts.fleet_id = fleets.fleet_id
+    where forecasts.made_at_utc <= forecasts.hour_start_utc
+),
+
+newest as (
+    select *
+    from made_before
+    qualify made_at_utc = max(made_at_utc) over (partition by fleet_id, hour_start_utc)
+),
+
+judged as (
+    select
+        newest.fleet_id,
+        demand.peak_demand_per_second between newest.peak_demand_q10_per_second and newest.peak_demand_q90_per_second
+            as is_inside
+    from newest
+    inner join demand
+        on newest.fleet_id = demand.fleet_id and newest.hour_start_utc = demand.hour_start_utc
+    where
+        demand.peak_demand_per_second is not null
+        and demand.hour_start_utc >= $window_start
+        and demand.hour_start_utc < $window_end
+),
+
+final as (
+    select
+        fleet_id,
+        count(*) as hours_judged,
+        count(*) filter (where is_inside) as hours_inside
+    from judged
+    group by fleet_id
+)
+
+select * from final

@@ -1,0 +1,172 @@
+"""The main job through a real scheduler: bills and utilization in, scheduled-scaling actions out."""
+
+from collections import Counter
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import requests
+from tests.integration.end_to_end.demo_under_test import Demo, starts_at, wait_until
+
+from headroom.domain.fleet import Mode, TargetKind
+from headroom.domain.window import DAY
+from headroom.pipelines.windows import window_key
+from headroom.sandbox.airflow_api import TaskRun
+from headroom.scheduling import parse_action_name
+
+pytestmark = [pytest.mark.end_to_end, pytest.mark.integration]
+
+
+def test_every_run_of_the_chain_came_once_for_its_key_and_succeeded(demo: Demo) -> None:
+    days = [window_key(day) for day in demo.calendar.backfilled_days]
+    hour = window_key(demo.calendar.live_hour)
+    expected = {
+        "extract_billing": [days[-1]],
+        "extract_catalogue": [window_key(demo.calendar.today)],
+        "extract_spot_prices": [hour],
+        "extract_utilization": [hour],
+        "plan_fleets": days,
+        "report_savings": days,
+        "scale_ahead": [hour],
+        "settle_days": days,
+    }
+    for dag_id, keys in expected.items():
+        runs = demo.stack.airflow.api.runs(dag_id)
+        assert Counter(run.key for run in runs) == Counter(keys), dag_id
+        assert {run.state for run in runs} == {"success"}, dag_id
+
+
+def test_the_actions_stand_in_the_cloud_under_our_names_each_before_its_peak_by_the_lead_time(demo: Demo) -> None:
+    for fleet in demo.fleets.values():
+        planned = {action["name"]: action for action in demo.first_of(fleet.id)["actions"]}
+        standing = {action["ScheduledActionName"]: action for action in demo.actions_at(fleet)}
+        assert planned, fleet.id
+        assert set(standing) == set(planned)
+        for name, action in standing.items():
+            start = parse_action_name(name, deployment="default", fleet_id=fleet.id)
+            assert start is not None
+            # AWS runs an action up to two minutes late, which our plans allow for.
+            assert timedelta(0) <= starts_at(action) - start < timedelta(minutes=2)
+            if planned[name]["purpose"] == "raise" and start > demo.calendar.now_utc + timedelta(hours=1):
+                assert planned[name]["lead_minutes"] * 60 >= fleet.lead_time_seconds
+
+
+def test_every_check_passed_and_every_push_was_read_back(demo: Demo) -> None:
+    for fleet in demo.first_summary["fleets"]:
+        assert fleet["state"] == "verified"
+        assert fleet["checks_passed"] == fleet["checks"] > 0
+
+
+def test_the_newest_report_is_in_the_airflow_ui_behind_its_login_and_nothing_else_is(demo: Demo) -> None:
+    page = f"{demo.stack.airflow.url}/headroom/report"
+    login = {"Authorization": f"Bearer {demo.stack.airflow.api.token()}"}
+    with requests.Session() as session:
+        session.trust_env = False
+        refused = session.get(page, timeout=30)
+        shown = session.get(page, headers=login, timeout=30)
+        documentation = [
+            session.get(f"{demo.stack.airflow.url}/headroom/{path}", headers=login, timeout=30).status_code
+            for path in ("docs", "redoc", "openapi.json")
+        ]
+        plugins = session.get(f"{demo.stack.airflow.url}/api/v2/plugins", headers=login, timeout=30).json()["plugins"]
+    assert refused.status_code == 401
+    assert "chat-large" not in refused.text
+    assert shown.status_code == 200
+    assert shown.text == (demo.stack.lake_folder / "reports" / "latest.html").read_text()
+    assert "chat-large" in shown.text
+    assert documentation == [404, 404, 404]
+    (ours,) = [plugin for plugin in plugins if plugin["name"] == "headroom_ui"]
+    assert [view["href"] for view in ours["external_views"]] == ["/headroom/report"]
+
+
+def test_a_second_push_at_the_same_clock_makes_no_write_call(demo: Demo) -> None:
+    demo.stack.cloud.clear_calls()
+    window = demo.calendar.live_hour
+    run = demo.wait_for_hour(window, demo.request_hour(window))
+    assert run.state == "success"
+    assert demo.stack.cloud.calls(service="autoscaling", operation="DescribeScheduledActions")
+    assert demo.write_calls() == []
+    assert {fleet["state"] for fleet in demo.summary_of(window).values()} == {"unchanged"}
+
+
+def test_a_push_that_needs_approval_waits_for_a_person_and_names_them(demo: Demo) -> None:
+    demo.set_mode("vision-batch", Mode.APPROVE)
+    # Somebody deletes one of our actions, so that there is something to push again.
+    latest = max(demo.actions_at(demo.fleets["vision-batch"]), key=starts_at)["ScheduledActionName"]
+    autoscaling = demo.stack.cloud.client("autoscaling")
+    autoscaling.delete_scheduled_action(AutoScalingGroupName="vision-batch", ScheduledActionName=latest)
+    window = demo.next_hour()
+    api = demo.stack.airflow.api
+    before = demo.request_hour(window)
+
+    def requests_about_vision() -> list[dict[str, Any]]:
+        return [request for request in api.open_approvals() if "vision-batch" in request["subject"]]
+
+    wait_until(lambda: bool(requests_about_vision()), "a request for approval")
+    wait_until(
+        lambda: demo.summary_exists(window) and len(demo.summary_of(window)) == len(demo.fleets),
+        "the pushes of the fleets that need none",
+    )
+    (request,) = requests_about_vision()
+    assert "| start (UTC) |" in request["body"]
+    task = request["task_instance"]
+    (run,) = demo.runs("scale_ahead", window)
+    api.answer_approval(
+        run, TaskRun(task_id=task["task_id"], map_index=task["map_index"], state=None), choice="Approve"
+    )
+    assert demo.wait_for_hour(window, before).state == "success"
+    events = demo.ledger_events("vision-batch")
+    assert [event["detail"]["approved_by"] for event in events if event["state"] == "approved"] == ["admin"]
+    demo.set_mode("vision-batch", Mode.AUTO)
+
+
+def test_a_source_that_does_not_answer_fails_its_fleet_alone_with_its_cause(demo: Demo) -> None:
+    window = demo.next_hour()
+    demo.stack.cloud.add_fault(
+        service="cloudwatch", operation="GetMetricData", match="rerank-prod", status=500, count=None
+    )
+    try:
+        before = demo.request_hour(window)
+        wait_until(lambda: demo.runs("extract_utilization", window)[-1].is_finished, "the extraction")
+        run = demo.wait_for_hour(window, before)
+    finally:
+        demo.stack.cloud.clear_faults()
+    assert demo.runs("extract_utilization", window)[-1].state == "failed"
+    fleets = demo.summary_of(window)
+    assert "GetMetricData in us-east-1 did not answer" in fleets["rerank"]["cause"]
+    for fleet_id in set(fleets) - {"rerank"}:
+        assert fleets[fleet_id]["state"] in {"verified", "unchanged"}
+        assert fleets[fleet_id]["cause"] == ""
+    assert run.is_finished
+
+
+def test_a_scheduler_killed_in_the_middle_of_a_run_and_started_again_loses_nothing(demo: Demo) -> None:
+    window = demo.next_hour()
+    before = demo.request_hour(window)
+    wait_until(
+        lambda: any(task.state == "running" for run in demo.runs("scale_ahead", window) for task in demo.tasks(run)),
+        "a task of scale_ahead under way",
+    )
+    demo.stack.airflow.kill_scheduler()
+    demo.stack.airflow.start_scheduler()
+    run = demo.wait_for_hour(window, before)
+    assert run.state == "success"
+    assert {fleet["state"] for fleet in demo.summary_of(window).values()} <= {"verified", "unchanged"}
+
+
+def test_the_capacity_follows_the_actions_when_the_clock_advances_a_day(demo: Demo) -> None:
+    started = demo.stack.cloud.clock()
+    due = {
+        fleet.id: [action for action in demo.actions_at(fleet) if starts_at(action) <= started + DAY]
+        for fleet in demo.fleets.values()
+    }
+    demo.stack.cloud.advance(DAY)
+    executed = {item["name"] for item in demo.stack.cloud.executed_actions() if item["failure"] is None}
+    for fleet in demo.fleets.values():
+        assert due[fleet.id], fleet.id
+        assert {action["ScheduledActionName"] for action in due[fleet.id]} <= executed
+    chat = demo.fleets["chat-large"]
+    assert chat.target.kind is TargetKind.EC2_AUTO_SCALING_GROUP
+    groups = demo.stack.cloud.client("autoscaling").describe_auto_scaling_groups(AutoScalingGroupNames=["chat-large"])
+    last = max(due["chat-large"], key=starts_at)
+    assert groups["AutoScalingGroups"][0]["DesiredCapacity"] == last["DesiredCapacity"] < 50

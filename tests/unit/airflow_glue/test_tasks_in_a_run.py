@@ -1,0 +1,157 @@
+"""What the glue does inside a running task, with the context that Airflow would give it."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from airflow.sdk import DAG
+from airflow.sdk.definitions._internal.contextmanager import _CURRENT_CONTEXT
+from airflow.sdk.exceptions import AirflowFailException
+
+from headroom.airflow_glue.approval import AskForApproval
+from headroom.airflow_glue.assets import SETTLED_DAY, UTILIZATION_HOUR, announce
+from headroom.airflow_glue.leaf import FAILED_STATES, check_outcomes
+from headroom.airflow_glue.run_window import day_of_run, day_param, hour_of_run, hour_param
+from headroom.domain.window import Window
+from headroom.pipelines import outcomes
+from headroom.pipelines.outcomes import RunHasFailures
+from headroom.pipelines.windows import WindowError
+
+HOUR = Window.hour_of(datetime(2026, 11, 18, 5, tzinfo=UTC))
+
+
+@contextmanager
+def running(context: dict[str, Any]) -> Iterator[None]:
+    _CURRENT_CONTEXT.append(context)  # type: ignore[arg-type]
+    try:
+        yield
+    finally:
+        _CURRENT_CONTEXT.pop()
+
+
+def test_a_keyed_run_is_about_its_key() -> None:
+    with running({"partition_key": "2026-11-18T05:00:00", "params": {"window": None}}):
+        assert hour_of_run() == HOUR
+
+
+def test_a_run_by_hand_is_about_its_param() -> None:
+    with running({"partition_key": None, "params": {"window": "2026-11-17T00:00:00+00:00"}}):
+        assert day_of_run() == Window.day_of(datetime(2026, 11, 17, tzinfo=UTC))
+
+
+def test_a_run_without_a_window_says_what_to_give() -> None:
+    with running({"params": {}}), pytest.raises(WindowError, match="give a partition key or the Param 'window'"):
+        hour_of_run()
+
+
+def test_the_params_of_runs_by_hand_may_stay_empty() -> None:
+    assert hour_param().resolve() is None
+    assert day_param().resolve() is None
+
+
+class Events(dict[object, Any]):
+    """Keeps the partition keys that a task records for an asset, as Airflow's accessor does."""
+
+    def __missing__(self, asset: object) -> Any:
+        class Event:
+            keys: list[str]
+
+            def __init__(self) -> None:
+                self.keys = []
+
+            def add_partitions(self, key: str) -> None:
+                self.keys.append(key)
+
+        self[asset] = Event()
+        return self[asset]
+
+
+def test_landing_announces_the_window_although_the_run_has_no_key() -> None:
+    events = Events()
+    with running({"outlet_events": events, "params": {"window": "2026-11-18T05:00:00"}}):
+        assert announce(UTILIZATION_HOUR, hour_of_run()) == "2026-11-18T05:00:00"
+    assert events[UTILIZATION_HOUR].keys == ["2026-11-18T05:00:00"]
+    assert SETTLED_DAY not in events
+
+
+class TaskInstance:
+    """Knows the states of a run's tasks."""
+
+    def __init__(self, states: dict[str, str]) -> None:
+        self.states = states
+
+    def get_task_states(self, *, dag_id: str, run_ids: list[str]) -> dict[str, dict[str, str]]:
+        assert dag_id == "extract_utilization"
+        return {run_ids[0]: self.states}
+
+
+class Dag:
+    dag_id = "extract_utilization"
+
+
+def checked(states: dict[str, str], check: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setattr(outcomes, "check_outcomes", check)
+    with DAG("extract_utilization", schedule=None):
+        task = check_outcomes(lambda: HOUR).operator
+    with running({"dag": Dag(), "run_id": "r1", "task_instance": TaskInstance(states)}):
+        return task.python_callable()
+
+
+def served(**_: object) -> dict[str, int]:
+    return {"served": 4}
+
+
+def test_a_run_in_which_all_were_served_is_green(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert checked({"extract_hour_0": "success"}, served, monkeypatch) == {"served": 4}
+
+
+@pytest.mark.parametrize("state", sorted(FAILED_STATES))
+def test_a_run_with_a_failed_task_is_red_although_nobody_recorded_an_outcome(
+    state: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(AirflowFailException, match="extract_hour_1"):
+        checked({"extract_hour_0": "success", "extract_hour_1": state}, served, monkeypatch)
+
+
+def test_a_run_with_a_failed_fleet_is_red_and_is_not_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing(**_: object) -> dict[str, int]:
+        raise RunHasFailures("1 of 4 failed: extract of rerank: no answer")
+
+    with pytest.raises(AirflowFailException, match="extract of rerank: no answer"):
+        checked({}, failing, monkeypatch)
+
+
+REQUEST = {"fleet_id": "chat-large", "chunk": 3, "subject": "Push 4 actions to chat-large?", "body": "| {{ start }} |"}
+
+
+def answered(choice: str, user: dict[str, str] | None) -> dict[str, Any]:
+    operator = AskForApproval(task_id="ask", request=REQUEST)
+    event = {
+        "chosen_options": [choice],
+        "params_input": {},
+        "responded_at": datetime(2026, 11, 18, 6, 10, tzinfo=UTC),
+        "responded_by_user": user,
+    }
+    return operator.execute_complete({}, event)  # type: ignore[typeddict-item]
+
+
+def test_an_approval_says_who_and_when() -> None:
+    assert answered("Approve", {"id": "7", "name": "ada"}) == {
+        "fleet_id": "chat-large",
+        "is_approved": True,
+        "by": "ada",
+        "at_utc": "2026-11-18T06:10:00+00:00",
+    }
+
+
+def test_no_answer_in_time_is_a_rejection_by_nobody() -> None:
+    answer = answered("Reject", None)
+    assert (answer["is_approved"], answer["by"]) == (False, None)
+
+
+def test_a_request_is_shown_as_it_is_and_never_taken_for_a_template() -> None:
+    operator = AskForApproval(task_id="ask", request=REQUEST)
+    assert operator.template_fields == ("request",)
+    assert operator.defaults == ["Reject"]
