@@ -53,7 +53,7 @@ lint: $(STAMP) ## ruff, mypy, import layers, SQL style
 	@echo "== import layers"
 	@PYTHONPATH=include .venv/bin/lint-imports
 	@echo "== SQL style"
-	@.venv/bin/python -m sqlfluff lint sql --disable-progress-bar --processes 2
+	@.venv/bin/python -m sqlfluff lint sql --disable-progress-bar
 
 format: $(STAMP) ## format Python and mend what can be mended
 	@.venv/bin/python -m ruff format .

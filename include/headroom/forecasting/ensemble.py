@@ -110,7 +110,7 @@ def forecast(
     """Return the forecast after the end of `series` from a selection made then or somewhat earlier.
 
     Members are updated with the hours seen since; one whose fit does not reach far enough is fitted again. Where the
-    selection holds no weights although the series has outgrown its simple case, or none for the bands so far ahead, it is
+    selection holds no weights although the series has outgrown its simple case, or none for bands so far ahead, it is
     made anew.
     """
     simple = forecast_simple_case(series, horizon_steps=horizon_steps)

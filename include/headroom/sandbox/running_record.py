@@ -56,9 +56,8 @@ def _identify(process_id: int) -> dict[str, float] | None:
 
 def _is_same(entry: dict[str, float]) -> bool:
     with suppress(psutil.NoSuchProcess):
-        return (
-            abs(psutil.Process(int(entry["process_id"])).create_time() - entry["started_at"]) < START_TOLERANCE_SECONDS
-        )
+        started_at: float = psutil.Process(int(entry["process_id"])).create_time()
+        return abs(started_at - entry["started_at"]) < START_TOLERANCE_SECONDS
     return False
 
 

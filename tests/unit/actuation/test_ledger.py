@@ -93,9 +93,18 @@ def test_the_newest_memory_is_the_one_with_the_highest_revision_not_the_latest_w
     ledger.append(
         PUSH, LedgerState.INTENDED, at_utc=NOW + minutes(40), detail={}, memory=first.seen(state, is_ours=is_ours)
     )
-    found = ledger.memory("chat-large", now_utc=NOW)
+    found = ledger.memory("chat-large", now_utc=NOW + minutes(40))
     assert found is not None
     assert found.revision == 2
+
+
+def test_what_was_known_then_is_not_what_was_learnt_later() -> None:
+    state = ec2(group()).read(now_utc=NOW)
+    ledger = Ledger(MemoryStore())
+    assert ledger.memory("chat-large", now_utc=NOW) is None
+    ledger.append(PUSH, LedgerState.INTENDED, at_utc=NOW + minutes(40), detail={}, memory=first_memory(state))
+    assert ledger.memory("chat-large", now_utc=NOW) is None
+    assert ledger.baseline("chat-large", now_utc=NOW + minutes(40)) is not None
 
 
 def test_looking_for_the_memory_reads_a_handful_of_files_however_long_the_ledger() -> None:
