@@ -2,13 +2,16 @@
 
 The new restore stands before anything else is put and before the old one goes; nothing old goes before everything new
 stands, except what is in the way (a start time or room in the quota); the last of our actions to go, goes alone.
+
+EC2 Auto Scaling keeps what an update leaves out (PutScheduledUpdateGroupAction, API reference), so an action that is to
+leave out a bound it has is deleted and put anew.
 """
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from headroom.actuation.target import ActionFailure, ApplyResult, ScalingTarget
-from headroom.domain.scaling import Action, ActionDiff, ActionPurpose, PresentAction, TargetState
+from headroom.domain.scaling import Action, ActionDiff, ActionPurpose, CapacitySetting, PresentAction, TargetState
 
 _NEVER = datetime.max.replace(tzinfo=UTC)
 
@@ -22,8 +25,12 @@ def apply_diff(target: ScalingTarget, diff: ActionDiff, state: TargetState) -> A
     # Latest first: where giving back takes two actions, the last of them is the one that must not be missing.
     restores = [action for action in reversed(puts) if action.purpose is ActionPurpose.RESTORE]
     others = [action for action in puts if action.purpose is not ActionPurpose.RESTORE]
+    present = {action.name: action.setting for action in state.actions}
     for group in (restores, others):
         if group:
+            narrowed = [action.name for action in group if _leaves_out(action.setting, present.get(action.name))]
+            if narrowed:
+                result += target.delete_actions(narrowed)
             put = target.put_actions(group)
             result += put
             if put.failures:
@@ -33,6 +40,14 @@ def apply_diff(target: ScalingTarget, diff: ActionDiff, state: TargetState) -> A
                     "not tried: an action that had to stand first was not taken",
                 )
     return result + _delete(target, removable, has_restore=_has_restore(diff))
+
+
+def _leaves_out(wanted: CapacitySetting, present: CapacitySetting | None) -> bool:
+    """Whether `present` sets something that `wanted` does not."""
+    return present is not None and any(
+        getattr(wanted, field) is None and getattr(present, field) is not None
+        for field in ("min_instances", "max_instances", "desired_instances")
+    )
 
 
 def _delete(target: ScalingTarget, actions: Sequence[PresentAction], *, has_restore: bool) -> ApplyResult:

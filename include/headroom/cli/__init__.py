@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from headroom.cli.exits import EXIT_BAD_INPUT, EXIT_FAILED, BadInput
 from headroom.cli.parser import build_parser
 from headroom.config import ConfigError
-from headroom.extract.errors import SourceError
+from headroom.extract.errors import CLOUD_ERRORS, SourceError, describe_failure
 from headroom.lake.errors import LakeError
 from headroom.pipelines.windows import WindowError
 
@@ -23,11 +23,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return int(options.command(options))
     except (ConfigError, BadInput, WindowError, LakeError, OSError) as error:
-        return _complain(error, EXIT_BAD_INPUT)
+        return _complain(str(error), EXIT_BAD_INPUT)
     except SourceError as error:
-        return _complain(error, EXIT_FAILED)
+        return _complain(str(error), EXIT_FAILED)
+    except CLOUD_ERRORS as error:
+        return _complain(f"the lake or the cloud did not answer: {describe_failure(error)}", EXIT_FAILED)
 
 
-def _complain(error: Exception, code: int) -> int:
-    sys.stderr.write(f"headroom: {error}\n")
+def _complain(message: str, code: int) -> int:
+    sys.stderr.write(f"headroom: {message}\n")
     return code

@@ -2,6 +2,8 @@
 
 import argparse
 import json
+import math
+import os
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
 
 def size(options: argparse.Namespace) -> int:
     """Print the fewest instances that keep a latency objective."""
+    for name in ("rate_per_second", "service_seconds", "service_cv2", "arrival_cv2", "percentile", "latency_seconds"):
+        if not math.isfinite(getattr(options, name)):
+            raise BadInput(f"--{name.replace('_', '-')}: expected a number, found {getattr(options, name)}")
     try:
         sizing = size_fleet(
             rate_per_second=options.rate_per_second,
@@ -56,10 +61,10 @@ def forecast(options: argparse.Namespace) -> int:
                 frame,
                 horizon=options.horizon,
                 seasons=_seasons(options),
-                jobs=options.jobs,
+                jobs=min(options.jobs, os.cpu_count() or 1),
                 on_progress=on_progress,
             )
-        except FrameError as error:
+        except (FrameError, ValueError, OverflowError, MemoryError) as error:
             raise BadInput(f"{options.series}: {error}") from error
     _write_frame(made.frame, options.out)
     return _report_failures(options.series, made.failures, served=made.frame["unique_id"].nunique())
@@ -79,10 +84,10 @@ def backtest(options: argparse.Namespace) -> int:
                 windows=options.windows,
                 models=tuple(options.models or MODELS),
                 seasons=_seasons(options),
-                jobs=options.jobs,
+                jobs=min(options.jobs, os.cpu_count() or 1),
                 on_progress=on_progress,
             )
-        except FrameError as error:
+        except (FrameError, ValueError, OverflowError, MemoryError) as error:
             raise BadInput(f"{options.series}: {error}") from error
     options.out.mkdir(parents=True, exist_ok=True)
     _write_frame(scores.frame, options.out / "scores.parquet")
@@ -107,11 +112,14 @@ def _read_frame(file: Path) -> "pd.DataFrame":
     import pandas as pd  # noqa: PLC0415, slow to import, and `headroom --help` should not wait for it
 
     try:
-        return pd.read_parquet(file)
+        frame = pd.read_parquet(file)
     except FileNotFoundError as error:
         raise BadInput(f"{file}: there is no such file") from error
     except (OSError, ValueError) as error:
         raise BadInput(f"{file}: not a Parquet file: {error}") from error
+    if frame.empty:
+        raise BadInput(f"{file}: there are no rows; expected at least one series")
+    return frame
 
 
 def _write_frame(frame: "pd.DataFrame", file: Path) -> None:

@@ -11,6 +11,8 @@ from headroom.cli.exits import EXIT_BAD_INPUT
 from headroom.cli.operations import build, confirm, extract, plan, push, report, rollback
 from headroom.domain.window import as_utc
 
+FIRST_YEAR, LAST_YEAR = 2000, 2200
+
 
 class _OneLineParser(argparse.ArgumentParser):
     """Says what is wrong with the arguments in one line, and leaves the usage to --help."""
@@ -138,4 +140,6 @@ def _moment(text: str) -> datetime:
         moment = datetime.fromisoformat(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"expected a time such as 2026-11-18T06:00:00Z, found {text!r}") from error
+    if not FIRST_YEAR <= moment.year <= LAST_YEAR:
+        raise argparse.ArgumentTypeError(f"expected a time from {FIRST_YEAR} to {LAST_YEAR}, found {text!r}")
     return as_utc(moment) if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -65,6 +65,12 @@ def read_located_yaml(file: Path) -> LocatedDocument:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         message = f"{file}:{line}: not valid YAML: {error.problem}"
         raise ConfigError(message) from error
+    except ConfigError:
+        raise
+    except (ValueError, RecursionError) as error:
+        # A tag's own constructor (a date of month 13, an integer of 5,000 digits) names no line, nor does deep nesting.
+        message = f"{file}:1: holds a value that cannot be read: {' '.join(str(error).split())}"
+        raise ConfigError(message) from error
     except yaml.YAMLError as error:
         message = f"{file}:1: not valid YAML: {' '.join(str(error).split())}"
         raise ConfigError(message) from error

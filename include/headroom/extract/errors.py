@@ -20,6 +20,10 @@ THROTTLING_CODES = frozenset(
 """Error codes that mean "too fast" (botocore.retries.standard.ThrottledRetryableChecker, botocore 1.44.5)."""
 
 
+CLOUD_ERRORS = (BotoCoreError, ClientError)
+"""What botocore raises, for the edge of the program that names no single source."""
+
+
 class SourceError(RuntimeError):
     """A source that did not answer or answered nonsense, after retries; the message says which source and why."""
 

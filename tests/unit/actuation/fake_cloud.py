@@ -130,7 +130,9 @@ class FakeAutoScaling:
         failed = []
         for entry in ScheduledUpdateGroupActions:
             name, start = entry["ScheduledActionName"], entry["StartTime"]
-            sizes = {key: entry.get(key) for key in SIZES}
+            # An update keeps what it leaves out (API reference, PutScheduledUpdateGroupAction).
+            kept = self.target.actions.get(name, {}).get("sizes", {})
+            sizes = {key: entry.get(key, kept.get(key)) for key in SIZES}
             refusal = self.target.refusal(name, start, sizes, is_start_unique=True)
             if refusal is None:
                 self.target.actions[name] = {"start": start, "sizes": sizes}

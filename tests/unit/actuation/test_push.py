@@ -109,6 +109,16 @@ def test_the_next_plan_replaces_ours_and_touches_nothing_foreign(desk: Desk) -> 
     assert desk.group.actions[foreign] == {"start": at(10), "sizes": {"MinSize": 3, "MaxSize": None}}
 
 
+def test_where_the_old_restore_stood_a_step_of_the_next_plan_leaves_the_maximum_out_again(desk: Desk) -> None:
+    desk.push(request(PLAN))
+    assert desk.group.actions[name_of(at(30))]["sizes"]["MaxSize"] == 20
+    *_, restore = plan(restore_hour=54)
+    longer = (action(at(9), 8, None), action(at(30), 4, None), restore)  # as scheduling plans steps for EC2
+    outcome = desk.push(request(longer))
+    assert outcome.state is PushState.VERIFIED
+    assert desk.group.actions[name_of(at(30))]["sizes"]["MaxSize"] is None
+
+
 def test_a_push_id_is_the_same_for_the_same_window_and_plan_only() -> None:
     assert request(PLAN).push_id == request(PLAN).push_id
     assert request(PLAN).push_id.startswith("chat-large-20261118T0600Z-")

@@ -123,7 +123,13 @@ def test_a_run_with_a_failed_fleet_is_red_and_is_not_tried_again(monkeypatch: py
         checked({}, failing, monkeypatch)
 
 
-REQUEST = {"fleet_id": "chat-large", "chunk": 3, "subject": "Push 4 actions to chat-large?", "body": "| {{ start }} |"}
+REQUEST = {
+    "fleet_id": "chat-large",
+    "plan_id": "plan-1",
+    "chunk": 3,
+    "subject": "Push 4 actions to chat-large?",
+    "body": "| {{ start }} |",
+}
 
 
 def answered(choice: str, user: dict[str, str] | None) -> dict[str, Any]:
@@ -140,6 +146,7 @@ def answered(choice: str, user: dict[str, str] | None) -> dict[str, Any]:
 def test_an_approval_says_who_and_when() -> None:
     assert answered("Approve", {"id": "7", "name": "ada"}) == {
         "fleet_id": "chat-large",
+        "plan_id": "plan-1",
         "is_approved": True,
         "by": "ada",
         "at_utc": "2026-11-18T06:10:00+00:00",

@@ -111,3 +111,16 @@ def test_a_horizon_that_is_no_count_is_refused(horizon: str, tmp_path: Path) -> 
     with pytest.raises(SystemExit) as raised:
         main(["forecast", "--series", str(_series(tmp_path)), "--horizon", horizon, "--out", str(tmp_path / "out")])
     assert raised.value.code == 2
+
+
+def test_a_file_without_rows_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "series.parquet"
+    pd.DataFrame({"unique_id": [], "ds": [], "y": []}).to_parquet(file)
+    assert main(["forecast", "--series", str(file), "--horizon", "3", "--out", str(tmp_path / "out.parquet")]) == 2
+    assert "there are no rows" in capsys.readouterr().err
+
+
+def test_a_number_that_is_none_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["--rate-per-second", "nan", "--service-seconds", "1", "--percentile", "95", "--latency-seconds", "6"]
+    assert main(["size", *arguments]) == 2
+    assert "--rate-per-second: expected a number, found nan" in capsys.readouterr().err

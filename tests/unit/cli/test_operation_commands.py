@@ -101,3 +101,21 @@ def test_a_period_of_another_form_is_refused(
     monkeypatch.setenv("HEADROOM_LAKE", str(tmp_path / "lake"))
     assert main(["report", "--period", "last week"]) == 2
     assert "expected a day 2026-11-17, a week 2026-W47 or a month 2026-11" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("lake", ["gs://bucket/lake", "/dev/null/lake"])
+def test_a_lake_that_cannot_be_is_one_line(
+    lake: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("HEADROOM_LAKE", lake)
+    assert main(["report", "--period", "2026-11-17"]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_a_time_out_of_reach_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as raised:
+        main(["push", "--as-of", "0001-01-01T00:00:00Z"])
+    assert raised.value.code == 2
+    assert "expected a time from 2000 to 2200" in capsys.readouterr().err

@@ -220,3 +220,11 @@ def test_an_anchor_may_be_used_by_several_entries(file: Path) -> None:
     file.write_text(text, encoding="utf-8")
     first, other = load_fleets(file)
     assert first.objective == other.objective
+
+
+@pytest.mark.parametrize("value", ["2026-13-45", "!!int abc", "[" * 3000])
+def test_a_value_that_yaml_itself_cannot_read_names_the_file(value: str, tmp_path: Path) -> None:
+    file = tmp_path / "fleets.yaml"
+    file.write_text(f"fleets:\n  - id: {value}\n")
+    with pytest.raises(ConfigError, match=r"fleets\.yaml:\d+: "):
+        load_fleets(file)
