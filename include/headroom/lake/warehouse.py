@@ -9,10 +9,14 @@ from pathlib import Path
 import duckdb
 
 from headroom.columns import COLUMNS
+from headroom.lake.errors import PathError
 from headroom.lake.lake import Lake
 from headroom.lake.session import open_session, register_tables
 from headroom.lake.sql_runner import SqlModels
 from headroom.lake.tables import TABLES, Table
+
+_MAGIC, _MAGIC_OFFSET = b"DUCK", 8
+"""Where every DuckDB file says what it is (DuckDB documentation, storage format)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,8 +31,10 @@ def build_warehouse(lake: Lake, models: SqlModels, path: Path) -> WarehouseSumma
     """Build the warehouse from the lake's mart files beside `path` and swap it in whole.
 
     Every mart becomes a table of schema main, empty but typed when it has no file, with its description as comment.
-    Readers that have the old file open keep it; nobody sees half a warehouse. Two builds at once take turns.
+    Readers that have the old file open keep it; nobody sees half a warehouse. Two builds at once take turns. Raise
+    PathError where something else than a DuckDB file stands at `path`: it is not ours to replace.
     """
+    _check_is_ours(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     with _turn(path.with_name(f"{path.name}.lock")):
         beside = path.with_name(f"{path.name}.new")
@@ -41,6 +47,18 @@ def build_warehouse(lake: Lake, models: SqlModels, path: Path) -> WarehouseSumma
             session.execute("checkpoint")
         beside.replace(path)
     return WarehouseSummary(path=path, row_counts=row_counts)
+
+
+def _check_is_ours(path: Path) -> None:
+    if not path.exists():
+        return
+    expected = "expected a DuckDB file, or none yet (HEADROOM_WAREHOUSE)"
+    if not path.is_file():
+        raise PathError(f"{path} is no regular file; {expected}")
+    with path.open("rb") as file:
+        is_duckdb = file.read(len(_MAGIC) + _MAGIC_OFFSET)[_MAGIC_OFFSET:] == _MAGIC
+    if not is_duckdb:
+        raise PathError(f"{path} holds something else; {expected}")
 
 
 def open_warehouse(path: Path) -> duckdb.DuckDBPyConnection:

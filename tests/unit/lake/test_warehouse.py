@@ -7,6 +7,7 @@ import duckdb
 import pyarrow as pa
 import pytest
 
+from headroom.lake.errors import PathError
 from headroom.lake.lake import Lake
 from headroom.lake.layout import hourly_path, settled_path
 from headroom.lake.session import duckdb_types
@@ -118,3 +119,13 @@ def test_a_build_that_fails_leaves_the_old_one_and_the_next_clears_up(lake: Lake
 def test_a_warehouse_that_was_not_built_is_said_plainly(path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="headroom build"):
         open_warehouse(path)
+
+
+def test_a_file_that_is_no_warehouse_is_never_replaced(lake: Lake, tmp_path: Path) -> None:
+    precious = tmp_path / "notes.txt"
+    precious.write_text("precious, and longer than a magic number")
+    for place, reason in ((precious, "holds something else"), (tmp_path, "is no regular file")):
+        with pytest.raises(PathError, match=reason):
+            build_warehouse(lake, MODELS, place)
+    assert precious.read_text() == "precious, and longer than a magic number"
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
