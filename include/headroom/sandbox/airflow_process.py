@@ -13,6 +13,7 @@ from headroom.config.settings import PROJECT_ROOT
 from headroom.sandbox.airflow_api import AirflowApi
 from headroom.sandbox.ports import LOOPBACK, find_free_ports
 from headroom.sandbox.process_group import StartedProcess
+from headroom.sandbox.stop_signals import holding_stop_signals
 
 USER: Final = "admin"
 MIGRATION_TIMEOUT_SECONDS: Final = 180.0
@@ -35,7 +36,8 @@ class LocalAirflow:
     """API server, scheduler and DAG processor of this project's DAGs.
 
     `home` holds database, logs and password. `environment` is added to the caller's, for tasks to see. No run starts
-    by the wall clock (HEADROOM_CLOCK=manual) unless `environment` says otherwise.
+    by the wall clock (HEADROOM_CLOCK=manual) unless `environment` says otherwise. `on_start` is called when one more
+    process is among `process_ids`.
     """
 
     def __init__(
@@ -47,6 +49,7 @@ class LocalAirflow:
         parallelism: int = 4,
         port: int | None = None,
         preloaded_modules: tuple[str, ...] = (),
+        on_start: Callable[[], None] = lambda: None,
     ) -> None:
         self.home = home
         self.project_root = project_root
@@ -62,6 +65,7 @@ class LocalAirflow:
             "HEADROOM_CLOCK": environment.get("HEADROOM_CLOCK", "manual"),
         }
         self._processes: dict[str, StartedProcess] = {}
+        self._on_start = on_start
 
     def prepare(self) -> None:
         """Create folders, password and an empty metadata database; raise ProcessEndedError if that fails."""
@@ -73,13 +77,13 @@ class LocalAirflow:
 
     def start(self) -> None:
         """Start the three processes; `wait_until_ready` says when they serve."""
-        self._processes["api-server"] = self._start("api-server")
-        self._processes["dag-processor"] = self._start("dag-processor")
+        self._start("api-server")
+        self._start("dag-processor")
         self.start_scheduler()
 
     def start_scheduler(self) -> None:
         """Start the scheduler, for the first time or again after `kill_scheduler`."""
-        self._processes["scheduler"] = self._start("scheduler", "--skip-serve-logs")
+        self._start("scheduler", "--skip-serve-logs")
 
     def kill_scheduler(self) -> None:
         """End the scheduler and the tasks it runs as a lost machine would."""
@@ -97,9 +101,8 @@ class LocalAirflow:
 
     def stop(self) -> None:
         """End everything that was started; no process is left when this returns."""
-        for name in ("command", "scheduler", "dag-processor", "api-server"):
-            if name in self._processes:
-                self._processes.pop(name).stop()
+        for name in reversed(list(self._processes)):
+            self._processes.pop(name).stop()
 
     def process_ids(self) -> list[int]:
         """Return the ids of the processes started, each the leader of a session."""
@@ -107,18 +110,22 @@ class LocalAirflow:
 
     def run_command(self, *arguments: str, timeout_seconds: float = 120.0) -> None:
         """Run `airflow ARGUMENTS` against this Airflow; raise ProcessEndedError with its output if it fails."""
-        command = self._processes["command"] = self._start(*arguments)
+        command = self._start(*arguments)
         command.wait_for_success(timeout_seconds=timeout_seconds)
-        del self._processes["command"]
+        del self._processes[arguments[0]]
 
     def _start(self, *arguments: str) -> StartedProcess:
-        return StartedProcess(
-            [sys.executable, "-m", "airflow", *arguments],
-            name=f"airflow {' '.join(arguments)}",
-            log_path=self.home / "process_logs" / f"{arguments[0]}.log",
-            environment=self._environment,
-            folder=self.home,
-        )
+        with holding_stop_signals():
+            process = StartedProcess(
+                [sys.executable, "-m", "airflow", *arguments],
+                name=f"airflow {' '.join(arguments)}",
+                log_path=self.home / "process_logs" / f"{arguments[0]}.log",
+                environment=self._environment,
+                folder=self.home,
+            )
+            self._processes[arguments[0]] = process
+            self._on_start()
+        return process
 
     def _wait_for(self, condition: Callable[[], bool], wanted: str, timeout_seconds: float) -> None:
         deadline = time.monotonic() + timeout_seconds

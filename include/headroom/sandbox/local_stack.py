@@ -15,6 +15,7 @@ from headroom.sandbox.ports import LOOPBACK, find_free_ports
 from headroom.sandbox.process import ENDPOINT_FILE
 from headroom.sandbox.process_group import ProcessEndedError, StartedProcess
 from headroom.sandbox.running_record import RunningRecord
+from headroom.sandbox.stop_signals import holding_stop_signals
 
 DEMO_CONFIG = PACKAGE_ROOT / "sandbox" / "config"
 RECORD_FILE = "running.json"
@@ -57,6 +58,7 @@ class LocalStack:
             environment=self.environment,
             port=airflow_port,
             preloaded_modules=PRELOADED_MODULES,
+            on_start=self._remember,
         )
         self._cloud_process: StartedProcess | None = None
         self._history_process: StartedProcess | None = None
@@ -77,7 +79,9 @@ class LocalStack:
         command = [sys.executable, "-m", "headroom.sandbox", "--state", str(state), "--port", str(self._cloud_port)]
         if demand:
             command += ["--demand", str(Path(demand).absolute())]
-        self._cloud_process = self._start("sandbox cloud", command)
+        with holding_stop_signals():
+            self._cloud_process = self._start("sandbox cloud", command)
+            self._remember()
 
     def wait_for_cloud(self) -> datetime:
         """Wait until the cloud answers; return its clock."""
@@ -94,12 +98,13 @@ class LocalStack:
         """Make the metadata database and start Airflow."""
         self.airflow.prepare()
         self.airflow.start()
-        self.remember()
 
     def start_history(self, first_day: date, last_day: date) -> None:
         """Begin to settle older days into the lake."""
-        module = "headroom.sandbox.bootstrap_history"
-        self._history_process = self._start("history", [sys.executable, "-m", module, f"{first_day}", f"{last_day}"])
+        command = [sys.executable, "-m", "headroom.sandbox.bootstrap_history", f"{first_day}", f"{last_day}"]
+        with holding_stop_signals():
+            self._history_process = self._start("history", command)
+            self._remember()
 
     def is_history_done(self) -> bool:
         """Whether the older days are settled; raise ProcessEndedError if that failed."""
@@ -127,21 +132,14 @@ class LocalStack:
             self._cloud_process.stop()
         self.record.end_all()
 
-    def remember(self) -> None:
-        """Record what runs, so that a later command can end it."""
-        started = [process for process in (self._cloud_process, self._history_process) if process is not None]
-        self.record.write([*(process.process_id for process in started), *self.airflow.process_ids()])
-
     def _start(self, name: str, command: list[str]) -> StartedProcess:
-        process = StartedProcess(
+        return StartedProcess(
             command,
             name=name,
             log_path=self.folder / "logs" / f"{name.replace(' ', '_')}.log",
             environment=self.environment,
             folder=PROJECT_ROOT,
         )
-        self.remember()
-        return process
 
     def _task_environment(self) -> dict[str, str]:
         kept = {
@@ -158,3 +156,7 @@ class LocalStack:
             "HEADROOM_WAREHOUSE": str(self.folder / "warehouse.duckdb"),
             "HEADROOM_CLOCK": "manual",
         }
+
+    def _remember(self) -> None:
+        started = [process for process in (self._cloud_process, self._history_process) if process is not None]
+        self.record.write([*(process.process_id for process in started), *self.airflow.process_ids()])

@@ -24,7 +24,9 @@ class RunningRecord:
         """Record the sessions whose leaders are `process_ids`, and this process as their starter."""
         record = {"starter": _identify(os.getpid()), "sessions": [_identify(process_id) for process_id in process_ids]}
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        self.path.write_text(json.dumps(record))
+        beside = self.path.with_suffix(".new")
+        beside.write_text(json.dumps(record))
+        beside.replace(self.path)
 
     def living_starter(self) -> int | None:
         """Return the process that started what is recorded, if it still runs and is another than this one."""

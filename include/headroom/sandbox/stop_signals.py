@@ -1,6 +1,7 @@
 """Being asked to end: turned into one exception while there is work, and left alone while cleaning up."""
 
 import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -29,6 +30,23 @@ def raising_on_stop() -> Iterator[None]:
         yield
     finally:
         _ignore_all()
+
+
+@contextmanager
+def holding_stop_signals() -> Iterator[None]:
+    """Put a request to end off until the context is over, so that no process is started and then not known of."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    held: list[int] = []
+    before = {number: signal.signal(number, lambda number, _frame: held.append(number)) for number in STOP_SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        if held:
+            signal.raise_signal(held[0])
 
 
 def _ignore_all() -> None:

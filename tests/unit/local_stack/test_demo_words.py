@@ -19,7 +19,7 @@ from headroom.sandbox.demo_chain import (
 from headroom.sandbox.demo_display import Display
 from headroom.sandbox.demo_outcome import outcome_lines
 from headroom.sandbox.prerequisites import missing_prerequisites
-from headroom.sandbox.stop_signals import Interrupted, raising_on_stop
+from headroom.sandbox.stop_signals import Interrupted, holding_stop_signals, raising_on_stop
 
 NOW = datetime(2026, 11, 18, 6, 5, tzinfo=UTC)
 CALENDAR = DemoCalendar(NOW)
@@ -239,3 +239,21 @@ def test_the_first_request_to_end_is_raised_and_later_ones_do_not_cut_the_cleani
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def test_a_request_to_end_waits_until_a_process_that_is_being_started_is_known() -> None:
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    known: list[str] = []
+
+    def start_a_process() -> None:
+        with raising_on_stop(), holding_stop_signals():
+            signal.raise_signal(signal.SIGINT)
+            known.append("the process")
+
+    try:
+        with pytest.raises(Interrupted):
+            start_a_process()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    assert known == ["the process"]

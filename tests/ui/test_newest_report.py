@@ -1,0 +1,85 @@
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable, MutableMapping
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from headroom.pipelines.report import LATEST_PAGE
+
+PLUGINS_FOLDER = Path(__file__).resolve().parents[2] / "plugins"
+
+
+@pytest.fixture(autouse=True)
+def plugins_on_the_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Airflow puts its plugins folder there."""
+    monkeypatch.syspath_prepend(str(PLUGINS_FOLDER))
+
+
+def test_the_page_shows_what_the_report_task_wrote_last(tmp_path: Path) -> None:
+    newest_report = import_module("headroom_ui.newest_report")
+    assert newest_report.NEWEST_REPORT_PATH == LATEST_PAGE
+    page = tmp_path / LATEST_PAGE
+    page.parent.mkdir(parents=True)
+    page.write_text("<html>chat-large</html>")
+    assert newest_report.read_newest_report({"HEADROOM_LAKE": str(tmp_path)}) == "<html>chat-large</html>"
+
+
+def test_without_a_report_the_page_says_how_to_get_one(tmp_path: Path) -> None:
+    page = import_module("headroom_ui.newest_report").read_newest_report({"HEADROOM_LAKE": str(tmp_path)})
+    assert "No report yet" in page
+    assert "extract_utilization" in page
+
+
+def test_the_plugin_adds_one_entry_to_the_navigation_and_imports_no_web_framework() -> None:
+    for name in [name for name in sys.modules if name.startswith("headroom_ui")]:
+        del sys.modules[name]
+    plugin = import_module("headroom_ui").HeadroomUi
+    (view,) = plugin.external_views
+    (app,) = plugin.fastapi_apps
+    assert view["href"].startswith(app["url_prefix"] + "/")
+    assert view["destination"] == "nav"
+    assert "headroom_ui.app" not in sys.modules
+
+
+def test_airflow_imports_nothing_of_the_plugin_but_its_entry() -> None:
+    lines = (PLUGINS_FOLDER / ".airflowignore").read_text().splitlines()
+    assert [line for line in lines if not line.startswith("#")] == ["headroom_ui/*", "!headroom_ui/__init__.py"]
+
+
+def test_every_path_of_the_app_asks_for_the_login_and_its_own_documentation_is_closed() -> None:
+    create_app = import_module("headroom_ui.app").create_app
+    app = create_app()
+    assert [route.path for route in app.routes] == ["/report"]
+    assert len(app.router.dependencies) == 1
+
+
+def test_the_app_is_made_when_it_is_first_asked_for_and_then_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[str] = []
+
+    class Module:
+        @staticmethod
+        def make() -> Callable[..., Awaitable[None]]:
+            made.append("made")
+
+            async def app(
+                scope: MutableMapping[str, Any], _receive: object, send: Callable[..., Awaitable[None]]
+            ) -> None:
+                await send({"path": scope["path"]})
+
+            return app
+
+    monkeypatch.setitem(sys.modules, "an_app", Module)  # type: ignore[arg-type]
+    late = import_module("headroom_ui.late_app").LateApp("an_app", "make")
+    assert made == []
+    sent: list[dict[str, Any]] = []
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    for path in ("/a", "/b"):
+        asyncio.run(late({"path": path}, None, send))
+    assert made == ["made"]
+    assert sent == [{"path": "/a"}, {"path": "/b"}]
