@@ -82,7 +82,7 @@ def run_step(
     workspace = open_workspace()
     try:
         outcomes = list(step(workspace))
-    except Exception as error:
+    except Exception as error:  # recorded whatever it is, and raised on: nothing is swallowed
         failed = Outcome(step=part, subject=dag_id, status=OutcomeStatus.FAILED, cause=f"{error}")
         record_outcomes(workspace, dag_id=dag_id, window=window, part=part, outcomes=[failed])
         raise

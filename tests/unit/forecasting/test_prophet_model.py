@@ -69,7 +69,7 @@ def test_a_fit_whose_program_fails_is_a_member_error_without_names_of_temporary_
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def fail(*_: object, **__: object) -> None:
-        raise RuntimeError("Command '/tmp/x1y2/prophet_model.bin' failed")
+        raise RuntimeError("Command 'a-temporary-folder/prophet_model.bin' failed")
 
     monkeypatch.setattr(Prophet, "fit", fail)
     with pytest.raises(MemberError, match=r"^the fit failed$"):
