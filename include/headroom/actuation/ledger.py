@@ -7,7 +7,8 @@ finding that out reads no file.
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Protocol
@@ -146,16 +147,15 @@ class Ledger:
     def append_once(self, push_id: str, state: LedgerState, *, at_utc: datetime, detail: dict[str, Any]) -> bool:
         """Add an event unless the push's last one already says the same; return whether it was added."""
         entries = self._entries(push_id)
-        if entries and entries[-1].state is state:
-            written = self._store.read_json(entries[-1].path)["detail"]
-            if written == json.loads(json.dumps(detail)):
-                return False
+        is_last = bool(entries) and entries[-1].state is state
+        if is_last and self._read(entries[-1]).detail == json.loads(json.dumps(detail)):
+            return False
         self.append(push_id, state, at_utc=at_utc, detail=detail)
         return True
 
     def events(self, push_id: str) -> tuple[LedgerEvent, ...]:
         """Return the events of a push in order."""
-        return tuple(_event_from(self._store.read_json(entry.path)) for entry in self._entries(push_id))
+        return tuple(self._read(entry) for entry in self._entries(push_id))
 
     def states(self, push_id: str) -> tuple[LedgerState, ...]:
         """Return the states a push went through, in order, from the files' names alone."""
@@ -206,11 +206,17 @@ class Ledger:
 
     def _last_memory(self, fleet_id: str, entries: Sequence[_Entry], *, now_utc: datetime) -> FleetMemory | None:
         for entry in reversed(entries):
-            event = self._store.read_json(entry.path)
-            record = event["detail"].get("memory")
-            if record is not None and datetime.fromisoformat(event["at_utc"]) <= now_utc:
-                return memory_from(fleet_id, record)
+            event = self._read(entry)
+            record = event.detail.get("memory")
+            if record is not None and event.at_utc <= now_utc:
+                with _naming(entry.path):
+                    return memory_from(fleet_id, record)
         return None
+
+    def _read(self, entry: _Entry) -> LedgerEvent:
+        """Return an event; raise ActuationError naming its file where it is none."""
+        with _naming(entry.path):
+            return _event_from(self._store.read_json(entry.path))
 
     def _recent_folders(self, fleet_id: str, *, now_utc: datetime) -> dict[str, list[_Entry]]:
         """Return the folders of today and yesterday, or all of them when those hold no memory."""
@@ -226,7 +232,8 @@ class Ledger:
         for path in self._store.storage.list(_fleet_folder(fleet_id), name_prefix=name_prefix):
             match = _EVENT_PATH.fullmatch(path)
             if match is not None and _PUSH_ID.fullmatch(match["push"]):
-                entry = _Entry(int(match["sequence"]), LedgerState(match["state"]), path)
+                with _naming(path):
+                    entry = _Entry(int(match["sequence"]), LedgerState(match["state"]), path)
                 folders.setdefault(match["push"], []).append(entry)
         return {push_id: sorted(entries) for push_id, entries in folders.items()}
 
@@ -246,6 +253,16 @@ def _by_moment(push_id: str) -> tuple[datetime, str]:
 
 def _fleet_folder(fleet_id: str) -> str:
     return f"ledger/fleet={fleet_id}"
+
+
+@contextmanager
+def _naming(path: str) -> Iterator[None]:
+    """Turn whatever reading a file that is no ledger event raises into ActuationError with the file's path."""
+    try:
+        yield
+    except (TypeError, AttributeError, KeyError, ValueError) as error:
+        found = f"{type(error).__name__}: {error}"
+        raise ActuationError(f"{path}: expected an event of the ledger as Headroom wrote it, found {found}") from error
 
 
 def _event_record(event: LedgerEvent) -> dict[str, Any]:

@@ -31,6 +31,7 @@ class PushState(StrEnum):
 _REFUSALS = frozenset(
     {
         PushState.OBSERVED,
+        PushState.PLANNED,
         PushState.RECOMMENDED,
         PushState.AWAITING_APPROVAL,
         PushState.PAUSED,
@@ -55,7 +56,7 @@ class PushOutcome:
 
     @property
     def is_refused(self) -> bool:
-        """Whether mode, pause or guardrail kept it from being pushed (the command line's exit 3)."""
+        """Whether mode, pause, guardrail or a window that is past kept it back (the command line's exit 3)."""
         return self.state in _REFUSALS
 
     @property

@@ -14,4 +14,8 @@ class FrameError(LakeError):
 
 
 class UnreadableFileError(LakeError):
-    """A file of the lake is there but is no whole Parquet or JSON file."""
+    """A file of the lake is there but is no JSON file, or no Parquet file that Headroom wrote."""
+
+
+class WarehouseError(LakeError):
+    """The warehouse cannot be built, for want of room or of permission; what stood there stays."""

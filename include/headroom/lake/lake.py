@@ -19,6 +19,8 @@ from headroom.lake.storage import Storage
 from headroom.lake.tables import Table
 
 Read = TypeVar("Read")
+QUARANTINE_FOLDER = "quarantine"
+"""Where refused and damaged files are kept: no view of the lake looks there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,11 +41,24 @@ class FileMetadata:
     row_count: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DamagedFile:
+    """A table file that was set aside: where it stood, where it is kept, and what is wrong with it."""
+
+    path: str
+    kept: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.reason}; kept as {self.kept}, and treated as missing until it is made anew"
+
+
 class Lake:
-    """Tables and documents under one storage root."""
+    """Tables and documents under one storage root; `damaged` are the files set aside since it was opened."""
 
     def __init__(self, storage: Storage) -> None:
         self.storage = storage
+        self.damaged: list[DamagedFile] = []
 
     def write_table(self, path: str, table: Table, frame: pa.Table, *, fingerprint: str) -> WriteResult:
         """Replace the table file at `path` by `frame`, fitted to the table's schema and sorted by its key.
@@ -55,11 +70,14 @@ class Lake:
         return WriteResult(path=path, row_count=fitted.num_rows, is_changed=is_changed)
 
     def read_table(self, path: str) -> pa.Table | None:
-        """Return the rows of one file, or None when it is not there; raise UnreadableFileError when it is damaged."""
+        """Return the rows of one file, or None when it is not there; a damaged one is set aside first."""
         return self._read_parquet(path, lambda source: pq.read_table(source).replace_schema_metadata(None))
 
     def read_metadata(self, path: str) -> FileMetadata | None:
-        """Return what the file says of itself, or None when it is not there; for skipping a source already read."""
+        """Return what the file says of itself, or None when it is not there; for skipping a source already read.
+
+        A damaged file is set aside, as in read_table; UnreadableFileError for Parquet that another program wrote.
+        """
         schema = self._read_parquet(path, pq.read_schema)
         if schema is None:
             return None
@@ -129,8 +147,25 @@ class Lake:
             return None
         try:
             return read(io.BytesIO(data))
-        except (pa.ArrowInvalid, OSError) as error:
-            raise UnreadableFileError(f"{path}: not a whole Parquet file: {error}") from error
+        except (pa.ArrowException, OSError) as error:
+            self.set_aside(path, data, f"not a whole Parquet file: {' '.join(str(error).split())}")
+            return None
+
+    def set_aside(self, path: str, data: bytes, reason: str) -> None:
+        """Move the file whose content is `data` into quarantine, the reason beside it, and note it in `damaged`.
+
+        What another task has put in its place meanwhile stays.
+        """
+        kept = f"{QUARANTINE_FOLDER}/{path}.damaged"
+        self.storage.write_bytes(kept, data)
+        self.write_json(f"{kept}.json", {"meant_for": path, "reason": reason})
+        try:
+            is_same = self.storage.read_bytes(path) == data
+        except FileNotFoundError:
+            is_same = False
+        if is_same:
+            self.storage.delete(path)
+        self.damaged.append(DamagedFile(path=path, kept=kept, reason=reason))
 
 
 def json_bytes(obj: object) -> bytes:

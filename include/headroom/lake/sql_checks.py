@@ -36,32 +36,37 @@ class CheckResult:
 
 def check_rows(session: duckdb.DuckDBPyConnection, model: SqlModel, rows: pa.Table) -> tuple[CheckResult, ...]:
     """Run every check of `model` over `rows`; one query for all."""
+    session.register(_ROWS, rows)
+    try:
+        return check_relation(session, model, _ROWS)
+    finally:
+        session.unregister(_ROWS)
+
+
+def check_relation(session: duckdb.DuckDBPyConnection, model: SqlModel, relation: str) -> tuple[CheckResult, ...]:
+    """Run every check of `model` over a table or view of the session, named as SQL names it; one query for all."""
     if not model.checks:
         return ()
     queries, parameters = [], {}
     for position, check in enumerate(model.checks):
-        condition, bound = _unexpected(model, check, position)
+        condition, bound = _unexpected(model, check, position, relation)
         queries.append(f"({condition})")
         parameters.update(bound)
-    session.register(_ROWS, rows)
-    try:
-        # fetchall, not fetchone: a result not read to its end keeps the connection busy
-        (counts,) = session.execute(f"select {', '.join(queries)}", parameters).fetchall()
-    finally:
-        session.unregister(_ROWS)
+    # fetchall, not fetchone: a result not read to its end keeps the connection busy
+    (counts,) = session.execute(f"select {', '.join(queries)}", parameters).fetchall()
     return tuple(
         CheckResult(model=model.name, check=_title(check), severity=check.severity, unexpected_count=int(count))
         for check, count in zip(model.checks, counts, strict=True)
     )
 
 
-def _unexpected(model: SqlModel, check: ModelCheck, position: int) -> tuple[str, dict[str, Any]]:
+def _unexpected(model: SqlModel, check: ModelCheck, position: int, relation: str) -> tuple[str, dict[str, Any]]:
     """Return a scalar query that counts the rows that break `check`, and its bound parameters."""
     arguments = check.arguments
-    count = f"select count(*) from {_ROWS} where"  # noqa: S608, names come from the project's own yml
+    count = f"select count(*) from {relation} where"  # noqa: S608, names come from the project's own yml
     if check.kind == "unique_key":
         key = ", ".join(model.key)
-        return f"select count(*) from (select 1 from {_ROWS} group by {key} having count(*) > 1)", {}  # noqa: S608, as above
+        return f"select count(*) from (select 1 from {relation} group by {key} having count(*) > 1)", {}  # noqa: S608, as above
     if check.kind == "not_null":
         return f"{count} {' or '.join(f'{name} is null' for name in arguments['columns'])}", {}
     if check.kind == "accepted_range":

@@ -9,9 +9,12 @@ from pathlib import Path
 import duckdb
 
 from headroom.columns import COLUMNS
-from headroom.lake.errors import PathError
+from headroom.lake.damage import query_tables
+from headroom.lake.errors import PathError, WarehouseError
 from headroom.lake.lake import Lake
 from headroom.lake.session import open_session, register_tables
+from headroom.lake.sql_checks import ModelCheckError, check_relation
+from headroom.lake.sql_models import SqlModel
 from headroom.lake.sql_runner import SqlModels
 from headroom.lake.tables import TABLES, Table
 
@@ -38,15 +41,29 @@ def build_warehouse(lake: Lake, models: SqlModels, path: Path) -> WarehouseSumma
     path.parent.mkdir(parents=True, exist_ok=True)
     with _turn(path.with_name(f"{path.name}.lock")):
         beside = path.with_name(f"{path.name}.new")
-        for leftover in (beside, beside.with_name(f"{beside.name}.wal")):
-            leftover.unlink(missing_ok=True)  # of a build that was killed
-        with open_session(lake, database=str(beside)) as session:
-            row_counts = {
-                table.name: _copy(session, lake, table, models) for table in TABLES.values() if table.layer == "mart"
-            }
-            session.execute("checkpoint")
-        beside.replace(path)
+        _remove(beside)  # of a build that was killed
+        try:
+            with open_session(lake, database=str(beside)) as session:
+                marts = [table for table in TABLES.values() if table.layer == "mart"]
+                row_counts = {table.name: _copy(session, lake, table, models) for table in marts}
+                session.execute("checkpoint")
+            beside.replace(path)
+        except (duckdb.Error, OSError) as error:
+            _remove(beside)
+            raise WarehouseError(f"{path}: cannot be built, what stood there stays: {_in_a_line(error)}") from error
+        except BaseException:
+            _remove(beside)
+            raise
     return WarehouseSummary(path=path, row_counts=row_counts)
+
+
+def _remove(beside: Path) -> None:
+    for leftover in (beside, beside.with_name(f"{beside.name}.wal")):
+        leftover.unlink(missing_ok=True)
+
+
+def _in_a_line(error: Exception) -> str:
+    return " ".join(str(error).split())
 
 
 def _check_is_ours(path: Path) -> None:
@@ -71,17 +88,37 @@ def open_warehouse(path: Path) -> duckdb.DuckDBPyConnection:
 
 
 def _copy(session: duckdb.DuckDBPyConnection, lake: Lake, table: Table, models: SqlModels) -> int:
-    register_tables(session, lake, [table.name])
-    order = ", ".join(table.key)
-    session.execute(f"create table main.{table.name} as select * from temp.{table.name} order by {order}")  # noqa: S608, names are ours
-    session.execute(f"drop view temp.{table.name}")
     model = models.by_name.get(table.name)
+
+    def create() -> None:
+        register_tables(session, lake, [table.name])
+        order = ", ".join(table.key)
+        session.execute(
+            f"create or replace table main.{table.name} as select * from temp.{table.name} order by {order}"
+        )
+        session.execute(f"drop view temp.{table.name}")
+        _check(session, table, model)
+
+    query_tables(lake, models, [table.name], create)
     described = model.description if model is not None else f"One row per {table.grain}."
     session.execute(f"comment on table main.{table.name} is {_text(described)}")
     for name in table.columns:
         session.execute(f"comment on column main.{table.name}.{name} is {_text(COLUMNS[name].description)}")
     ((count,),) = session.execute(f"select count(*) from main.{table.name}").fetchall()  # noqa: S608, names are ours
     return int(count)
+
+
+def _check(session: duckdb.DuckDBPyConnection, table: Table, model: SqlModel | None) -> None:
+    """Raise ModelCheckError where rows break the table's key or a failing check of its model."""
+    key = ", ".join(table.key)
+    query = f"select count(*) from (select 1 from main.{table.name} group by {key} having count(*) > 1)"  # noqa: S608, names are ours
+    ((twice,),) = session.execute(query).fetchall()
+    if twice:
+        raise ModelCheckError(f"{table.name}: {twice} keys stand more than once")
+    if model is not None:
+        for result in check_relation(session, model, f"main.{table.name}"):
+            if result.severity == "fail" and not result.is_passed:
+                raise ModelCheckError(str(result))
 
 
 def _text(value: str) -> str:

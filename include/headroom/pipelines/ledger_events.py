@@ -1,6 +1,5 @@
 """The ledger's events of a day as a mart, for SQL: who asked for what, when, and what came of it."""
 
-from datetime import timedelta
 from typing import Any
 
 import pyarrow as pa
@@ -14,8 +13,6 @@ from headroom.pipelines.utilization import replace_fleets
 from headroom.pipelines.workspace import Workspace
 
 LEDGER_TABLE = "mart_action__ledger"
-_SLACK = STALE_AFTER + timedelta(hours=1)
-"""An event is written within this of its push's moment (headroom.actuation.ledger)."""
 _ACTION_LISTS = ("wanted", "create", "replace", "applied")
 
 
@@ -26,7 +23,7 @@ def settle_ledger(workspace: Workspace, window: Window) -> int:
         row
         for fleet in workspace.fleets
         for push_id in ledger.pushes(fleet.id)
-        if window.start_utc - _SLACK <= moment_of(push_id) <= window.end_utc + _SLACK
+        if moment_of(push_id) < window.end_utc + STALE_AFTER  # marks such as rolled_back may come any time later
         for event in ledger.events(push_id)
         if window.start_utc <= event.at_utc < window.end_utc
         for row in _rows(event)

@@ -6,6 +6,7 @@ import pyarrow as pa
 
 from headroom.domain.fleet import Fleet
 from headroom.domain.window import Window
+from headroom.lake.damage import query_tables
 from headroom.lake.fleet_relation import fleet_relation
 from headroom.lake.session import open_session, register_tables
 from headroom.lake.sql_models import ParameterValue
@@ -42,7 +43,22 @@ def run_models(
     """Return the rows of several models, run in one session over the relation `fleet`, by the models' names."""
     sources = sorted({table for name in names for table in workspace.models.relations(name)})
     bound = {"window_start": window.start_utc, "window_end": window.end_utc, **(parameters or {})}
-    with open_session(workspace.lake) as session:
-        register_tables(session, workspace.lake, sources, window=files_of or window)
-        session.register("fleet", fleet)
-        return {name: workspace.models.run_model(session, name, bound) for name in names}
+
+    def run() -> dict[str, pa.Table]:
+        with open_session(workspace.lake) as session:
+            register_tables(session, workspace.lake, sources, window=files_of or window)
+            session.register("fleet", fleet)
+            return {name: workspace.models.run_model(session, name, bound) for name in names}
+
+    return query_tables(workspace.lake, workspace.models, sources, run, window=files_of or window)
+
+
+def read_rows(workspace: Workspace, table_name: str, window: Window) -> pa.Table:
+    """Return the rows of a lake table as `register_tables` gives them for `window`."""
+
+    def read() -> pa.Table:
+        with open_session(workspace.lake) as session:
+            register_tables(session, workspace.lake, [table_name], window=window)
+            return session.sql(f"select * from {table_name}").to_arrow_table()  # noqa: S608, a name of the registry
+
+    return query_tables(workspace.lake, workspace.models, [table_name], read, window=window)

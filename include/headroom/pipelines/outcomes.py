@@ -84,9 +84,19 @@ def run_step(
         outcomes = list(step(workspace))
     except Exception as error:  # recorded whatever it is, and raised on: nothing is swallowed
         failed = Outcome(step=part, subject=dag_id, status=OutcomeStatus.FAILED, cause=f"{error}")
-        record_outcomes(workspace, dag_id=dag_id, window=window, part=part, outcomes=[failed])
+        damaged = damaged_outcomes(workspace)
+        record_outcomes(workspace, dag_id=dag_id, window=window, part=part, outcomes=[failed, *damaged])
         raise
+    outcomes += damaged_outcomes(workspace)
     return record_outcomes(workspace, dag_id=dag_id, window=window, part=part, outcomes=outcomes)
+
+
+def damaged_outcomes(workspace: Workspace) -> list[Outcome]:
+    """Return an outcome for every file of the lake that was found damaged and set aside while it was read."""
+    return [
+        Outcome(step="read", subject=damaged.path, status=OutcomeStatus.QUARANTINED, cause=str(damaged))
+        for damaged in workspace.lake.damaged
+    ]
 
 
 def read_outcomes(

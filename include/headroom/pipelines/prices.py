@@ -2,9 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
-
-import pyarrow.compute as pc
+from datetime import datetime, timedelta
 
 from headroom.capacity import UnknownRate, sustainable_rate
 from headroom.domain.fleet import Fleet
@@ -30,7 +28,6 @@ class Market:
     types: dict[str, dict[str, InstanceType]]
     on_demand: dict[str, dict[str, float]]
     spot: dict[str, dict[CapacityPool, float]]
-    price_day: date | None
 
     def on_demand_usd_per_hour(self, fleet: Fleet) -> float | None:
         """Return the on-demand price of the fleet's type today: its own configuration's, else the price list's."""
@@ -65,9 +62,4 @@ def read_market(workspace: Workspace, fleets: Sequence[Fleet], as_of_utc: dateti
     for row in spot_prices.to_pylist():
         pool = CapacityPool(instance_type=row["instance_type"], availability_zone=row["availability_zone"])
         spot.setdefault(row["region"], {})[pool] = float(row["spot_usd_per_hour"])
-    return Market(
-        types=types,
-        on_demand=on_demand,
-        spot=spot,
-        price_day=pc.max(catalogue[_PRICES]["day_utc"]).as_py(),
-    )
+    return Market(types=types, on_demand=on_demand, spot=spot)

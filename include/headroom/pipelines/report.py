@@ -5,6 +5,9 @@ from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from headroom.actuation.outcome import PushState
 from headroom.domain.demand import DemandForecast, DemandHistory
 from headroom.domain.fleet import Fleet
@@ -13,10 +16,9 @@ from headroom.domain.plan import RightsizingOption, SpotAllocation, SpotMixPlan
 from headroom.domain.scaling import Verdict
 from headroom.domain.window import Window
 from headroom.lake.money import amount_of
-from headroom.lake.session import open_session, register_tables
 from headroom.pipelines.demand_history import demand_histories
 from headroom.pipelines.forecasts import read_forecasts
-from headroom.pipelines.model_runs import run_model
+from headroom.pipelines.model_runs import read_rows, run_model
 from headroom.pipelines.outcomes import read_outcomes
 from headroom.pipelines.plan import spot_mix_path
 from headroom.pipelines.pushes import result_path
@@ -165,12 +167,9 @@ def _schedules(
     workspace: Workspace,
     window: Window,
 ) -> dict[str, list[tuple[ScheduleHour, float | None, float | None]]]:
-    with open_session(workspace.lake) as session:
-        register_tables(session, workspace.lake, [SCHEDULE_TABLE], window=window)
-        rows = session.sql(
-            "select * from mart_plan__schedule where made_at_utc = $end order by fleet_id, hour_start_utc",
-            params={"end": window.end_utc},
-        ).to_arrow_table()
+    rows = read_rows(workspace, SCHEDULE_TABLE, window)
+    rows = rows.filter(pc.field("made_at_utc") == pa.scalar(window.end_utc))
+    rows = rows.sort_by([("fleet_id", "ascending"), ("hour_start_utc", "ascending")])
     schedules = defaultdict(list)
     for row in rows.to_pylist():
         hour = ScheduleHour(

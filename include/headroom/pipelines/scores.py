@@ -4,13 +4,14 @@ from datetime import timedelta
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from headroom.domain.window import DAY, Window
 from headroom.forecasting.scoring import score_forecast
 from headroom.lake.layout import settled_path
-from headroom.lake.session import open_session, register_tables
 from headroom.lake.tables import TABLES
 from headroom.pipelines.demand_history import FORECAST_TABLE, demand_histories, forecasts_from_rows
+from headroom.pipelines.model_runs import read_rows
 from headroom.pipelines.workspace import Workspace
 
 SCORE_TABLE = "mart_forecast_score__by_fleet"
@@ -21,13 +22,10 @@ SCORED_AFTER = timedelta(days=3)
 def settle_scores(workspace: Workspace, window: Window) -> int:
     """Score the forecasts whose 72 hours ended in the day `window`; write the day's scores; return how many rows."""
     made = Window(window.start_utc - SCORED_AFTER, window.end_utc - SCORED_AFTER)
-    with open_session(workspace.lake) as session:
-        # A forecast stands in the file of the hour before it was made.
-        register_tables(session, workspace.lake, [FORECAST_TABLE], window=Window(made.start_utc - DAY, made.end_utc))
-        rows: pa.Table = session.sql(
-            f"select * from {FORECAST_TABLE} where made_at_utc > $start and made_at_utc <= $end",  # noqa: S608, a constant
-            params={"start": made.start_utc, "end": made.end_utc},
-        ).to_arrow_table()
+    # A forecast stands in the file of the hour before it was made.
+    rows = read_rows(workspace, FORECAST_TABLE, Window(made.start_utc - DAY, made.end_utc))
+    made_at = pc.field("made_at_utc")
+    rows = rows.filter((made_at > pa.scalar(made.start_utc)) & (made_at <= pa.scalar(made.end_utc)))
     scores: list[dict[str, Any]] = []
     if rows.num_rows:
         histories = demand_histories(workspace, workspace.fleets, window.end_utc)

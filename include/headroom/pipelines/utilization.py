@@ -14,11 +14,11 @@ from headroom.domain.fleet import Fleet
 from headroom.domain.window import HOUR, Window
 from headroom.extract.cloudwatch import read_metrics
 from headroom.lake.layout import chunk_name, hourly_path, settled_path
-from headroom.lake.session import open_session, register_tables
 from headroom.lake.tables import TABLES, Table
 from headroom.pipelines.clock import closed_at_utc
 from headroom.pipelines.gates import pass_gate_by_fleet
 from headroom.pipelines.marts import HOURLY_MARTS, run_marts_by_fleet
+from headroom.pipelines.model_runs import read_rows
 from headroom.pipelines.outcomes import Outcome, OutcomeStatus, read_outcomes, run_step
 from headroom.pipelines.workspace import Workspace, open_workspace
 
@@ -77,13 +77,13 @@ def settle_utilization(workspace: Workspace, window: Window) -> list[Outcome]:
     path = settled_path(RAW_TABLE, window.day)
     gated = pass_gate_by_fleet(workspace, TABLES[RAW_TABLE], frame, path=path, window=window)
     served = _fleet_ids(gated.accepted)
-    others = _present_rows(workspace, RAW_TABLE, window)
+    others = read_rows(workspace, RAW_TABLE, window)
     rows = pa.concat_tables([gated.accepted, _of_others(others, served).select(gated.accepted.column_names)])
     workspace.lake.write_table(path, TABLES[RAW_TABLE], rows, fingerprint="")
     marts, broken = run_marts_by_fleet(workspace, workspace.fleets, window, marts=HOURLY_MARTS)
     for name, mart in marts.items():
         # Read before the settled file hides the day's hour files.
-        others = _of_others(_present_rows(workspace, name, window), _fleet_ids(mart))
+        others = _of_others(read_rows(workspace, name, window), _fleet_ids(mart))
         frame = pa.concat_tables([mart, others.select(mart.column_names)])
         workspace.lake.write_table(settled_path(name, window.day), TABLES[name], frame, fingerprint="")
     return _outcomes_of(workspace.fleets, {**gated.rejections, **broken}, failures, gated.accepted)
@@ -112,12 +112,6 @@ def _write_raw_hour(workspace: Workspace, hour: Window, part: str, accepted: pa.
         return False
     replace_fleets(workspace, path, TABLES[RAW_TABLE], rows)
     return True
-
-
-def _present_rows(workspace: Workspace, table_name: str, window: Window) -> pa.Table:
-    with open_session(workspace.lake) as session:
-        register_tables(session, workspace.lake, [table_name], window=window)
-        return session.sql(f"select * from {table_name}").to_arrow_table()  # noqa: S608, a name of the registry
 
 
 def _fleet_ids(rows: pa.Table) -> set[str]:

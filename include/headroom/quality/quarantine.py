@@ -6,10 +6,8 @@ from dataclasses import asdict
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from headroom.lake.lake import Lake
+from headroom.lake.lake import QUARANTINE_FOLDER, Lake
 from headroom.quality.result import GateResult
-
-FOLDER = "quarantine"
 
 
 def quarantine(lake: Lake, path: str, rejected: pa.Table | bytes, result: GateResult) -> str:
@@ -19,11 +17,11 @@ def quarantine(lake: Lake, path: str, rejected: pa.Table | bytes, result: GateRe
     gives the same files.
     """
     if isinstance(rejected, bytes):
-        kept, data = f"{FOLDER}/{path}.raw", rejected
+        kept, data = f"{QUARANTINE_FOLDER}/{path}.raw", rejected
     else:
         sink = io.BytesIO()
         pq.write_table(rejected, sink, compression="zstd")
-        kept, data = f"{FOLDER}/{path.removesuffix('.parquet')}.parquet", sink.getvalue()
+        kept, data = f"{QUARANTINE_FOLDER}/{path.removesuffix('.parquet')}.parquet", sink.getvalue()
     lake.storage.write_bytes(kept, data)
     lake.write_json(
         f"{kept}.json",

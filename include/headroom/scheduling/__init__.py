@@ -4,7 +4,7 @@ from headroom.scheduling.actions import actions_for
 from headroom.scheduling.diff import apply_diff, diff_actions
 from headroom.scheduling.floor import floor_at, hourly_floor, mean_floor
 from headroom.scheduling.guardrail_context import GuardrailContext, GuardrailLimits
-from headroom.scheduling.guardrails import check_guardrails, mode_rule
+from headroom.scheduling.guardrails import check_guardrails
 from headroom.scheduling.names import action_name, is_ours, parse_action_name
 from headroom.scheduling.quota import actions_available, max_changes
 from headroom.scheduling.schedule import ScheduleImpossibleError, earliest_start, schedule_capacity
@@ -25,7 +25,6 @@ __all__ = [
     "is_ours",
     "max_changes",
     "mean_floor",
-    "mode_rule",
     "parse_action_name",
     "schedule_capacity",
 ]

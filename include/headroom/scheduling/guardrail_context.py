@@ -58,6 +58,5 @@ class GuardrailContext:
     hours_judged: int = 0
     hours_inside_band: int = 0
     kill_switch: str | None = None
-    is_approved: bool = False
     usd_per_instance_hour: float | None = None
     limits: GuardrailLimits = field(default_factory=GuardrailLimits)

@@ -1,6 +1,6 @@
 """The rules a push must pass: each a small pure function that says in a sentence what it found.
 
-The fleet's mode is not among them (`mode_rule` stands apart): mode says whether Headroom may act at a fleet at all,
+The fleet's mode is not among them: mode says whether Headroom may act at a fleet at all,
 the guardrails whether this plan would be safe to act on, which a recommendation wants to know as well.
 """
 
@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Final
 
-from headroom.domain.fleet import Mode
 from headroom.domain.scaling import Action, ActionPurpose, ScalingApi, Verdict
 from headroom.scheduling.conflicts import find_conflicts
 from headroom.scheduling.guardrail_context import GuardrailContext
@@ -22,16 +21,6 @@ _TIME: Final = "%Y-%m-%d %H:%MZ"
 def check_guardrails(context: GuardrailContext) -> tuple[Verdict, ...]:
     """Return what every rule says, in a fixed order; a plan is safe to push when all have passed."""
     return tuple(rule(context) for rule in RULES)
-
-
-def mode_rule(context: GuardrailContext) -> Verdict:
-    """Auto may act, approve may once somebody has approved; observe and recommend never."""
-    mode = context.fleet.mode
-    is_passed = mode is Mode.AUTO or (mode is Mode.APPROVE and context.is_approved)
-    reason = f"the fleet's mode is {mode.value}"
-    if mode is Mode.APPROVE:
-        reason += ", and the plan is approved" if context.is_approved else ", and nobody has approved the plan"
-    return Verdict(rule="mode", is_passed=is_passed, reason=reason)
 
 
 def kill_switch(context: GuardrailContext) -> Verdict:

@@ -169,16 +169,19 @@ def test_what_is_not_there_is_none(lake: Lake) -> None:
     assert lake.read_json("a.json") is None
 
 
-def test_damaged_files_are_named(lake: Lake) -> None:
+def test_damaged_files_are_set_aside_and_named(lake: Lake) -> None:
     lake.write_table(PATH, SAMPLE, samples(), fingerprint="")
     whole = lake.storage.read_bytes(PATH)
     lake.storage.write_bytes(PATH, whole[: len(whole) // 2])
     lake.storage.write_bytes("a.json", b"{")
 
-    with pytest.raises(UnreadableFileError, match=PATH):
-        lake.read_table(PATH)
-    with pytest.raises(UnreadableFileError, match=PATH):
-        lake.read_metadata(PATH)
+    assert lake.read_table(PATH) is None
+    (damaged,) = lake.damaged
+    assert damaged.path == PATH
+    assert damaged.reason.startswith("not a whole Parquet file: ")
+    assert lake.storage.read_bytes(damaged.kept) == whole[: len(whole) // 2]
+    assert not lake.storage.exists(PATH)
+    assert lake.read_metadata(PATH) is None
     with pytest.raises(UnreadableFileError, match=r"a\.json"):
         lake.read_json("a.json")
 

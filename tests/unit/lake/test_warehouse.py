@@ -1,13 +1,14 @@
-from datetime import UTC, datetime
+import errno
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pyarrow as pa
 import pytest
 
-from headroom.lake.errors import PathError
+from headroom.lake.errors import PathError, WarehouseError
+from headroom.lake.frames import parquet_bytes
 from headroom.lake.lake import Lake
 from headroom.lake.layout import hourly_path, settled_path
 from headroom.lake.session import duckdb_types
@@ -58,7 +59,7 @@ def test_every_mart_is_a_typed_table_even_without_data(lake: Lake, path: Path) -
 def test_it_holds_what_the_lake_holds_in_utc_with_comments(lake: Lake, path: Path) -> None:
     save(lake, "12.5")
     demand = TABLES["mart_demand__hourly_by_fleet"]
-    rows = [{"fleet_id": "chat", "hour_start_utc": HOUR, "samples_seen": 12}]
+    rows = [{"fleet_id": "chat", "hour_start_utc": HOUR, "samples_expected": 12, "samples_seen": 12}]
     frame = pa.Table.from_pylist(rows, demand.schema)
     lake.write_table(hourly_path(demand.name, HOUR, "chunk=01"), demand, frame, fingerprint="")
 
@@ -103,17 +104,70 @@ def test_it_can_be_read_while_a_new_one_is_being_built(lake: Lake, path: Path) -
 def test_a_build_that_fails_leaves_the_old_one_and_the_next_clears_up(lake: Lake, path: Path) -> None:
     save(lake, "1")
     build_warehouse(lake, MODELS, path)
-    broken = hourly_path("mart_plan__schedule", HOUR, "all")
-    lake.storage.write_bytes(broken, b"no Parquet")
 
-    with pytest.raises(duckdb.Error):
-        build_warehouse(lake, MODELS, path)
+    class FullDisk(Lake):
+        def table_files(self, table_name: Any, *, window: Any = None) -> Any:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(WarehouseError, match=r"warehouse\.duckdb: cannot be built.*No space left on device"):
+        build_warehouse(FullDisk(lake.storage), MODELS, path)
     with open_warehouse(path) as warehouse:
         assert savings_in(warehouse) == [(Decimal(1),)]
-
-    lake.storage.delete(broken)
-    build_warehouse(lake, MODELS, path)
     assert sorted(file.name for file in path.parent.iterdir()) == ["warehouse.duckdb", "warehouse.duckdb.lock"]
+
+
+def demand_rows(*, day: int, mean: float) -> Any:
+    hour = datetime(2026, 11, day, 5, tzinfo=UTC)
+    row = {"fleet_id": "chat", "hour_start_utc": hour, "samples_expected": 12, "samples_seen": 12}
+    return pa.Table.from_pylist(
+        [{**row, "mean_demand_per_second": mean, "peak_demand_per_second": mean}],
+        TABLES["mart_demand__hourly_by_fleet"].schema,
+    )
+
+
+def no_parquet(_: Any) -> bytes:
+    return b"no Parquet"
+
+
+def twice(rows: Any) -> bytes:
+    return parquet_bytes(pa.concat_tables([rows, rows]), fingerprint="")
+
+
+def of_text(rows: Any) -> bytes:
+    position = rows.schema.get_field_index("mean_demand_per_second")
+    return parquet_bytes(rows.set_column(position, "mean_demand_per_second", pa.array(["many"])), fingerprint="")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "mean", "reason"),
+    [
+        (no_parquet, 1.0, "not a whole Parquet file"),
+        (twice, 1.0, "1 keys stand more than once"),
+        (of_text, 1.0, "'mean_demand_per_second' has dtype string, expected double"),
+        (None, -1.0, "accepted_range column mean_demand_per_second"),
+        (None, float("inf"), "accepted_range column mean_demand_per_second"),
+        (None, 1e12, "accepted_range column mean_demand_per_second"),
+    ],
+)
+def test_a_damaged_file_is_set_aside_and_named_and_the_others_are_there(
+    lake: Lake, path: Path, spoil: Any, mean: float, reason: str
+) -> None:
+    demand = TABLES["mart_demand__hourly_by_fleet"]
+    lake.write_table(
+        settled_path(demand.name, date(2026, 11, 17)), demand, demand_rows(day=17, mean=2.0), fingerprint=""
+    )
+    bad, rows = settled_path(demand.name, date(2026, 11, 18)), demand_rows(day=18, mean=mean)
+    data = spoil(rows) if spoil else parquet_bytes(rows, fingerprint="")
+    lake.storage.write_bytes(bad, data)
+
+    assert build_warehouse(lake, MODELS, path).row_counts[demand.name] == 1
+
+    (damaged,) = lake.damaged
+    assert damaged.path == bad
+    assert reason in damaged.reason
+    assert lake.storage.read_bytes(damaged.kept) == data
+    assert lake.read_json(f"{damaged.kept}.json") == {"meant_for": bad, "reason": damaged.reason}
+    assert not lake.storage.exists(bad)
 
 
 def test_a_warehouse_that_was_not_built_is_said_plainly(path: Path) -> None:

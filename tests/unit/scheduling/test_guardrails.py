@@ -12,7 +12,7 @@ from headroom.domain.demand import DemandForecast
 from headroom.domain.fleet import Bounds, Mode
 from headroom.domain.scaling import Action, ActionPurpose, ScalingApi, TargetState
 from headroom.domain.window import Window
-from headroom.scheduling import GuardrailContext, GuardrailLimits, check_guardrails, diff_actions, mode_rule
+from headroom.scheduling import GuardrailContext, GuardrailLimits, check_guardrails, diff_actions
 from headroom.scheduling.guardrails import RULES
 
 FLEET_OBJECT = replace(capacity_fleet(bounds=Bounds(min_instances=1, max_instances=20)), id=FLEET, mode=Mode.AUTO)
@@ -186,22 +186,6 @@ def test_the_budget_of_a_day_is_kept_where_one_is_set() -> None:
     assert reason == "the next 24 hours' floor costs 126.57 USD, the budget is 126.00 USD a day"
     assert refusals(context(limits=GuardrailLimits(max_usd_per_day=127.0), usd_per_instance_hour=1.0)) == {}
     assert "not known" in refusals(context(limits=limits))["budget"]
-
-
-@pytest.mark.parametrize(
-    ("mode", "is_approved", "is_passed"),
-    [
-        (Mode.OBSERVE, False, False),
-        (Mode.RECOMMEND, True, False),
-        (Mode.APPROVE, False, False),
-        (Mode.APPROVE, True, True),
-        (Mode.AUTO, False, True),
-    ],
-)
-def test_only_auto_and_approved_plans_may_act(mode: Mode, is_approved: bool, is_passed: bool) -> None:  # noqa: FBT001
-    verdict = mode_rule(context(fleet=replace(FLEET_OBJECT, mode=mode), is_approved=is_approved))
-    assert verdict.is_passed is is_passed
-    assert mode.value in verdict.reason
 
 
 def test_a_window_of_the_last_hour_is_not_past() -> None:
