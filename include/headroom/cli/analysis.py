@@ -30,6 +30,9 @@ def size(options: argparse.Namespace) -> int:
     for name in ("rate_per_second", "service_seconds", "service_cv2", "arrival_cv2", "percentile", "latency_seconds"):
         if not math.isfinite(getattr(options, name)):
             raise BadInput(f"--{name.replace('_', '-')}: expected a number, found {getattr(options, name)}")
+    if 0 < options.percentile < 1:
+        meant = f"{100 * options.percentile:g}"
+        raise BadInput(f"--percentile: expected as in 95 or 99.5, found {options.percentile:g}; did you mean {meant}?")
     try:
         sizing = size_fleet(
             rate_per_second=options.rate_per_second,
@@ -111,6 +114,8 @@ def _seasons(options: argparse.Namespace) -> tuple[int, ...]:
 def _read_frame(file: Path) -> "pd.DataFrame":
     import pandas as pd  # noqa: PLC0415, slow to import, and `headroom --help` should not wait for it
 
+    if file.is_dir():
+        raise BadInput(f"{file}: expected a Parquet file, found a folder")
     try:
         frame = pd.read_parquet(file)
     except FileNotFoundError as error:
@@ -123,10 +128,14 @@ def _read_frame(file: Path) -> "pd.DataFrame":
 
 
 def _write_frame(frame: "pd.DataFrame", file: Path) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
     beside = file.with_name(f"{file.name}.new")
-    frame.to_parquet(beside, index=False)
-    beside.replace(file)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        frame.to_parquet(beside, index=False)
+        beside.replace(file)
+    except OSError as error:
+        beside.unlink(missing_ok=True)
+        raise BadInput(f"{file}: cannot be written: {error.strerror or error}") from error
 
 
 def _report_failures(file: Path, failures: dict[str, str], *, served: int) -> int:

@@ -20,15 +20,16 @@ from headroom.domain.window import HOUR, Window, floor_hour
 from headroom.extract.cloud_clock import read_cloud_clock_utc
 from headroom.extract.errors import SourceError
 from headroom.lake.errors import LakeError
+from headroom.lake.tables import TABLES
 from headroom.lake.warehouse import build_warehouse
 from headroom.pipelines.billing import extract_bills
 from headroom.pipelines.clock import closed_at_utc
 from headroom.pipelines.forecasts import forecast_fleets
 from headroom.pipelines.market import catalogue_outcomes, settle_spot_prices, spot_price_outcomes
-from headroom.pipelines.outcomes import Outcome, OutcomeStatus
+from headroom.pipelines.outcomes import Outcome, OutcomeStatus, damaged_outcomes
 from headroom.pipelines.pushes import outcome_of, push_fleets, stored_plan
 from headroom.pipelines.rollback import roll_back
-from headroom.pipelines.savings import PeriodError, period_window, report_period
+from headroom.pipelines.savings import PeriodError, report_period
 from headroom.pipelines.schedules import plan_fleets_at, schedule_fleets
 from headroom.pipelines.settle import settle_one_day
 from headroom.pipelines.utilization import extract_utilization
@@ -52,7 +53,7 @@ def extract(options: argparse.Namespace) -> int:
         outcomes = _extract_prices(workspace, span)
     else:
         outcomes = _extract_utilization(workspace, span)
-    return _finish(outcomes, as_json=options.json)
+    return _finish(outcomes + damaged_outcomes(workspace), as_json=options.json)
 
 
 def _whole_days(workspace: Workspace, span: Window) -> list[Window]:
@@ -88,16 +89,22 @@ def _extract_utilization(workspace: Workspace, span: Window) -> list[Outcome]:
 def build(options: argparse.Namespace) -> int:
     """Build the warehouse from the lake's marts."""
     workspace = open_workspace()
+    if not any(workspace.lake.table_files(table.name) for table in TABLES.values() if table.layer == "mart"):
+        place = workspace.lake.storage.url("mart")
+        raise BadInput(
+            f"HEADROOM_LAKE: no mart stands below {place}; expected a lake that extract or the DAGs have filled"
+        )
     summary = build_warehouse(workspace.lake, workspace.models, workspace.warehouse_path)
+    code = _complain_of_damage(workspace)
     if options.json:
         _print_json({"path": str(summary.path), "row_counts": summary.row_counts})
-        return EXIT_OK
+        return code
     shown = Table("table", "rows")
     for name, count in summary.row_counts.items():
         shown.add_row(name, f"{count:,}")
     Console().print(shown)
     Console().print(f"built {summary.path}")
-    return EXIT_OK
+    return code
 
 
 def plan(options: argparse.Namespace) -> int:
@@ -127,7 +134,7 @@ def _push(as_of: datetime, *, as_json: bool, is_dry_run: bool) -> int:
     else:
         for fleet_id, result in sorted(results.items()):
             _print_push(fleet_id, result)
-    return _exit_code(results.values())
+    return _complain_of_damage(workspace) or _exit_code(results.values())
 
 
 def _push_chunk(workspace: Workspace, window: Window, chunk: int, *, is_dry_run: bool) -> dict[str, PushOutcome | str]:
@@ -163,17 +170,21 @@ def confirm(options: argparse.Namespace) -> int:
     workspace = open_workspace()
     fleet = workspace.fleet(options.fleet_id)
     now_utc = read_cloud_clock_utc(workspace.clients, region=fleet.region)
+    ledger = Ledger(workspace.lake)
     try:
+        memory = ledger.memory(fleet.id, now_utc=now_utc)
         baseline = confirm_baseline(
             fleet.id,
-            ledger=Ledger(workspace.lake),
+            ledger=ledger,
             now_utc=now_utc,
             confirmed_by=options.by,
             note=options.note,
         )
     except ActuationError as error:
         raise BadInput(str(error)) from error
+    reason = memory.paused_reason if memory else None
     setting = baseline.setting
+    Console().print(f"{fleet.id}: was paused: {reason}" if reason else f"{fleet.id}: was not paused")
     Console().print(
         f"{fleet.id}: baseline min {setting.min_instances}, max {setting.max_instances}, "
         f"desired {setting.desired_instances}; it may be pushed to again",
@@ -185,10 +196,9 @@ def report(options: argparse.Namespace) -> int:
     """Write the savings report of a period."""
     workspace = open_workspace()
     try:
-        period_window(options.period)
+        page = report_period(workspace, options.period)
     except PeriodError as error:
         raise BadInput(f"--period: {error}") from error
-    page = report_period(workspace, options.period)
     place = workspace.lake.storage.url(page)
     if options.json:
         _print_json({"page": place, **workspace.lake.read_json(page.replace(".html", ".json"))})
@@ -215,6 +225,15 @@ def _finish(outcomes: list[Outcome], *, as_json: bool) -> int:
         _print_json({"counts": {name: count for name, count in counts.items() if count}, "failed": causes})
     else:
         Console().print(", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts.items() if count))
+    return _complain(bad)
+
+
+def _complain_of_damage(workspace: Workspace) -> int:
+    """Name the files of the lake that were set aside; return the exit code that this asks for."""
+    return _complain(damaged_outcomes(workspace))
+
+
+def _complain(bad: list[Outcome]) -> int:
     for item in bad:
         sys.stderr.write(f"headroom: {item.subject}: {item.status}: {item.cause}\n")
     return EXIT_FAILED if bad else EXIT_OK

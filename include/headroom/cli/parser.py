@@ -12,6 +12,8 @@ from headroom.cli.operations import build, confirm, extract, plan, push, report,
 from headroom.domain.window import as_utc
 
 FIRST_YEAR, LAST_YEAR = 2000, 2200
+MOST_STEPS = 100_000
+"""More than eleven years of hours: a larger horizon, season or count is a slip of the finger."""
 
 
 class _OneLineParser(argparse.ArgumentParser):
@@ -129,9 +131,9 @@ def _add_extract(commands: Any) -> None:  # noqa: ANN401, as above
 
 
 def _positive(text: str) -> int:
-    number = int(text) if text.isdecimal() else 0
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"expected a whole number of at least 1, found {text!r}")
+    number = int(text) if text.isdecimal() and len(text) <= len(str(MOST_STEPS)) else 0
+    if not 1 <= number <= MOST_STEPS:
+        raise argparse.ArgumentTypeError(f"expected a whole number from 1 to {MOST_STEPS}, found {text[:40]!r}")
     return number
 
 

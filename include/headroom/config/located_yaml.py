@@ -9,6 +9,9 @@ import yaml
 from headroom.config.errors import ConfigError
 
 KeyPath = tuple[str | int, ...]
+MOST_BYTES = 5_000_000
+MOST_VALUES = 200_000
+"""Far above any fleet list; aliases of aliases can make a short text larger than any memory."""
 
 
 class LocatedDocument:
@@ -55,6 +58,8 @@ def read_located_yaml(file: Path) -> LocatedDocument:
     except UnicodeDecodeError as error:
         message = f"{file}: is not UTF-8 text (byte {error.start})"
         raise ConfigError(message) from error
+    if len(text) > MOST_BYTES:
+        raise ConfigError(f"{file}: has {len(text):,} characters; expected at most {MOST_BYTES:,}")
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
         lines: dict[KeyPath, int] = {}
@@ -68,7 +73,7 @@ def read_located_yaml(file: Path) -> LocatedDocument:
     except ConfigError:
         raise
     except (ValueError, RecursionError) as error:
-        # A tag's own constructor (a date of month 13, an integer of 5,000 digits) names no line, nor does deep nesting.
+        # Deep nesting has no line of its own.
         message = f"{file}:1: holds a value that cannot be read: {' '.join(str(error).split())}"
         raise ConfigError(message) from error
     except yaml.YAMLError as error:
@@ -86,6 +91,10 @@ def _collect_lines(
     if id(node) in ancestors:
         message = f"{file}:{node.start_mark.line + 1}: an alias (*) stands inside the value it names"
         raise ConfigError(message)
+    if len(lines) > MOST_VALUES:
+        place = f"{file}:{node.start_mark.line + 1}"
+        message = f"{place}: more than {MOST_VALUES:,} values stand before this one, those of aliases included"
+        raise ConfigError(message)
     ancestors |= {id(node)}
     lines.setdefault(path, node.start_mark.line + 1)
     if isinstance(node, yaml.MappingNode):
@@ -99,3 +108,16 @@ def _collect_lines(
     elif isinstance(node, yaml.SequenceNode):
         for position, child in enumerate(node.value):
             _collect_lines(file, child, (*path, position), lines, ancestors)
+    else:
+        _check_scalar(file, node)
+
+
+def _check_scalar(file: Path, node: yaml.Node) -> None:
+    """Raise ConfigError for a scalar that its own tag cannot read: month 13, an integer of 5,000 digits."""
+    try:
+        yaml.SafeLoader("").construct_object(node)
+    except ValueError as error:
+        message = (
+            f"{file}:{node.start_mark.line + 1}: holds a value that cannot be read: {' '.join(str(error).split())}"
+        )
+        raise ConfigError(message) from error

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from headroom.config.errors import ConfigError
 
@@ -28,6 +29,7 @@ class Settings:
         if DEPLOYMENT_PATTERN.fullmatch(deployment) is None:
             message = f"HEADROOM_DEPLOYMENT: expected lower-case letters and digits only, found {deployment!r}"
             raise ConfigError(message)
+        _check_endpoint(environment.get("AWS_ENDPOINT_URL") or "")
         config_folder = Path(environment.get("HEADROOM_CONFIG") or PACKAGE_ROOT / "defaults")
         if not config_folder.is_dir():
             message = f"HEADROOM_CONFIG: no folder at {config_folder}; expected one that holds fleets.yaml"
@@ -38,3 +40,14 @@ class Settings:
             warehouse_path=Path(environment.get("HEADROOM_WAREHOUSE") or PROJECT_ROOT / "var" / "warehouse.duckdb"),
             deployment=deployment,
         )
+
+
+def _check_endpoint(url: str) -> None:
+    """Raise ConfigError where AWS_ENDPOINT_URL is set and no client could be sent there."""
+    try:
+        parts = urlsplit(url)
+        is_usable = not url or (parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0)
+    except ValueError:
+        is_usable = False
+    if not is_usable:
+        raise ConfigError(f"AWS_ENDPOINT_URL: expected a URL such as http://127.0.0.1:5000, found {url!r}")

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal
 
 from headroom.config.located_models import build_model, suggestion
 from headroom.config.located_yaml import read_located_yaml
-from headroom.domain.fleet import FORBID_UNKNOWN_KEYS
+from headroom.domain.fleet import ACCOUNT_PATTERN, FORBID_UNKNOWN_KEYS, REGION_PATTERN
 
 _ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::(?:\d{12}|\{account\}):role/[\w+=,.@/-]+")
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
@@ -32,6 +32,10 @@ class BillingExport:
         if _BUCKET.fullmatch(self.bucket) is None:
             message = f"bucket must be an S3 bucket's name without s3://, found {self.bucket!r}"
             raise ValueError(message)
+        if REGION_PATTERN.fullmatch(self.region) is None:
+            raise ValueError(f"region must be an AWS region such as us-east-1, found {self.region!r}")
+        if self.account is not None and ACCOUNT_PATTERN.fullmatch(self.account) is None:
+            raise ValueError(f"account must be an AWS account's 12 digits, found {self.account!r}")
         if not self.export_name or "/" in self.export_name:
             message = f"export_name must be the export's name without a slash, found {self.export_name!r}"
             raise ValueError(message)

@@ -12,6 +12,13 @@ from typing import Any, ClassVar, Literal
 
 FORBID_UNKNOWN_KEYS: dict[str, Any] = {"extra": "forbid"}
 FLEET_ID_PATTERN = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
+REGION_PATTERN = re.compile(r"[a-z]{2}(?:-[a-z]+)+-\d{1,2}")
+ACCOUNT_PATTERN = re.compile(r"\d{12}")
+_TYPE_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*")
+_STATISTIC_PATTERN = re.compile(
+    r"Average|Sum|Minimum|Maximum|SampleCount|IQM|(?:p|tm|wm|tc|ts)\d{1,2}(?:\.\d{1,10})?|(?:PR|TM|WM|TC|TS)\([\d.%:]+\)"
+)
+"""Statistics definitions, Amazon CloudWatch User Guide, read 2026-11."""
 
 
 def _require(condition: bool, message: str) -> None:  # noqa: FBT001, reads as an assertion
@@ -67,6 +74,16 @@ class MetricReference:
     name: str
     dimensions: dict[str, str] = field(default_factory=dict)
     statistic: str = "Average"
+
+    def __post_init__(self) -> None:
+        _require(bool(self.namespace), "namespace must not be empty")
+        _require(bool(self.name), "name must not be empty")
+        _require(all(map(all, self.dimensions.items())), f"dimensions must have names and values: {self.dimensions}")
+        _require(
+            _STATISTIC_PATTERN.fullmatch(self.statistic) is not None,
+            f"statistic must be Average, Sum, Minimum, Maximum, SampleCount or a percentile such as p95, "
+            f"found {self.statistic!r}",
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,6 +161,7 @@ class InstanceOption:
     spot_usd_per_hour: float | None = None
 
     def __post_init__(self) -> None:
+        _require(_TYPE_PATTERN.fullmatch(self.name) is not None, f"name must be an instance type, found {self.name!r}")
         for name in ("sustainable_rate_per_second", "on_demand_usd_per_hour", "spot_usd_per_hour"):
             number = getattr(self, name)
             _require(number is None or number > 0, f"{name} must be above 0, found {number}")
@@ -236,6 +254,18 @@ class Fleet:
         _require(
             FLEET_ID_PATTERN.fullmatch(self.id) is not None,
             f"id must be lower-case letters, digits and inner hyphens, found {self.id!r}",
+        )
+        _require(
+            self.account is None or ACCOUNT_PATTERN.fullmatch(self.account) is not None,
+            f"account must be an AWS account's 12 digits, found {self.account!r}",
+        )
+        _require(
+            REGION_PATTERN.fullmatch(self.region) is not None,
+            f"region must be an AWS region such as us-east-1, found {self.region!r}",
+        )
+        _require(
+            re.fullmatch("[A-Z]{2}", self.country) is not None,
+            f"country must be an ISO 3166 code of two capital letters such as US, found {self.country!r}",
         )
         _require(len(self.instance_types) > 0, "instance_types must name at least one type; the first is today's")
         names = [option.name for option in self.instance_types]

@@ -54,10 +54,16 @@ class ExportManifest:
         return ",".join([self.assembly_id, *(etag or "missing" for etag in self.etags)])
 
 
-def list_periods(clients: Clients, export: BillingExport) -> list[ExportManifest]:
+def list_periods(
+    clients: Clients,
+    export: BillingExport,
+    *,
+    on_bad: Callable[[str, BadExport], None] | None = None,
+) -> list[ExportManifest]:
     """Return the newest delivery of every billing period, oldest period first; empty before the first delivery.
 
-    SourceError when S3 does not answer, BadExport when a manifest cannot be read.
+    A manifest that cannot be read is told to `on_bad` with its period (2026-11) and left out; without `on_bad` it
+    raises BadExport. SourceError when S3 does not answer.
     """
     client = clients.client("s3", region=export.region, account=export.account)
     newest: dict[str, tuple[datetime, str]] = {}
@@ -74,7 +80,12 @@ def list_periods(clients: Clients, export: BillingExport) -> list[ExportManifest
             item["Key"]: item["ETag"].strip('"')
             for item in _list(client, export, f"{export.root}data/BILLING_PERIOD={period}/")
         }
-        manifests.append(_manifest(client, export, key, period, etags))
+        try:
+            manifests.append(_manifest(client, export, key, period, etags))
+        except BadExport as error:
+            if on_bad is None:
+                raise
+            on_bad(period, error)
     return manifests
 
 

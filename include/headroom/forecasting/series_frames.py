@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Steps = npt.NDArray[np.int64]
+_INT64_MAX: Final = int(np.iinfo(np.int64).max)
 COLUMNS: Final = ("unique_id", "ds", "y")
 OUT_COLUMNS: Final = ("unique_id", "ds", "yhat", *QUANTILE_NAMES, "model")
 _FIRST_INVENTED_HOUR: Final = np.datetime64("2024-01-01T00:00:00", "s")
@@ -27,15 +28,21 @@ _MOST_STEPS: Final = 1_000_000
 class FrameSeries:
     """One series of a frame: what members see, and how to name the steps after it in the frame's own way.
 
-    `last` and `step` are the `ds` of the newest row and the distance of rows, as integers (nanoseconds for timestamps).
+    `last` and `step` are the `ds` of the newest row and the distance of rows, as integers (nanoseconds for timestamps);
+    `largest` is the greatest integer that the frame's type of `ds` holds.
     """
 
     series: Series
     last: int
     step: int
+    largest: int = _INT64_MAX
 
     def steps_after(self, horizon_steps: int) -> Steps:
-        """Return the `ds` after the newest row, as integers."""
+        """Return the `ds` after the newest row, as integers; ForecastError where their type cannot hold the last."""
+        last = self.last + self.step * horizon_steps
+        if last > self.largest:
+            reach = f"ds would reach {last} after {horizon_steps} steps, its type ends at {self.largest}"
+            raise ForecastError(f"{self.series.series_id}: {reach}")
         return self.last + self.step * np.arange(1, horizon_steps + 1, dtype=np.int64)
 
     def step_at(self, position: int) -> int:
@@ -107,6 +114,9 @@ def _read_one(unique_id: str, rows: "pd.DataFrame", seasons: tuple[int, ...], co
 
     is_time = not pd.api.types.is_integer_dtype(rows["ds"].dtype)
     stamps = rows["ds"].dt.tz_convert("UTC").dt.tz_localize(None) if _has_zone(rows["ds"]) else rows["ds"]
+    largest = _INT64_MAX if is_time else min(_INT64_MAX, int(np.iinfo(_numpy_type(rows["ds"])).max))
+    if not is_time and int(rows["ds"].max()) > _INT64_MAX:
+        raise ForecastError(f"{unique_id}: ds is {rows['ds'].max()}, expected at most {_INT64_MAX}")
     steps: Steps = np.asarray(stamps.astype("datetime64[ns]") if is_time else stamps).astype(np.int64)
     values = rows["y"].to_numpy(dtype=np.float64, na_value=np.nan)
     order = np.argsort(steps, kind="stable")
@@ -135,7 +145,12 @@ def _read_one(unique_id: str, rows: "pd.DataFrame", seasons: tuple[int, ...], co
         ),
         last=int(steps[-1]),
         step=step,
+        largest=largest,
     )
+
+
+def _numpy_type(column: "pd.Series") -> Any:  # noqa: ANN401, numpy's or pandas' own integer type
+    return getattr(column.dtype, "numpy_dtype", column.dtype)
 
 
 def _has_zone(column: "pd.Series") -> bool:

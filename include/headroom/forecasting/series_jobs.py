@@ -81,6 +81,7 @@ def _counted(results: Iterator[_Result], total: int, on_progress: Progress | Non
 def _forecast_one(item: FrameSeries, *, horizon: int, seed: int) -> SeriesForecast | str:
     """Return the forecast, or in a sentence why there is none (an exception would take the other series with it)."""
     try:
+        item.steps_after(horizon)  # before the work: it must have a place on the frame's axis
         series = prepare(item.series)
         series_seed = seed_of(series.series_id, seed=seed)
         return ensemble.forecast(series, ensemble.NOTHING_LEARNT, horizon_steps=horizon, seed=series_seed)

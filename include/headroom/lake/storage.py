@@ -5,11 +5,14 @@ A reader sees the old file or the new one, never half. Nothing here knows tables
 
 import errno
 import os
+import re
 import uuid
 from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
 
 from headroom.lake.errors import PathError
+
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 
 
 class Storage(Protocol):
@@ -140,9 +143,10 @@ class LocalStorage:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
-        except OSError:
+        except OSError as error:
             beside.unlink(missing_ok=True)
-            raise
+            # The system names no file when a disk is full.
+            raise OSError(error.errno, error.strerror, str(target)) from error
         return beside
 
 
@@ -152,10 +156,15 @@ def open_storage(root: str) -> Storage:
         from headroom.lake.s3_storage import S3Storage  # noqa: PLC0415, boto3 takes half a second local lakes need not pay
 
         bucket, _, prefix = root.removeprefix("s3://").partition("/")
+        if _BUCKET.fullmatch(bucket) is None or ".." in prefix.split("/"):
+            raise PathError(f"lake root {root!r}: expected s3://bucket/prefix with a bucket's name")
         return S3Storage(bucket, prefix.strip("/"))
-    if "://" in root:
+    if "://" in root or root.startswith("s3:"):
         raise PathError(f"lake root {root!r}: expected a path or s3://bucket/prefix")
-    return LocalStorage(Path(root))
+    folder = Path(root)
+    if folder.exists() and not folder.is_dir():
+        raise PathError(f"lake root {root!r}: expected a folder, found a file")
+    return LocalStorage(folder)
 
 
 def _create_exclusively(target: Path, data: bytes) -> bool:

@@ -1,7 +1,11 @@
-"""Bills: a changed manifest replaces its billing period whole, and the cost mart of that period with it."""
+"""Bills: a changed manifest replaces its billing period whole, and then the cost marts of the hours it is about.
+
+A charge that comes late stands in the bill of the period after: the cost of a period is made from both.
+"""
 
 import hashlib
 import json
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from headroom.config.sources import BillingExport, load_sources
@@ -9,7 +13,7 @@ from headroom.domain.window import Window
 from headroom.extract.billing import ExportManifest, fetch_file, list_periods, read_period
 from headroom.extract.errors import BadExport, SourceError
 from headroom.lake.errors import LakeError
-from headroom.lake.layout import parse_partition, period_path
+from headroom.lake.layout import period_path
 from headroom.lake.tables import TABLES
 from headroom.pipelines.gates import pass_gate
 from headroom.pipelines.marts import run_marts
@@ -19,6 +23,7 @@ from headroom.quality import quarantine, unreadable
 
 COST_TABLE = "mart_cost__hourly_by_fleet"
 BILL_TABLE = "billing_line"
+_ONE_EXPORT = "not read: two exports may hold the same lines, so the first in sources.yaml alone is the bill"
 
 
 def extract_billing(window: Window) -> dict[str, Any]:
@@ -36,8 +41,24 @@ def extract_bills(workspace: Workspace) -> list[Outcome]:
     if not exports:
         cause = "sources.yaml names no billing export; costs are estimated from list prices"
         return [Outcome(step="extract", subject="billing", status=OutcomeStatus.NOTHING_TO_DO, cause=cause)]
-    export = exports[0]
-    return [_try_period(workspace, export, manifest) for manifest in list_periods(workspace.clients, export)]
+    export, *others = exports
+    outcomes = [
+        Outcome(
+            step="extract",
+            subject=f"billing export {other.name}",
+            status=OutcomeStatus.NOTHING_TO_DO,
+            cause=_ONE_EXPORT,
+        )
+        for other in others
+    ]
+
+    def note_bad(period: str, error: BadExport) -> None:
+        subject = f"billing {period}"
+        outcomes.append(Outcome(step="extract", subject=subject, status=OutcomeStatus.FAILED, cause=str(error)))
+
+    manifests = list_periods(workspace.clients, export, on_bad=note_bad)
+    outcomes += [_try_period(workspace, export, manifest) for manifest in manifests]
+    return outcomes + [failed for manifest in manifests if (failed := _try_cost(workspace, manifest))]
 
 
 def _try_period(workspace: Workspace, export: BillingExport, manifest: ExportManifest) -> Outcome:
@@ -65,27 +86,46 @@ def _bad_period(workspace: Workspace, export: BillingExport, manifest: ExportMan
 
 
 def _bring_period(workspace: Workspace, export: BillingExport, manifest: ExportManifest) -> Outcome:
-    bill_path = period_path(BILL_TABLE, manifest.period_start)
-    cost_path = period_path(COST_TABLE, manifest.period_start)
-    cost_fingerprint = f"{manifest.fingerprint}/{_tags_hash(workspace)}"
-    if _has(workspace, bill_path, manifest.fingerprint) and _has(workspace, cost_path, cost_fingerprint):
+    path = period_path(BILL_TABLE, manifest.period_start)
+    if _fingerprint(workspace, path) == manifest.fingerprint:
         return _outcome(manifest, OutcomeStatus.NOTHING_TO_DO, "unchanged")
     frame = read_period(workspace.clients, export, manifest)
-    partition = parse_partition(bill_path)
-    if partition is None:
-        raise AssertionError(bill_path)
-    rejection = pass_gate(workspace, TABLES[BILL_TABLE], frame, path=bill_path, window=partition.span)
+    rejection = pass_gate(workspace, TABLES[BILL_TABLE], frame, path=path, window=_month(manifest.period_start))
     if rejection:
         return _outcome(manifest, OutcomeStatus.QUARANTINED, rejection)
-    workspace.lake.write_table(bill_path, TABLES[BILL_TABLE], frame, fingerprint=manifest.fingerprint)
-    cost = run_marts(workspace, workspace.fleets, partition.span, marts=(COST_TABLE,))
-    workspace.lake.write_table(cost_path, TABLES[COST_TABLE], cost[COST_TABLE], fingerprint=cost_fingerprint)
+    workspace.lake.write_table(path, TABLES[BILL_TABLE], frame, fingerprint=manifest.fingerprint)
     return _outcome(manifest, OutcomeStatus.OK)
 
 
-def _has(workspace: Workspace, path: str, fingerprint: str) -> bool:
+def _try_cost(workspace: Workspace, manifest: ExportManifest) -> Outcome | None:
+    """Write the cost mart of the period where a bill with its charges has changed; return an outcome if it fails."""
+    span = _month(manifest.period_start)
+    following = _month(span.end_utc.date())
+    bills = [period_path(BILL_TABLE, period.day) for period in (span, following)]
+    path = period_path(COST_TABLE, span.day)
+    try:
+        fingerprints = [_fingerprint(workspace, bill) for bill in bills]
+        fingerprint = "/".join([*(found or "none" for found in fingerprints), _tags_hash(workspace)])
+        if fingerprints[0] is None or _fingerprint(workspace, path) == fingerprint:
+            return None
+        files_of = Window(span.start_utc, following.end_utc)
+        cost = run_marts(workspace, workspace.fleets, span, marts=(COST_TABLE,), files_of=files_of)
+        workspace.lake.write_table(path, TABLES[COST_TABLE], cost[COST_TABLE], fingerprint=fingerprint)
+    except LakeError as error:
+        subject = f"billing {span.day:%Y-%m}"
+        return Outcome(step="cost", subject=subject, status=OutcomeStatus.FAILED, cause=str(error))
+    return None
+
+
+def _month(day: date) -> Window:
+    """Return the billing period that `day` lies in."""
+    start = datetime(day.year, day.month, 1, tzinfo=UTC)
+    return Window(start, (start + timedelta(days=31)).replace(day=1))
+
+
+def _fingerprint(workspace: Workspace, path: str) -> str | None:
     present = workspace.lake.read_metadata(path)
-    return present is not None and present.fingerprint == fingerprint
+    return present.fingerprint if present else None
 
 
 def _tags_hash(workspace: Workspace) -> str:

@@ -22,10 +22,11 @@ def run_marts(
     window: Window,
     *,
     marts: Sequence[str],
+    files_of: Window | None = None,
     market: Market | None = None,
     baseline_instances: Mapping[str, float] | None = None,
 ) -> dict[str, pa.Table]:
-    """Run `marts` for `fleets` over `window`, reading the lake tables of that window that they are built on.
+    """Run `marts` for `fleets` over `window`, over the lake files of `files_of` (the window by default).
 
     Marts that estimate cost want a `market`, those that say what was saved the adopted fleets' `baseline_instances`.
     """
@@ -35,7 +36,7 @@ def run_marts(
         sustainable_rate_per_second=_known(fleets, market.sustainable_rate_per_second) if market else None,
         baseline_instances=baseline_instances,
     )
-    return run_models(workspace, marts, relation, window=window)
+    return run_models(workspace, marts, relation, window=window, files_of=files_of)
 
 
 def run_marts_by_fleet(

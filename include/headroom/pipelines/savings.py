@@ -8,7 +8,7 @@ from typing import Any
 from headroom.actuation.ledger import Ledger
 from headroom.domain.fleet import Fleet
 from headroom.domain.window import DAY, Window
-from headroom.lake.layout import period_path, settled_path
+from headroom.lake.layout import parse_partition, period_path, settled_path
 from headroom.lake.money import amount_of
 from headroom.lake.tables import TABLES
 from headroom.pipelines.marts import run_marts
@@ -19,6 +19,7 @@ from headroom.pipelines.workspace import Workspace, open_workspace
 from headroom.reporting.savings_report import FleetSavings, SavingsReport, render_savings_report
 
 SAVINGS_TABLE = "mart_savings__daily_by_fleet"
+UTILIZATION_TABLE = "mart_utilization__hourly_by_fleet"
 
 
 def report_savings(window: Window) -> dict[str, Any]:
@@ -42,11 +43,24 @@ def _periods_of(day: Window, *, until_utc: datetime) -> list[str]:
 
 
 def report_period(workspace: Workspace, name: str) -> str:
-    """Write the page of a period named 2026-11-17, 2026-W47 or 2026-11; return its path."""
+    """Write the page of a period named 2026-11-17, 2026-W47 or 2026-11; return its path.
+
+    Raise PeriodError for another name, and for a period of which the lake knows no utilization.
+    """
     window = period_window(name)
+    if not workspace.lake.table_files(UTILIZATION_TABLE, window=window):
+        raise PeriodError(f"period {name!r}: the lake has no utilization of it{_known_span(workspace)}")
     for day in window.days():
         write_savings(workspace, day, is_due=True)
     return write_period_page(workspace, name, window)
+
+
+def _known_span(workspace: Workspace) -> str:
+    spans = [part.span for path in workspace.lake.table_files(UTILIZATION_TABLE) if (part := parse_partition(path))]
+    if not spans:
+        return " nor of any other; read it with `headroom extract utilization`"
+    first, last = (limit(span.start_utc for span in spans).date() for limit in (min, max))
+    return f"; expected one from {first} to {last}"
 
 
 class PeriodError(ValueError):
@@ -73,7 +87,7 @@ def write_savings(workspace: Workspace, day: Window, *, is_due: bool = False) ->
     Days without utilization are left, and unless it `is_due` so is a day whose bill and baselines are those its file
     was made from.
     """
-    if not workspace.lake.table_files("mart_utilization__hourly_by_fleet", window=day):
+    if not workspace.lake.table_files(UTILIZATION_TABLE, window=day):
         return False
     baselines = baseline_instances(workspace, workspace.fleets, day.end_utc)
     path = settled_path(SAVINGS_TABLE, day.day)

@@ -10,6 +10,7 @@ from headroom.config.settings import PROJECT_ROOT
 from headroom.config.sources import load_sources
 from headroom.domain.fleet import Fleet
 from headroom.extract.clients import BotoClients, Clients
+from headroom.lake.errors import PathError
 from headroom.lake.lake import Lake
 from headroom.lake.layout import chunk_of
 from headroom.lake.sql_runner import SqlModels
@@ -58,12 +59,19 @@ def open_workspace(environment: Mapping[str, str] | None = None) -> Workspace:
     return Workspace(
         fleets=tuple(sorted(load_fleets(settings.config_folder / "fleets.yaml"), key=lambda fleet: fleet.id)),
         config_folder=settings.config_folder,
-        lake=Lake(open_storage(settings.lake_root)),
+        lake=_open_lake(settings.lake_root),
         models=SqlModels.load(SQL_FOLDER),
         clients=BotoClients(role_arn=_role_arn(settings.config_folder)),
         deployment=settings.deployment,
         warehouse_path=settings.warehouse_path,
     )
+
+
+def _open_lake(root: str) -> Lake:
+    try:
+        return Lake(open_storage(root))
+    except PathError as error:
+        raise ConfigError(f"HEADROOM_LAKE: {error}") from error
 
 
 def _role_arn(config_folder: Path) -> str | None:

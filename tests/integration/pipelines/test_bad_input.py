@@ -226,3 +226,21 @@ def _newest_november_file(s3: Any) -> str:
     keys = [item for item in listed if "BILLING_PERIOD=2026-11" in item["Key"] and item["Key"].endswith(".parquet")]
     focus = [item for item in keys if "focus" in item["Key"]]
     return str(max(focus, key=lambda item: item["LastModified"])["Key"])
+
+
+def test_b4_a_damaged_file_of_the_lake_is_set_aside_and_the_next_reading_mends_it(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = "mart/mart_demand__hourly_by_fleet/day=2026-11-16/settled.parquet"
+    whole = (folder / "lake" / path).read_bytes()
+    (folder / "lake" / path).write_bytes(whole[: len(whole) // 2])
+
+    assert main(["plan", "--as-of", "2026-11-18T06:00", "--json"]) == 4
+    printed = capsys.readouterr()
+    assert f"headroom: {path}: quarantined: not a whole Parquet file" in printed.err
+    states = {item["fleet_id"]: item["state"] for item in json.loads(printed.out)}
+    assert set(states.values()) == {"planned"}  # the window is past by now; nobody failed for the day that is missing
+    assert (folder / "lake" / "quarantine" / f"{path}.damaged").read_bytes() == whole[: len(whole) // 2]
+
+    assert main(["extract", "utilization", "--from", "2026-11-16", "--to", "2026-11-17"]) == 0
+    assert (folder / "lake" / path).read_bytes() == whole

@@ -150,3 +150,32 @@ def test_it_lives_in_the_lake(tmp_path: Path) -> None:
     assert file.relative_to(tmp_path).as_posix() == f"ledger/fleet=chat-large/push={PUSH}/0001-planned.json"
     assert ledger.events(PUSH)[0].detail == {"a": 1}
     assert ledger.pushes("chat-large") == (PUSH,)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [[], None, "text", {}, {"push_id": PUSH}, {"detail": {"memory": []}, "at_utc": "2026-11-18T05:00:00+00:00"}],
+)
+def test_a_file_that_is_no_event_is_named(content: object) -> None:
+    store = MemoryStore()
+    path = f"ledger/fleet=chat-large/push={PUSH}/0001-intended.json"
+    store.write_json_once(path, content)
+    with pytest.raises(ActuationError, match=f"^{path}: expected an event of the ledger"):
+        Ledger(store).memory("chat-large", now_utc=NOW)
+    with pytest.raises(ActuationError, match=f"^{path}: expected an event of the ledger"):
+        Ledger(store).events(PUSH)
+
+
+def test_a_memory_that_cannot_be_read_is_named() -> None:
+    store = MemoryStore()
+    Ledger(store).append(PUSH, LedgerState.INTENDED, at_utc=NOW, detail={"memory": {"revision": 1}})
+    with pytest.raises(ActuationError, match=r"0001-intended\.json: expected an event of the ledger"):
+        Ledger(store).memory("chat-large", now_utc=NOW)
+
+
+def test_a_state_nobody_knows_is_named() -> None:
+    store = MemoryStore()
+    path = f"ledger/fleet=chat-large/push={PUSH}/0001-nonsense.json"
+    store.write_json_once(path, {})
+    with pytest.raises(ActuationError, match=f"^{path}: expected an event of the ledger"):
+        Ledger(store).memory("chat-large", now_utc=NOW)

@@ -124,3 +124,41 @@ def test_a_number_that_is_none_is_named(capsys: pytest.CaptureFixture[str]) -> N
     arguments = ["--rate-per-second", "nan", "--service-seconds", "1", "--percentile", "95", "--latency-seconds", "6"]
     assert main(["size", *arguments]) == 2
     assert "--rate-per-second: expected a number, found nan" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["--horizon", "1000000000"], "--horizon: expected a whole number from 1 to 100000, found '1000000000'"),
+        (["--horizon", "3", "--jobs", "0"], "--jobs: expected a whole number from 1 to 100000, found '0'"),
+        (["--horizon", "3", "--season", "9" * 5000], "--season: expected a whole number from 1 to 100000, found '999"),
+    ],
+)
+def test_counts_out_of_all_proportion_are_refused(
+    arguments: list[str], expected: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["forecast", "--series", str(_series(tmp_path)), *arguments, "--out", str(tmp_path / "out.parquet")])
+    assert ended.value.code == 2
+    assert expected in capsys.readouterr().err
+
+
+def test_a_folder_as_series_is_said_to_be_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["forecast", "--series", str(tmp_path), "--horizon", "3", "--out", str(tmp_path / "out")]) == 2
+    assert capsys.readouterr().err == f"headroom: {tmp_path}: expected a Parquet file, found a folder\n"
+
+
+def test_an_output_that_cannot_be_written_leaves_nothing_behind(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    taken = tmp_path / "taken"
+    (taken / "inside").mkdir(parents=True)
+    assert main(["forecast", "--series", str(_series(tmp_path)), "--horizon", "3", "--out", str(taken)]) == 2
+    assert capsys.readouterr().err.startswith(f"headroom: {taken}: cannot be written: ")
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["series.parquet", "taken"]
+
+
+def test_a_percentile_given_as_a_fraction_gets_a_hint(capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["--rate-per-second", "1", "--service-seconds", "1", "--percentile", "0.95", "--latency-seconds", "6"]
+    assert main(["size", *arguments]) == 2
+    assert "--percentile: expected as in 95 or 99.5, found 0.95; did you mean 95?" in capsys.readouterr().err

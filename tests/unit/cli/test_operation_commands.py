@@ -20,6 +20,7 @@ def _outcome(state: PushState, *, is_passed: bool = True) -> PushOutcome:
     [
         ([_outcome(PushState.VERIFIED), _outcome(PushState.UNCHANGED)], 0),
         ([_outcome(PushState.VERIFIED), _outcome(PushState.RECOMMENDED)], 3),
+        ([_outcome(PushState.VERIFIED), _outcome(PushState.PLANNED)], 3),
         ([_outcome(PushState.REFUSED), _outcome(PushState.FAILED)], 4),
         ([_outcome(PushState.VERIFIED), "it has no plan in this run"], 4),
         ([_outcome(PushState.DRY_RUN)], 0),
@@ -119,3 +120,34 @@ def test_a_time_out_of_reach_is_refused(capsys: pytest.CaptureFixture[str]) -> N
         main(["push", "--as-of", "0001-01-01T00:00:00Z"])
     assert raised.value.code == 2
     assert "expected a time from 2000 to 2200" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("lake", "expected"),
+    [
+        ("{folder}/nowhere", "HEADROOM_LAKE: no mart stands below {folder}/nowhere/mart; expected a lake that"),
+        ("{folder}/file", "HEADROOM_LAKE: lake root '{folder}/file': expected a folder, found a file"),
+        ("s3://", "HEADROOM_LAKE: lake root 's3://': expected s3://bucket/prefix with a bucket's name"),
+        ("s3:/bucket/lake", "HEADROOM_LAKE: lake root 's3:/bucket/lake': expected a path or s3://bucket/prefix"),
+        ("s3://bucket/../lake", "HEADROOM_LAKE: lake root 's3://bucket/../lake': expected s3://bucket/prefix"),
+    ],
+)
+def test_a_lake_that_is_none_leaves_the_warehouse_as_it_is(
+    lake: str, expected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("HEADROOM_LAKE", lake.format(folder=tmp_path))
+    monkeypatch.setenv("HEADROOM_WAREHOUSE", str(tmp_path / "warehouse.duckdb"))
+    assert main(["build"]) == 2
+    assert capsys.readouterr().err.startswith(f"headroom: {expected.format(folder=tmp_path)}")
+    assert not (tmp_path / "warehouse.duckdb").exists()
+
+
+def test_a_report_of_a_period_nobody_saw_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("HEADROOM_LAKE", str(tmp_path / "lake"))
+    assert main(["report", "--period", "2026-W47"]) == 2
+    expected = "--period: period '2026-W47': the lake has no utilization of it nor of any other"
+    assert expected in capsys.readouterr().err
+    assert not (tmp_path / "lake").exists()

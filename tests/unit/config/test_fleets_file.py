@@ -228,3 +228,38 @@ def test_a_value_that_yaml_itself_cannot_read_names_the_file(value: str, tmp_pat
     file.write_text(f"fleets:\n  - id: {value}\n")
     with pytest.raises(ConfigError, match=r"fleets\.yaml:\d+: "):
         load_fleets(file)
+
+
+@pytest.mark.parametrize(
+    ("good", "bad", "expected"),
+    [
+        ("region: us-east-1", "region: ../evil", "region must be an AWS region such as us-east-1, found '../evil'"),
+        ("region: us-east-1", 'region: ""', "region must be an AWS region such as us-east-1, found ''"),
+        ('account: "123456789012"', 'account: "1234"', "account must be an AWS account's 12 digits, found '1234'"),
+        ("mode: recommend", "country: Germany", "country must be an ISO 3166 code of two capital letters"),
+        (
+            "name: Requests",
+            "name: Requests, statistic: Median",
+            "statistic must be Average, Sum, Minimum, Maximum, SampleCount or",
+        ),
+        ("name: g5.12xlarge", 'name: ""', "name must be an instance type, found ''"),
+    ],
+)
+def test_values_that_aws_would_not_know_are_refused_here(file: Path, good: str, bad: str, expected: str) -> None:
+    assert good in ENTRY
+    assert expected in error_of(file, ENTRY.replace(good, bad))
+
+
+def test_aliases_of_aliases_are_refused_before_they_fill_the_memory(tmp_path: Path) -> None:
+    file = tmp_path / "fleets.yaml"
+    levels = [f"l{level}: &l{level} [{', '.join([f'*l{level - 1}'] * 9)}]" for level in range(1, 9)]
+    file.write_text("\n".join(["l0: &l0 [x]", *levels, "fleets: *l8"]) + "\n")
+    with pytest.raises(ConfigError, match=r"fleets\.yaml:\d+: more than 200,000 values"):
+        load_fleets(file)
+
+
+def test_a_value_that_cannot_be_read_names_its_own_line(tmp_path: Path) -> None:
+    file = tmp_path / "fleets.yaml"
+    file.write_text("fleets:\n  - id: a\n    since: 2026-13-45\n")
+    with pytest.raises(ConfigError, match=r"fleets\.yaml:3: holds a value that cannot be read: month must be"):
+        load_fleets(file)

@@ -46,3 +46,9 @@ def test_a_config_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
         ConfigError, match=r"HEADROOM_CONFIG: no folder at .*absent; expected one that holds fleets\.yaml"
     ):
         Settings.from_environment({"HEADROOM_CONFIG": str(tmp_path / "absent")})
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:99999", "http://127.0.0.1:port", "127.0.0.1:5000", "ftp://cloud"])
+def test_an_endpoint_that_no_client_could_reach_is_named(url: str) -> None:
+    with pytest.raises(ConfigError, match=r"^AWS_ENDPOINT_URL: expected a URL such as http://127\.0\.0\.1:5000, found"):
+        Settings.from_environment({"AWS_ENDPOINT_URL": url})

@@ -324,3 +324,13 @@ def test_nothing_stays_on_disk(s3: FakeS3, tmp_path: Path, monkeypatch: pytest.M
     deliver(s3.put, FOCUS, [GOOD])
     assert read(s3).num_rows == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_manifest_that_cannot_be_read_leaves_the_other_periods(s3: FakeS3) -> None:
+    deliver(s3.put, FOCUS, [GOOD], period="2026-10")
+    put_manifest(s3, b"{", period="2026-11")
+    bad: dict[str, BadExport] = {}
+    found = list_periods(FakeClients({"s3": s3}), FOCUS, on_bad=bad.__setitem__)
+    assert [manifest.period_start for manifest in found] == [date(2026, 10, 1)]
+    assert list(bad) == ["2026-11"]
+    assert "expected JSON" in str(bad["2026-11"])

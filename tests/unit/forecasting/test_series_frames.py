@@ -152,3 +152,20 @@ def test_a_backtest_leaves_out_series_too_short_to_be_judged_and_says_so() -> No
 def test_a_backtest_of_two_days_has_only_our_own_simple_answer() -> None:
     made = backtest_series(frame_of("a", shaped_demand(40)), horizon=6, windows=1, models=["headroom", "prophet"])
     assert set(made.frame["model"]) == {"headroom"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "newest"),
+    [("int8", 126), ("int32", 2**31 - 2), ("int64", 2**63 - 2), ("uint64", 2**63 - 2)],
+)
+def test_steps_that_would_leave_their_type_are_refused(kind: str, newest: int) -> None:
+    ds = pd.Series([newest - 59 + step for step in range(60)], dtype=kind)
+    made = forecast_series(frame_of("a", shaped_demand(60), ds=ds), horizon=3)
+    assert made.frame.empty
+    assert made.failures["a"].startswith(f"a: ds would reach {newest + 3} after 3 steps, its type ends at ")
+
+
+def test_an_unsigned_step_beyond_all_integers_is_refused() -> None:
+    ds = pd.Series([2**64 - 60 + step for step in range(60)], dtype="uint64")
+    made = forecast_series(frame_of("a", shaped_demand(60), ds=ds), horizon=3)
+    assert made.failures == {"a": f"a: ds is {2**64 - 1}, expected at most {2**63 - 1}"}

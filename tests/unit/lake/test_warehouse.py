@@ -106,7 +106,7 @@ def test_a_build_that_fails_leaves_the_old_one_and_the_next_clears_up(lake: Lake
     build_warehouse(lake, MODELS, path)
 
     class FullDisk(Lake):
-        def table_files(self, table_name: Any, *, window: Any = None) -> Any:
+        def table_files(self, *_: Any, **__: Any) -> Any:
             raise OSError(errno.ENOSPC, "No space left on device")
 
     with pytest.raises(WarehouseError, match=r"warehouse\.duckdb: cannot be built.*No space left on device"):
