@@ -40,6 +40,8 @@ judged as (
         on newest.fleet_id = demand.fleet_id and newest.hour_start_utc = demand.hour_start_utc
     where
         demand.peak_demand_per_second is not null
+        -- the largest of a few samples lies below the peak of the hour
+        and demand.samples_seen >= $complete_hour_fraction * demand.samples_expected
         and demand.hour_start_utc >= $window_start
         and demand.hour_start_utc < $window_end
 ),

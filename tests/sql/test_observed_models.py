@@ -156,3 +156,11 @@ def test_a_fleet_without_a_judged_hour_is_absent(run_model: Any) -> None:
     )
 
     assert rows == []
+
+
+def test_an_hour_of_which_too_few_samples_were_seen_is_not_judged(run_model: Any) -> None:
+    hours = [demand(3, peak=1.0, seen=9), demand(2, peak=5.0, seen=10)]  # 9 of 12 are below 0.8, 10 of 12 above
+
+    (row,) = run_last_hours(run_model, BAND, demand=hours, forecasts=[forecast(hour, made_before=4) for hour in (3, 2)])
+
+    assert (row["hours_judged"], row["hours_inside"]) == (1, 1)

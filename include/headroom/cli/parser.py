@@ -39,7 +39,7 @@ def build_parser() -> argparse.ArgumentParser:
     pushing = _add(commands, "push", push, "push the plan of a time; without --apply only print what would change")
     _add_as_of(pushing)
     pushing.add_argument("--apply", action="store_true", help="write to the cloud, as far as each fleet's mode allows")
-    undoing = _add(commands, "rollback", rollback, "put back what stood before a push")
+    undoing = _add(commands, "rollback", rollback, "put back what stood before a push, under a kill switch too")
     undoing.add_argument("push_id", metavar="PUSH_ID")
     undoing.add_argument("--apply", action="store_true", help="write to the cloud")
     _add_json(undoing)

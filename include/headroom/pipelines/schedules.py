@@ -33,6 +33,8 @@ from headroom.pipelines.utilization import replace_fleets
 from headroom.pipelines.windows import window_key
 from headroom.pipelines.workspace import Workspace
 from headroom.scheduling import (
+    SCHEDULED_ACTIONS_PER_TARGET,
+    ScheduleImpossibleError,
     actions_for,
     earliest_start,
     hourly_floor,
@@ -174,16 +176,22 @@ class _Planner:
         holds = _holds_without_us(adoption)
         is_past = self.now_utc - made_at > STALE_AFTER
         starts_after_utc = earliest_start(made_at if is_past else self.now_utc)
-        schedule = schedule_capacity(
-            pushed,
-            lead_time_seconds=fleet.lead_time_seconds,
-            min_dwell_seconds=MIN_DWELL_SECONDS,
-            max_changes=max_changes(adoption.state, deployment=self.workspace.deployment, fleet_id=fleet.id),
-            bounds=fleet.bounds,
-            starts_after_utc=starts_after_utc,
-            ends_at_utc=made_at + PUSHED_HOURS * HOUR,
-            current_instances=holds,
-        )
+        try:
+            schedule = schedule_capacity(
+                pushed,
+                lead_time_seconds=fleet.lead_time_seconds,
+                min_dwell_seconds=MIN_DWELL_SECONDS,
+                max_changes=max_changes(adoption.state, deployment=self.workspace.deployment, fleet_id=fleet.id),
+                bounds=fleet.bounds,
+                starts_after_utc=starts_after_utc,
+                ends_at_utc=made_at + PUSHED_HOURS * HOUR,
+                current_instances=holds,
+            )
+        except ScheduleImpossibleError as error:
+            others = sum(not self._is_ours(action.name) for action in adoption.state.actions)
+            limit = SCHEDULED_ACTIONS_PER_TARGET[adoption.state.api]
+            room = f"{others} scheduled actions of others stand at the target, which takes {limit}: remove some of them"
+            raise PlanError(f"{error}; {room}") from error
         wanted = actions_for(
             fleet.id,
             schedule,

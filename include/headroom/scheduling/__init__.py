@@ -6,10 +6,11 @@ from headroom.scheduling.floor import floor_at, hourly_floor, mean_floor
 from headroom.scheduling.guardrail_context import GuardrailContext, GuardrailLimits
 from headroom.scheduling.guardrails import check_guardrails
 from headroom.scheduling.names import action_name, is_ours, parse_action_name
-from headroom.scheduling.quota import actions_available, max_changes
+from headroom.scheduling.quota import SCHEDULED_ACTIONS_PER_TARGET, actions_available, max_changes
 from headroom.scheduling.schedule import ScheduleImpossibleError, earliest_start, schedule_capacity
 
 __all__ = [
+    "SCHEDULED_ACTIONS_PER_TARGET",
     "GuardrailContext",
     "GuardrailLimits",
     "ScheduleImpossibleError",
