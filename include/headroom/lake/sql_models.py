@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import yaml
 
+from headroom.config.located_yaml import YamlLoader
 from headroom.lake.errors import LakeError
 
 LAYERS: Final = ("staging", "intermediate", "marts")
@@ -86,7 +87,7 @@ def read_model(file: Path) -> SqlModel:
     description_file = file.with_suffix(".yml")
     if not description_file.is_file():
         raise ModelError(f"{file}: expected {description_file.name} beside it")
-    value = yaml.safe_load(description_file.read_text(encoding="utf-8"))
+    value = yaml.load(description_file.read_text(encoding="utf-8"), Loader=YamlLoader)  # noqa: S506, a safe one
     if not isinstance(value, dict) or value.get("name") != file.stem:
         raise ModelError(f"{description_file}: expected name: {file.stem}")
     known = {"name", "description", "grain", "key", "parameters", "columns", "checks"}
