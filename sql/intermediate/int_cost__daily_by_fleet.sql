@@ -17,7 +17,7 @@ billed as (
         fleet_id,
         cast(hour_start_utc at time zone 'UTC' as date) as day_utc,
         sum(effective_cost) as billed_cost_usd,
-        sum(usage_hours) as billed_hours
+        sum(usage_hours order by usage_hours asc) as billed_hours
     from cost
     -- the baseline is priced in dollars and in instances
     where billing_currency = 'USD' and instance_type is not null
@@ -31,7 +31,8 @@ in_service as (
         any_value(fleet_hours.on_demand_usd_per_hour) as on_demand_usd_per_hour,
         count(*) as hours,
         -- an hour nobody saw is taken for an average one, not for an empty one
-        avg(utilization.instances_in_service_mean) * count(*) as in_service_hours
+        avg(utilization.instances_in_service_mean order by utilization.hour_start_utc asc)
+        * count(*) as in_service_hours
     from fleet_hours
     left join utilization
         on

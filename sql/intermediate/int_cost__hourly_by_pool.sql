@@ -38,7 +38,7 @@ final as (
         sum(effective_cost) as effective_cost,
         sum(billed_cost) as billed_cost,
         sum(list_cost) as list_cost,
-        sum(usage_hours) as usage_hours
+        sum(usage_hours order by usage_hours asc) as usage_hours
     from usage_lines
     group by
         tags,

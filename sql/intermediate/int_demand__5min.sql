@@ -13,6 +13,7 @@ in_window as (
         samples.fleet_id,
         samples.metric,
         samples.period_seconds,
+        samples.timestamp_utc,
         samples.value,
         fleets.objective_latency_seconds,
         samples.metric = fleets.objective_latency_metric as is_objective_latency,
@@ -27,7 +28,8 @@ bins as (
     select
         fleet_id,
         bin_start_utc,
-        sum(value) filter (where metric = 'demand_count') as demand_count,
+        -- here and in every model: fractions are summed in one order, else a rerun differs in the last digit
+        sum(value order by timestamp_utc asc) filter (where metric = 'demand_count') as demand_count,
         cast(sum(period_seconds) filter (where metric = 'demand_count') as bigint) as demand_seconds,
         cast(count(value) filter (where metric = 'demand_count') as integer) as samples_seen,
         any_value(objective_latency_seconds) as objective_latency_seconds,

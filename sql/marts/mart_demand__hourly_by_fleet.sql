@@ -12,7 +12,7 @@ hourly as (
     select
         fleet_id,
         time_bucket(interval 1 hour, bin_start_utc) as hour_start_utc,
-        sum(demand_count) / sum(demand_seconds) as mean_demand_per_second,
+        sum(demand_count order by bin_start_utc asc) / sum(demand_seconds) as mean_demand_per_second,
         max(demand_per_second) as peak_demand_per_second,
         sum(samples_seen) as samples_seen,
         avg(cast(is_saturated as integer)) as censored_fraction

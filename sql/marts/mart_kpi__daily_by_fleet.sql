@@ -24,6 +24,7 @@ hours as (
     select
         fleet_hours.fleet_id,
         fleet_hours.day_utc,
+        fleet_hours.hour_start_utc,
         demand.mean_demand_per_second,
         demand.peak_demand_per_second,
         demand.samples_seen,
@@ -50,7 +51,7 @@ daily as (
     select
         hours.fleet_id,
         hours.day_utc,
-        sum(hours.mean_demand_per_second * hours.samples_seen)
+        sum(hours.mean_demand_per_second * hours.samples_seen order by hours.hour_start_utc asc)
         / nullif(sum(hours.samples_seen) filter (where hours.mean_demand_per_second is not null), 0)
             as mean_demand_per_second,
         max(hours.peak_demand_per_second) as peak_demand_per_second,
@@ -67,9 +68,12 @@ daily as (
         quantile_cont(hours.gpu_memory_utilization_p95_fraction, 0.95) as gpu_memory_utilization_p95_fraction,
         max(hours.gpu_memory_utilization_max_fraction) as gpu_memory_utilization_max_fraction,
         max(hours.latency_p99_seconds) as latency_p99_seconds,
-        sum(hours.success_fraction * hours.mean_demand_per_second)
-        / nullif(sum(hours.mean_demand_per_second) filter (where hours.success_fraction is not null), 0)
-            as success_fraction,
+        sum(hours.success_fraction * hours.mean_demand_per_second order by hours.hour_start_utc asc)
+        / nullif(
+            sum(hours.mean_demand_per_second order by hours.hour_start_utc asc)
+            filter (where hours.success_fraction is not null),
+            0
+        ) as success_fraction,
         cast(sum(hours.cold_starts) as bigint) as cold_starts,
         -- an hour short of instances does not make up for an hour with too many
         sum(
@@ -78,9 +82,13 @@ daily as (
                     then hours.instances_in_service_mean - hours.needed_instances
                 else 0
             end
+            order by hours.hour_start_utc asc
         )
-        / nullif(sum(hours.instances_in_service_mean) filter (where hours.needed_instances is not null), 0)
-            as waste_fraction,
+        / nullif(
+            sum(hours.instances_in_service_mean order by hours.hour_start_utc asc)
+            filter (where hours.needed_instances is not null),
+            0
+        ) as waste_fraction,
         avg(cast(hours.is_objective_met as integer)) as slo_hours_fraction
     from hours
     group by hours.fleet_id, hours.day_utc

@@ -12,13 +12,14 @@ hourly as (
     select
         fleet_id,
         hour_start_utc,
-        sum(latency_p50_seconds * demand_count)
-        / nullif(sum(demand_count) filter (where latency_p50_seconds is not null), 0) as latency_p50_seconds,
+        sum(latency_p50_seconds * demand_count order by timestamp_utc asc)
+        / nullif(sum(demand_count order by timestamp_utc asc) filter (where latency_p50_seconds is not null), 0)
+            as latency_p50_seconds,
         max(latency_p95_seconds) as latency_p95_seconds,
         max(latency_p99_seconds) as latency_p99_seconds,
-        sum(demand_count) as demand_count,
+        sum(demand_count order by timestamp_utc asc) as demand_count,
         -- errors of moments whose requests nobody counted would make the share too large
-        coalesce(sum(error_count) filter (where demand_count is not null), 0) as error_count,
+        coalesce(sum(error_count order by timestamp_utc asc) filter (where demand_count is not null), 0) as error_count,
         cast(sum(cold_start_count) as bigint) as cold_starts
     from samples
     group by fleet_id, hour_start_utc

@@ -27,7 +27,7 @@ hourly as (
         quantile_cont(value, 0.5) filter (where part = 'network') as network_p50_bytes_per_second,
         quantile_cont(value, 0.95) filter (where part = 'network') as network_p95_bytes_per_second,
         max(value) filter (where part = 'network') as network_max_bytes_per_second,
-        avg(value) filter (where part = 'instances') as instances_in_service_mean,
+        avg(value order by timestamp_utc asc) filter (where part = 'instances') as instances_in_service_mean,
         min(value) filter (where part = 'instances') as instances_in_service_min,
         max(value) filter (where part = 'instances') as instances_in_service_max
     from samples
