@@ -9,7 +9,7 @@ STAMP := .venv/.installed
 RUN := PYTHONPATH=include .venv/bin/python
 COVERAGE_FLOOR := 90
 
-.PHONY: help env demo test test-fast lint format docs up down bench bench-quick lock clean
+.PHONY: help env demo team team-down test test-fast lint format docs up down bench bench-quick lock clean
 
 help: ## list the verbs
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /\1	/' | expand -t 14
@@ -28,6 +28,12 @@ up: $(STAMP) ## the same, and leave cloud and Airflow up with the UI open; print
 
 down: $(STAMP) ## stop what `make up` started
 	@$(RUN) -m headroom.sandbox.demo down
+
+team: $(STAMP) ## the same on PostgreSQL, Redis and two Celery workers, lake in S3 (KEEP=1 leaves it up; `make team-down` ends it)
+	@$(RUN) -m headroom.sandbox.team $(if $(KEEP),up,run)
+
+team-down: $(STAMP) ## stop what `make team KEEP=1` left up
+	@$(RUN) -m headroom.sandbox.team down
 
 test: $(STAMP) ## everything CI runs: lint, types, layers, SQL style, all tests, coverage
 	@$(MAKE) --no-print-directory lint
@@ -76,5 +82,5 @@ lock: $(STAMP) ## compile both locks anew from the .in files
 	@sed -i '1i # Full lock of what only the sandbox and the tests need beside requirements.txt; `make lock` makes it anew.' requirements-dev.txt
 
 clean: ## remove var/, where everything that a run writes lies
-	@if [ -x .venv/bin/python ]; then $(RUN) -m headroom.sandbox.demo down; fi
+	@if [ -x .venv/bin/python ]; then $(RUN) -m headroom.sandbox.demo down; $(RUN) -m headroom.sandbox.team down; fi
 	@rm -rf var

@@ -1,4 +1,4 @@
-"""A local Airflow of our own: LocalExecutor on SQLite, bound to loopback, in a folder of its own, ended whole."""
+"""An Airflow of our own, bound to loopback, in a folder of its own, ended whole; by default LocalExecutor on SQLite."""
 
 import json
 import os
@@ -19,6 +19,18 @@ USER: Final = "admin"
 MIGRATION_TIMEOUT_SECONDS: Final = 180.0
 POLL_SECONDS: Final = 0.5
 
+COMPONENTS: Final[Mapping[str, tuple[str, ...]]] = {
+    "api-server": ("api-server",),
+    "dag-processor": ("dag-processor",),
+    "scheduler": ("scheduler", "--skip-serve-logs"),
+    "triggerer": ("triggerer", "--skip-serve-logs"),
+    "worker": ("celery", "worker", "--skip-serve-logs"),
+}
+"""Airflow's long-running commands, here and in docker-compose.yaml.
+
+None serves logs: those servers listen on every address. All write into one folder, which the API server reads.
+"""
+
 PRELOADED_MODULES: Final = (
     "airflow",
     "airflow.executors.local_executor",
@@ -36,9 +48,12 @@ class LocalAirflow:
     """API server, scheduler and DAG processor of this project's DAGs.
 
     `home` holds database, logs and password. `environment` is added to the caller's, for tasks to see. No run starts
-    by the wall clock (HEADROOM_CLOCK=manual) unless `environment` says otherwise. `on_start` is called when one more
-    process is among `process_ids`.
+    by the wall clock (HEADROOM_CLOCK=manual) unless `environment` says otherwise. `options` are Airflow's own, by
+    section and key (CORE__EXECUTOR), over those set here. `on_start` is called when one more process is among
+    `process_ids`.
     """
+
+    description = "LocalExecutor on SQLite, loopback only"
 
     def __init__(
         self,
@@ -49,6 +64,7 @@ class LocalAirflow:
         parallelism: int = 4,
         port: int | None = None,
         preloaded_modules: tuple[str, ...] = (),
+        options: Mapping[str, str] | None = None,
         on_start: Callable[[], None] = lambda: None,
     ) -> None:
         self.home = home
@@ -62,6 +78,7 @@ class LocalAirflow:
             **os.environ,
             **environment,
             **self._configuration(parallelism, PRELOADED_MODULES + preloaded_modules),
+            **{f"AIRFLOW__{name}": value for name, value in (options or {}).items()},
             "HEADROOM_CLOCK": environment.get("HEADROOM_CLOCK", "manual"),
         }
         self._processes: dict[str, StartedProcess] = {}
@@ -77,13 +94,13 @@ class LocalAirflow:
 
     def start(self) -> None:
         """Start the three processes; `wait_until_ready` says when they serve."""
-        self._start("api-server")
-        self._start("dag-processor")
+        for name in ("api-server", "dag-processor"):
+            self._start(name, COMPONENTS[name])
         self.start_scheduler()
 
     def start_scheduler(self) -> None:
         """Start the scheduler, for the first time or again after `kill_scheduler`."""
-        self._start("scheduler", "--skip-serve-logs")
+        self._start("scheduler", COMPONENTS["scheduler"])
 
     def kill_scheduler(self) -> None:
         """End the scheduler and the tasks it runs as a lost machine would."""
@@ -110,20 +127,25 @@ class LocalAirflow:
 
     def run_command(self, *arguments: str, timeout_seconds: float = 120.0) -> None:
         """Run `airflow ARGUMENTS` against this Airflow; raise ProcessEndedError with its output if it fails."""
-        command = self._start(*arguments)
-        command.wait_for_success(timeout_seconds=timeout_seconds)
-        del self._processes[arguments[0]]
+        self._run(arguments[0], ("airflow", *arguments), timeout_seconds=timeout_seconds)
 
-    def _start(self, *arguments: str) -> StartedProcess:
+    def _run(self, name: str, module: tuple[str, ...], *, timeout_seconds: float) -> None:
+        self._start_module(name, module).wait_for_success(timeout_seconds=timeout_seconds)
+        del self._processes[name]
+
+    def _start(self, name: str, arguments: tuple[str, ...]) -> StartedProcess:
+        return self._start_module(name, ("airflow", *arguments))
+
+    def _start_module(self, name: str, module: tuple[str, ...]) -> StartedProcess:
         with holding_stop_signals():
             process = StartedProcess(
-                [sys.executable, "-m", "airflow", *arguments],
-                name=f"airflow {' '.join(arguments)}",
-                log_path=self.home / "process_logs" / f"{arguments[0]}.log",
+                [sys.executable, "-m", *module],
+                name=" ".join(module),
+                log_path=self.home / "process_logs" / f"{name}.log",
                 environment=self._environment,
                 folder=self.home,
             )
-            self._processes[arguments[0]] = process
+            self._processes[name] = process
             self._on_start()
         return process
 

@@ -7,6 +7,7 @@
 import argparse
 import signal
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
@@ -48,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     console = Console(highlight=False)
     if options.verb == "down":
-        return take_down(console)
+        return take_down(console, LOCAL_FOLDER)
     missing = missing_prerequisites()
     for line in missing:
         console.print(escape(line), style="red")
@@ -56,12 +57,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return EXIT_FAILED
     if options.verb == "up":
         stack = LocalStack(LOCAL_FOLDER, airflow_port=options.airflow_port)
-        return guarded(stack, console, lambda: leave_up(stack, Display(console)), is_left_up=True)
+        return guarded(stack, console, lambda: leave_up(stack, Display(console), "make down"), is_left_up=True)
     stack = LocalStack(DEMO_FOLDER, airflow_port=options.airflow_port)
     return guarded(stack, console, lambda: run_demo(stack, Display(console), is_kept=options.keep))
 
 
-def run_demo(stack: LocalStack, display: Display, *, is_kept: bool) -> None:
+def run_demo(
+    stack: LocalStack, display: Display, *, is_kept: bool, bring_up: Callable[..., DemoCalendar] = bring_up
+) -> None:
     """Run the chain, print what came of it, and with `is_kept` wait for a signal."""
     console = display.console
     with display.live():
@@ -75,7 +78,9 @@ def run_demo(stack: LocalStack, display: Display, *, is_kept: bool) -> None:
         signal.pause()
 
 
-def leave_up(stack: LocalStack, display: Display) -> None:
+def leave_up(
+    stack: LocalStack, display: Display, ending: str, *, bring_up: Callable[..., DemoCalendar] = bring_up
+) -> None:
     """Run the chain and leave everything up; how to log in is said early, so that the runs can be watched."""
     with display.live():
         calendar = bring_up(stack, display)
@@ -83,7 +88,7 @@ def leave_up(stack: LocalStack, display: Display) -> None:
         run_chain(stack, display, calendar)
     print_outcome(stack, display.console, calendar)
     print_login(stack, display.console)
-    display.console.print("`make down` ends both.")
+    display.console.print(f"`{ending}` ends all of it.")
 
 
 def print_outcome(stack: LocalStack, console: Console, calendar: DemoCalendar) -> None:
@@ -99,9 +104,9 @@ def print_login(stack: LocalStack, console: Console) -> None:
     console.print(f"Sandbox cloud: {stack.cloud.url} (AWS_ENDPOINT_URL)")
 
 
-def take_down(console: Console) -> int:
-    """End what `up` left running."""
-    count = RunningRecord(LOCAL_FOLDER / RECORD_FILE).end_all()
+def take_down(console: Console, folder: Path) -> int:
+    """End what was left running in `folder`."""
+    count = RunningRecord(folder / RECORD_FILE).end_all()
     console.print("Ended the local Airflow and the sandbox cloud." if count else "Nothing was running.")
     return EXIT_OK
 

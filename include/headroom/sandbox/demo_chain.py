@@ -47,6 +47,8 @@ class DemoCalendar:
     """Which days and hours the demo is about, all from the cloud's own clock."""
 
     now_utc: datetime
+    history_days: int = HISTORY_DAYS
+    backfilled_day_count: int = BACKFILLED_DAYS
 
     @property
     def live_hour(self) -> Window:
@@ -62,12 +64,14 @@ class DemoCalendar:
     def backfilled_days(self) -> tuple[Window, ...]:
         """The last whole days, oldest first, which Airflow's backfill settles."""
         end = floor_day(self.now_utc)
-        return tuple(Window(end - count * DAY, end - (count - 1) * DAY) for count in range(BACKFILLED_DAYS, 0, -1))
+        return tuple(
+            Window(end - count * DAY, end - (count - 1) * DAY) for count in range(self.backfilled_day_count, 0, -1)
+        )
 
     @property
     def older_days(self) -> tuple[date, date]:
         """First and last of the days before, which are settled in one go."""
-        first = floor_day(self.now_utc) - (HISTORY_DAYS - 1) * DAY
+        first = floor_day(self.now_utc) - (self.history_days - 1) * DAY
         return first.date(), (self.backfilled_days[0].start_utc - DAY).date()
 
 

@@ -9,6 +9,8 @@ from datetime import date, datetime
 from pathlib import Path
 
 from headroom.config.settings import PACKAGE_ROOT, PROJECT_ROOT
+from headroom.lake.s3_storage import S3Storage
+from headroom.lake.storage import LocalStorage, Storage
 from headroom.sandbox.airflow_process import LocalAirflow
 from headroom.sandbox.control_client import SandboxControl
 from headroom.sandbox.ports import LOOPBACK, find_free_ports
@@ -24,7 +26,7 @@ HISTORY_TIMEOUT_SECONDS = 600.0
 POLL_SECONDS = 0.2
 DEMAND_VARIABLE = "HEADROOM_SANDBOX_DEMAND"
 
-PRELOADED_MODULES = ("headroom.sandbox.task_preload",)
+PRELOADED_MODULES = ("headroom.airflow_glue.task_preload",)
 
 
 class AlreadyRunningError(RuntimeError):
@@ -53,21 +55,13 @@ class LocalStack:
         (self._cloud_port,) = find_free_ports(1)
         self.cloud = SandboxControl(f"http://{LOOPBACK}:{self._cloud_port}")
         self.environment = self._task_environment()
-        self.airflow = LocalAirflow(
-            home=folder / "airflow",
-            environment=self.environment,
-            port=airflow_port,
-            preloaded_modules=PRELOADED_MODULES,
-            on_start=self._remember,
-        )
+        self.airflow = self._make_airflow(airflow_port)
         self._cloud_process: StartedProcess | None = None
         self._history_process: StartedProcess | None = None
 
     def prepare(self) -> None:
         """Empty the folder, ending what an earlier try-out left; AlreadyRunningError if that one is still at work."""
-        starter = self.record.living_starter()
-        if starter is not None:
-            raise AlreadyRunningError(f"process {starter} works in {self.folder}: end it first")
+        self._refuse_second()
         self.record.end_all()
         shutil.rmtree(self.folder, ignore_errors=True)
         self.lake_folder.mkdir(parents=True)
@@ -113,9 +107,19 @@ class LocalStack:
         self._history_process.wait_for_success(timeout_seconds=HISTORY_TIMEOUT_SECONDS)
         return True
 
+    @property
+    def lake_files(self) -> Storage:
+        """The files of the lake that the tasks write."""
+        root = self._lake_root()
+        if not root.startswith("s3://"):
+            return LocalStorage(Path(root))
+        bucket, _, prefix = root.removeprefix("s3://").partition("/")
+        return S3Storage(bucket, prefix, client=self.cloud.client("s3"))
+
     def settled_days(self) -> int:
         """Return how many days of metrics are settled in the lake."""
-        return sum(1 for _ in (self.lake_folder / "raw" / "metric_sample").glob("day=*/settled.parquet"))
+        files = self.lake_files.list("raw/metric_sample", name_prefix="day=")
+        return sum(1 for path in files if path.endswith("/settled.parquet"))
 
     def check_running(self) -> None:
         """Raise ProcessEndedError if a server has ended."""
@@ -152,11 +156,32 @@ class LocalStack:
             **self.cloud.environment(),
             "PYTHONPATH": str(PACKAGE_ROOT.parent),
             "HEADROOM_CONFIG": str(self.config_folder),
-            "HEADROOM_LAKE": str(self.lake_folder),
+            "HEADROOM_LAKE": self._lake_root(),
             "HEADROOM_WAREHOUSE": str(self.folder / "warehouse.duckdb"),
             "HEADROOM_CLOCK": "manual",
         }
 
+    def _refuse_second(self) -> None:
+        starter = self.record.living_starter()
+        if starter is not None:
+            raise AlreadyRunningError(f"process {starter} works in {self.folder}: end it first")
+
+    def _lake_root(self) -> str:
+        return str(self.lake_folder)
+
+    def _make_airflow(self, port: int | None) -> LocalAirflow:
+        return LocalAirflow(
+            home=self.folder / "airflow",
+            environment=self.environment,
+            port=port,
+            preloaded_modules=PRELOADED_MODULES,
+            on_start=self._remember,
+        )
+
     def _remember(self) -> None:
+        self.record.write(self._process_ids())
+
+    def _process_ids(self) -> list[int]:
+        """Return what was started, in the order in which it is to be ended."""
         started = [process for process in (self._cloud_process, self._history_process) if process is not None]
-        self.record.write([*(process.process_id for process in started), *self.airflow.process_ids()])
+        return [*(process.process_id for process in started), *self.airflow.process_ids()]

@@ -1,6 +1,7 @@
 """Started processes and all they start in turn: a session of its own for each, ended whole, by process id."""
 
 import os
+import pwd
 import signal
 import subprocess
 import time
@@ -20,7 +21,10 @@ class ProcessEndedError(RuntimeError):
 
 
 class StartedProcess:
-    """One command in a session of its own, so that it and everything it starts can be ended together."""
+    """One command in a session of its own, so that it and everything it starts can be ended together.
+
+    `user`, for root only, is whom it shall run as.
+    """
 
     def __init__(
         self,
@@ -30,6 +34,7 @@ class StartedProcess:
         log_path: Path,
         environment: Mapping[str, str],
         folder: Path,
+        user: str | None = None,
     ) -> None:
         self.name = name
         self.log_path = log_path
@@ -43,6 +48,9 @@ class StartedProcess:
                 env=dict(environment),
                 cwd=folder,
                 start_new_session=True,
+                user=user,
+                group=None if user is None else pwd.getpwnam(user).pw_gid,
+                extra_groups=None if user is None else [],
             )
         self.process_id = self._process.pid
 

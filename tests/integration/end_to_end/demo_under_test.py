@@ -86,7 +86,7 @@ class Demo:
 
     def summary_exists(self, window: Window) -> bool:
         """Whether the report of an hour has been written."""
-        return (self.stack.lake_folder / "reports" / "run" / f"{window_key(window)[:13]}.json").exists()
+        return self.stack.lake_files.exists(f"reports/run/{window_key(window)[:13]}.json")
 
     def ledger_events(self, fleet_id: str) -> list[dict[str, Any]]:
         """Return every event of a fleet's pushes, oldest first."""

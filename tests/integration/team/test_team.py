@@ -1,0 +1,79 @@
+"""The team set-up for real: PostgreSQL, Redis, two Celery workers, the lake in S3, the whole chain through them."""
+
+import os
+import shutil
+from collections.abc import Iterator
+
+import pytest
+from rich.console import Console
+from tests.integration.end_to_end.demo_under_test import Demo
+
+from headroom.config import load_fleets
+from headroom.sandbox.demo_display import Display
+from headroom.sandbox.demo_run import bring_up, read_summary, report_path, run_chain
+from headroom.sandbox.local_stack import DEMO_CONFIG
+from headroom.sandbox.prerequisites import missing_servers
+from headroom.sandbox.process_group import session_members
+from headroom.sandbox.team_stack import TeamStack
+
+pytestmark = [pytest.mark.end_to_end, pytest.mark.integration]
+
+HISTORY_DAYS, BACKFILLED_DAYS = 15, 1
+
+
+@pytest.fixture(scope="module")
+def team(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Demo, TeamStack]]:
+    missing = missing_servers()
+    if missing and not os.environ.get("CI"):
+        pytest.skip("; ".join(missing))
+    assert missing == []
+    folder = tmp_path_factory.mktemp("a team")
+    config = folder / "config"
+    shutil.copytree(DEMO_CONFIG, config)
+    stack = TeamStack(folder / "stack", config_folder=config)
+    try:
+        calendar = bring_up(stack, Display(Console()), history_days=HISTORY_DAYS, backfilled_days=BACKFILLED_DAYS)
+        run_chain(stack, Display(Console()), calendar)
+        fleets = {fleet.id: fleet for fleet in load_fleets(config / "fleets.yaml")}
+        yield Demo(stack, calendar, read_summary(stack, calendar), fleets), stack
+    finally:
+        stack.stop()
+
+
+def test_every_push_is_verified_and_stands_in_the_cloud(team: tuple[Demo, TeamStack]) -> None:
+    demo, _ = team
+    assert {fleet["state"] for fleet in demo.first_summary["fleets"]} == {"verified"}
+    for fleet in demo.fleets.values():
+        planned = {action["name"] for action in demo.first_of(fleet.id)["actions"]}
+        assert {action["ScheduledActionName"] for action in demo.actions_at(fleet)} == planned != set()
+
+
+def test_the_lake_is_in_s3_and_the_newest_page_is_handed_out(team: tuple[Demo, TeamStack]) -> None:
+    _, stack = team
+    assert stack.lake_files.url("reports/latest.html").startswith("s3://headroom-lake/")
+    assert stack.settled_days() == HISTORY_DAYS - 1
+    assert "chat-large" in report_path(stack).read_text()
+    assert not (stack.lake_folder / "raw").exists()
+
+
+def test_no_password_is_in_a_log_or_in_the_lake(team: tuple[Demo, TeamStack]) -> None:
+    _, stack = team
+    secrets = [url.split(":", 2)[2].split("@")[0] for url in (stack.database.url, stack.queue.url)]
+    secrets.append(stack.airflow.password)
+    assert all(len(secret) >= 16 for secret in secrets)
+    logs = [path for path in stack.folder.rglob("*.log") if path.is_file()]
+    assert logs
+    lake = stack.lake_files
+    texts = {
+        **{str(path): path.read_bytes() for path in logs},
+        **{path: lake.read_bytes(path) for folder in ("outcomes", "reports", "plans") for path in lake.list(folder)},
+    }
+    assert [name for name, text in texts.items() for secret in secrets if secret.encode() in text] == []
+
+
+def test_ending_it_leaves_no_process(team: tuple[Demo, TeamStack]) -> None:
+    _, stack = team
+    started = list(stack._process_ids())  # noqa: SLF001, what it would end
+    assert len(started) >= 8
+    stack.stop()
+    assert {process: session_members(process) for process in started} == {process: [] for process in started}
