@@ -26,7 +26,7 @@ COMPONENTS: Final[Mapping[str, tuple[str, ...]]] = {
     "triggerer": ("triggerer", "--skip-serve-logs"),
     "worker": ("celery", "worker", "--skip-serve-logs"),
 }
-"""Airflow's long-running commands, here and in docker-compose.yaml.
+"""Airflow's long-running commands.
 
 None serves logs: those servers listen on every address. All write into one folder, which the API server reads.
 """

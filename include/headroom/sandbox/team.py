@@ -1,7 +1,7 @@
 """`python -m headroom.sandbox.team`: the team set-up as processes, the chain run on it, and everything ended again.
 
 `run` (the default) shows it and ends everything it started; `up` leaves it running with the UI open; `down` ends that.
-The parts, their commands and settings are those of docker-compose.yaml. Exit codes are the demo's.
+Exit codes are the demo's.
 """
 
 import argparse

@@ -26,7 +26,7 @@ TEAM_OPTIONS: Final[Mapping[str, str]] = {
     "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "60",
     "USAGE_DATA_COLLECTION__ENABLED": "False",
 }
-"""What docker-compose.yaml sets too; addresses and secrets are each set-up's own."""
+"""Addresses and secrets come beside these, made anew each time."""
 
 
 class TeamAirflow(LocalAirflow):

@@ -17,7 +17,7 @@ LAKE_ROOT = f"s3://{LAKE_BUCKET}/team"
 
 
 class TeamStack(LocalStack):
-    """What LocalStack is for one machine, in the parts of docker-compose.yaml; `options` are Airflow's own."""
+    """What LocalStack is for one machine, in the parts a team would run; `options` are Airflow's own."""
 
     airflow: TeamAirflow
 
