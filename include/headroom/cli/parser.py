@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NoReturn
 
+from headroom.cli.account import discover_account
 from headroom.cli.analysis import backtest, forecast, size
 from headroom.cli.exits import EXIT_BAD_INPUT
 from headroom.cli.operations import build, confirm, extract, plan, push, report, rollback
@@ -28,6 +29,7 @@ def build_parser() -> argparse.ArgumentParser:
     """Return the parser of every command."""
     parser = _OneLineParser(prog="headroom", description="Buy AI-inference capacity before it is needed.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_discover(commands)
     _add_forecast(commands)
     _add_backtest(commands)
     _add_size(commands)
@@ -67,6 +69,17 @@ def _add_as_of(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--as-of", required=True, type=_moment, metavar="T", help="UTC; the hour that ends at T is the newest known"
     )
+    _add_json(parser)
+
+
+def _add_discover(commands: Any) -> None:  # noqa: ANN401, as above
+    parser = _add(commands, "discover", discover_account, "draft fleets.yaml from what an account has; reads only")
+    parser.add_argument("--region", required=True, action="append", metavar="R", help="may be given several times")
+    parser.add_argument("--account", action="append", metavar="A", help="12 digits; our own where none is named")
+    parser.add_argument("--role-arn", metavar="ARN", help="role to enter accounts by, as aws.role_arn in sources.yaml")
+    parser.add_argument("--include-cpu", action="store_true", help="draft targets without accelerators, too")
+    parser.add_argument("--out", required=True, type=Path, metavar="FILE", help="the fleets.yaml to write")
+    parser.add_argument("--force", action="store_true", help="replace FILE where it is there already")
     _add_json(parser)
 
 

@@ -8,7 +8,7 @@ import botocore.session
 import pytest
 
 IAM = Path(__file__).resolve().parents[3] / "docs" / "iam"
-READ_ONLY = ("Describe", "Get", "List")
+READ_ONLY = ("Describe", "Get", "List", "Simulate")
 MADE_BY_PUSH = {
     "autoscaling:BatchPutScheduledUpdateGroupAction",
     "autoscaling:BatchDeleteScheduledAction",
@@ -17,6 +17,8 @@ MADE_BY_PUSH = {
 }
 # S3's ListBucket permission is for the ListObjectsV2 call.
 PERMISSIONS_WITHOUT_A_CALL = {"s3:ListBucket"}
+SERVICE_OF_PREFIX = {"elasticloadbalancing": "elbv2", "servicequotas": "service-quotas"}
+"""Where IAM and boto3 name a service differently."""
 
 
 def statements(name: str) -> list[dict[str, Any]]:
@@ -51,5 +53,5 @@ def test_no_action_is_a_wildcard_and_each_is_a_call_that_exists(name: str) -> No
     session = botocore.session.get_session()
     for action in actions(name) - PERMISSIONS_WITHOUT_A_CALL:
         service, operation = action.split(":")
-        model = session.get_service_model(service)
+        model = session.get_service_model(SERVICE_OF_PREFIX.get(service, service))
         assert operation in model.operation_names

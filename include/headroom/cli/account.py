@@ -1,0 +1,92 @@
+"""Commands that look at an account before and while Headroom works there: discover, doctor. Both only read it."""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+
+from headroom.cli.exits import EXIT_FAILED, EXIT_OK, BadInput
+from headroom.config import Settings, load_fleets
+from headroom.domain.fleet import ACCOUNT_PATTERN, REGION_PATTERN
+from headroom.pipelines.discover import Discovery, account_clients, discover
+
+
+def discover_account(options: argparse.Namespace) -> int:
+    """Draft fleets.yaml from what the account has."""
+    _check_places(options.region, options.account)
+    out: Path = options.out
+    if not out.parent.is_dir():
+        raise BadInput(f"--out: no folder at {out.parent}; expected one to write {out.name} into")
+    if out.is_dir():
+        raise BadInput(f"--out: {out} is a folder; expected a file such as {out / 'fleets.yaml'}")
+    if out.exists() and not options.force:
+        raise BadInput(f"--out: {out} is there already; --force replaces it, or name another file to compare with it")
+    settings = Settings.from_environment(os.environ)
+    clients = account_clients(settings, role_arn=options.role_arn)
+    with _steps() as on_step:
+        found = discover(
+            clients,
+            regions=options.region,
+            accounts=options.account or (),
+            has_cpu_fleets=options.include_cpu,
+            on_step=on_step,
+        )
+    _write_whole(out, found.text)
+    load_fleets(out)  # what we draft must load
+    if options.json:
+        print(json.dumps({"path": str(out), **found.summary()}, indent=1))  # noqa: T201, the command's output
+    else:
+        _print_discovery(found, out)
+    for item in found.unread:
+        place = f" in {item.place}" if item.place else ""
+        sys.stderr.write(f"headroom: could not read {item.lost}: {item.operation}{place}: {item.cause}\n")
+    return EXIT_FAILED if found.unread else EXIT_OK
+
+
+def _check_places(regions: list[str], accounts: list[str] | None) -> None:
+    for region in regions:
+        if REGION_PATTERN.fullmatch(region) is None:
+            raise BadInput(f"--region: expected an AWS region such as us-east-1, found {region!r}")
+    for account in accounts or ():
+        if ACCOUNT_PATTERN.fullmatch(account) is None:
+            raise BadInput(f"--account: expected an AWS account's 12 digits, found {account!r}")
+
+
+def _write_whole(out: Path, text: str) -> None:
+    beside = out.with_name(f".{out.name}.new")
+    beside.write_text(text)
+    beside.replace(out)
+
+
+def _print_discovery(found: Discovery, out: Path) -> None:
+    console = Console(soft_wrap=True, highlight=False)
+    for item in found.drafts:
+        draft = item.draft
+        chip = f", {draft.found.accelerator}" if draft.found.accelerator else ""
+        state = "" if draft.demand else " (in comments: no metric of its demand was found)"
+        place = f"{draft.found.place.region}{chip}"
+        console.print(
+            f"{draft.fleet_id}: {draft.found.target.kind} {draft.found.target.name}, {place}{state}", markup=False
+        )
+    for skipped in found.skipped:
+        console.print(f"left out: {skipped.found.target.name}: {skipped.reason}", markup=False)
+    guesses = found.text.count("GUESS")
+    console.print(
+        f"wrote {out}: {len(found.drafts)} fleets drafted, {guesses} guesses to look at, mode observe", markup=False
+    )
+
+
+@contextmanager
+def _steps() -> Iterator[Callable[[str], None]]:
+    """Show on a terminal's stderr what is being done; silent elsewhere."""
+    console = Console(stderr=True)
+    if not sys.stderr.isatty():
+        yield lambda _text: None
+        return
+    with console.status("reading the account") as status:
+        yield status.update

@@ -1,0 +1,1 @@
+"""From what an account has to drafts of fleets.yaml and to findings with remedies: pure, nothing is read or written."""
