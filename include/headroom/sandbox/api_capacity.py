@@ -63,7 +63,7 @@ class CapacityApi:
         answer = self._moto.forward(call, _without(call.body, SIZE_KEYS))
         if not any(key in parameters for key in LAUNCH_KEYS):
             self._moto.restore_launch_settings(group, settings)
-        self._moto.mirror(self._world)
+        self._moto.mirror_fleet(self._world, fleet)
         return answer
 
     def set_desired_capacity(self, call: AwsCall) -> Answer:
@@ -124,7 +124,10 @@ class CapacityApi:
         desired = parameters.get("desiredCount")
         if fleet is not None and desired is not None:
             self._set(fleet, None, None, int(desired), code="InvalidParameterException")
-        return self._mirrored(self._moto.forward(call))
+        answer = self._moto.forward(call)
+        if fleet is not None:
+            self._moto.mirror_fleet(self._world, fleet)
+        return answer
 
     def create_endpoint_config(self, call: AwsCall) -> Answer:
         """CreateEndpointConfig of SageMaker: moto's, which knows no instance type younger than ml.g4dn."""
@@ -141,21 +144,21 @@ class CapacityApi:
 
     def update_endpoint(self, call: AwsCall) -> Answer:
         """UpdateEndpointWeightsAndCapacities of SageMaker: the desired count goes to the world."""
-        endpoint = call.parameters.get("EndpointName", "")
+        endpoint, fleets = call.parameters.get("EndpointName", ""), []
         for variant in call.parameters.get("DesiredWeightsAndCapacities", []):
             name = (TargetKind.SAGEMAKER_VARIANT, call.region, f"{endpoint}/{variant.get('VariantName')}")
             fleet, desired = self._by_name.get(name), variant.get("DesiredInstanceCount")
             if fleet is not None and desired is not None:
                 self._set(fleet, None, None, int(desired), code="ValidationException")
-        return self._mirrored(self._moto.forward(call))
+                fleets.append(fleet)
+        answer = self._moto.forward(call)
+        for fleet in fleets:
+            self._moto.mirror_fleet(self._world, fleet)
+        return answer
 
     def _named_group(self, call: AwsCall) -> tuple[GroupKey, SandboxFleet | None, Mapping[str, Any]]:
         group = (call.region, str(call.parameters.get("AutoScalingGroupName", "")))
         return group, self.fleet_of_group(group), call.parameters
-
-    def _mirrored(self, answer: Answer) -> Answer:
-        self._moto.mirror(self._world)
-        return answer
 
     def _set(
         self,
@@ -170,7 +173,7 @@ class CapacityApi:
             self._world.set_capacity(fleet.id, min_instances=smallest, max_instances=largest, desired_instances=desired)
         except ValueError as error:
             raise AwsError(code, str(error)) from error
-        self._moto.mirror(self._world)
+        self._moto.mirror_fleet(self._world, fleet)
 
 
 def _without(body: bytes, keys: tuple[str, ...]) -> bytes:

@@ -13,26 +13,12 @@ from typing import Any
 from headroom.domain.window import Window
 from headroom.sandbox.api_paging import page_of
 from headroom.sandbox.api_protocol import AwsCall, AwsError
+from headroom.sandbox.prices import REGION_NAMES, USAGE_PREFIXES
 from headroom.sandbox.world_interface import OnDemandPrice, SandboxWorld, SpotPrice
 
 MAX_SPOT_PAGE = 1000
 MAX_PRODUCTS_PAGE = 100
 SPOT_HISTORY = timedelta(days=90)
-LOCATIONS = {
-    "us-east-1": "US East (N. Virginia)",
-    "us-east-2": "US East (Ohio)",
-    "us-west-2": "US West (Oregon)",
-    "eu-central-1": "EU (Frankfurt)",
-    "eu-west-1": "EU (Ireland)",
-}
-"""The price list's names of regions (as it spells them, 2026-11); any other region is named by its code."""
-USAGE_PREFIXES = {
-    "us-east-1": "",
-    "us-east-2": "USE2-",
-    "us-west-2": "USW2-",
-    "eu-central-1": "EUC1-",
-    "eu-west-1": "EU-",
-}
 SERVICE_CODES = {"AmazonEC2": "ec2", "AmazonSageMaker": "sagemaker"}
 FIELDS_OF_SPOT_FILTERS = {
     "availability-zone": "AvailabilityZone",
@@ -123,12 +109,12 @@ def _product(code: str, price: OnDemandPrice, specifications: Mapping[str, Mappi
     attributes = {
         **specifications.get(price.instance_type.removeprefix("ml."), {}),
         "instanceType": price.instance_type,
-        "location": LOCATIONS.get(price.region, price.region),
+        "location": REGION_NAMES[price.region],
         "locationType": "AWS Region",
         "regionCode": price.region,
         "servicecode": code,
     }
-    prefix = USAGE_PREFIXES.get(price.region, f"{price.region}-")
+    prefix = USAGE_PREFIXES[price.region]
     if code == "AmazonEC2":
         family = "Compute Instance"
         attributes |= {

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from headroom.domain.fleet import TargetKind
 from headroom.domain.window import Window
-from headroom.sandbox.prices import REGION, SAVINGS_PLAN_FRACTION, on_demand_price_at
+from headroom.sandbox.prices import SAVINGS_PLAN_FRACTION, USAGE_PREFIXES, on_demand_price_at, usd_in_region
 from headroom.sandbox.world import World
 from headroom.sandbox.world_capacity import InstanceRun
 from headroom.sandbox.world_fleet import FleetWorld
@@ -24,8 +24,8 @@ from headroom.sandbox.world_interface import Floats
 from headroom.units import MINUTES_PER_HOUR
 
 AMOUNT_DIGITS: Final = 10
-ACCOUNT: Final = "123456789012"
-SAVINGS_PLAN_ARN: Final = f"arn:aws:savingsplans::{ACCOUNT}:savingsplan/3f6c1c0e-58b1-4f7e-9d9b-6f1f6a2f7c11"
+_PREFIX_OF_OTHERS: Final = "USE1-"
+"""us-east-1 has no prefix in EC2's instance hours, and this one elsewhere."""
 NAT_GATEWAY_USD_PER_HOUR: Final = 0.045
 """AWS price list, us-east-1, 2026-07-20. The gateway is shared and carries no tag: not every line is a fleet's."""
 
@@ -52,6 +52,7 @@ class LineTemplate:
     usage_type: str
     operation: str
     usd_per_hour: float
+    region: str
     availability_zone: str | None = None
     instance_type: str | None = None
     fleet_id: str | None = None
@@ -71,6 +72,7 @@ class BillLines:
     """
 
     templates: tuple[LineTemplate, ...]
+    account: str
     template: Indices
     hours: npt.NDArray[np.datetime64]
     quantity: Floats
@@ -78,6 +80,11 @@ class BillLines:
 
     def __len__(self) -> int:
         return len(self.template)
+
+    @property
+    def savings_plan_arn(self) -> str:
+        """The account's one Savings Plan."""
+        return savings_plan_arn(self.account)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -95,7 +102,13 @@ def bill_lines(world: World, window: Window) -> BillLines:
     first, last = (int((end - world.start_utc) / timedelta(hours=1)) for end in (window.start_utc, window.end_utc))
     parts = [part for fleet in world.fleets for part in _fleet_parts(world, world.fleet_world(fleet.id), first, last)]
     hours = np.arange(first, last)
-    parts.append(_Part(template=_NAT_GATEWAY, hours=hours, quantity=np.ones(len(hours))))
+    parts.append(
+        _Part(
+            template=_nat_gateway(world.scenario.account, world.scenario.home_region),
+            hours=hours,
+            quantity=np.ones(len(hours)),
+        )
+    )
     templates = tuple(part.template for part in parts)
     sizes = [len(part.hours) for part in parts]
     number = np.repeat(np.arange(len(parts)), sizes)
@@ -105,6 +118,7 @@ def bill_lines(world: World, window: Window) -> BillLines:
     start = np.datetime64(world.start_utc.replace(tzinfo=None), "s")
     return BillLines(
         templates=templates,
+        account=world.scenario.account,
         template=number[order],
         hours=start + hour[order] * np.timedelta64(1, "h").astype("timedelta64[s]"),
         quantity=np.round(np.concatenate([part.quantity for part in parts]), AMOUNT_DIGITS)[order],
@@ -112,18 +126,26 @@ def bill_lines(world: World, window: Window) -> BillLines:
     )
 
 
-_NAT_GATEWAY: Final = LineTemplate(
-    kind=LineKind.USAGE,
-    product_code="AmazonEC2",
-    resource_id=f"arn:aws:ec2:{REGION}:{ACCOUNT}:natgateway/nat-0a4f1c2b3d5e6f708",
-    usage_type="USE1-NatGateway-Hours",
-    operation="NatGateway",
-    usd_per_hour=NAT_GATEWAY_USD_PER_HOUR,
-)
+def savings_plan_arn(account: str) -> str:
+    """Return the ARN of the account's one Savings Plan."""
+    return f"arn:aws:savingsplans::{account}:savingsplan/3f6c1c0e-58b1-4f7e-9d9b-6f1f6a2f7c11"
+
+
+def _nat_gateway(account: str, region: str) -> LineTemplate:
+    return LineTemplate(
+        kind=LineKind.USAGE,
+        product_code="AmazonEC2",
+        resource_id=f"arn:aws:ec2:{region}:{account}:natgateway/nat-0a4f1c2b3d5e6f708",
+        usage_type=f"{USAGE_PREFIXES[region] or _PREFIX_OF_OTHERS}NatGateway-Hours",
+        operation="NatGateway",
+        usd_per_hour=NAT_GATEWAY_USD_PER_HOUR,
+        region=region,
+    )
 
 
 def _fleet_parts(world: World, fleet: FleetWorld, first: int, last: int) -> Iterator[_Part]:
-    price = on_demand_price_at(fleet.facts.instance_type, world.start_utc).usd_per_hour
+    listed = on_demand_price_at(fleet.facts.instance_type, world.start_utc).usd_per_hour
+    price = usd_in_region(listed, fleet.facts.region)
     if fleet.facts.kind is TargetKind.SAGEMAKER_VARIANT:
         yield from _endpoint_parts(fleet, price, first, last)
         return
@@ -160,9 +182,10 @@ def _instance_hours(
                 kind=LineKind.USAGE,
                 product_code="AmazonEC2",
                 resource_id=fleet.instance_id(run),
-                usage_type=f"BoxUsage:{fleet.facts.instance_type}",
+                usage_type=f"{USAGE_PREFIXES[fleet.facts.region]}BoxUsage:{fleet.facts.instance_type}",
                 operation="RunInstances",
                 usd_per_hour=price,
+                region=fleet.facts.region,
                 availability_zone=run.zone,
                 instance_type=fleet.facts.instance_type,
                 fleet_id=fleet.facts.id,
@@ -206,10 +229,11 @@ def _fee_part(fleet: FleetWorld, price: float, *, hours: Indices, covered: Float
     template = LineTemplate(
         kind=LineKind.FEE,
         product_code="ComputeSavingsPlans",
-        resource_id=SAVINGS_PLAN_ARN,
+        resource_id=savings_plan_arn(fleet.facts.account),
         usage_type="ComputeSP:1yrNoUpfront",
         operation="",
         usd_per_hour=committed,
+        region=fleet.facts.region,
     )
     used = np.minimum(used_hours * price * SAVINGS_PLAN_FRACTION, committed)
     return _Part(template=template, hours=all_hours, quantity=np.ones(len(all_hours)), used_usd=used)
@@ -221,13 +245,15 @@ def _endpoint_parts(fleet: FleetWorld, price: float, first: int, last: int) -> I
     running = np.array(fleet.capacity.running_counts[minutes]).reshape(-1, MINUTES_PER_HOUR)
     quantity = running.sum(axis=1) / MINUTES_PER_HOUR
     endpoint = fleet.facts.target_name.split("/", maxsplit=1)[0]
+    region = fleet.facts.region
     template = LineTemplate(
         kind=LineKind.USAGE,
         product_code="AmazonSageMaker",
-        resource_id=f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:endpoint/{endpoint}",
-        usage_type=f"USE1-Host:{fleet.facts.instance_type}",
+        resource_id=f"arn:aws:sagemaker:{region}:{fleet.facts.account}:endpoint/{endpoint}",
+        usage_type=f"{USAGE_PREFIXES[region] or _PREFIX_OF_OTHERS}Host:{fleet.facts.instance_type}",
         operation="RunInstance",
         usd_per_hour=price,
+        region=region,
         instance_type=fleet.facts.instance_type,
         fleet_id=fleet.facts.id,
     )

@@ -16,7 +16,6 @@ from headroom.sandbox.api_prices import describe_spot_price_history, get_product
 from headroom.sandbox.api_protocol import Answer, AwsCall, AwsError, render_error, render_result
 from headroom.sandbox.api_target_schedules import TargetSchedules
 from headroom.sandbox.calls import CallLog
-from headroom.sandbox.control_client import SANDBOX_ACCOUNT, SANDBOX_REGION
 from headroom.sandbox.faults import Faults
 from headroom.sandbox.moto_bridge import MotoBridge
 from headroom.sandbox.world_interface import DueAction, SandboxWorld
@@ -64,12 +63,13 @@ class SandboxCloud:
     def __init__(self, world: SandboxWorld) -> None:
         self.lock = threading.RLock()
         self.world = world
-        self.moto = MotoBridge()
+        account = world.scenario.account
+        self.moto = MotoBridge(account=account)
         self.calls = CallLog()
         self.faults = Faults()
-        self.groups = GroupSchedules(clock=self.now, has_group=self.moto.has_group, account=SANDBOX_ACCOUNT)
-        self.targets = TargetSchedules(clock=self.now, has_target=self.moto.has_target, account=SANDBOX_ACCOUNT)
-        self.policies = GroupPolicies(has_group=self.moto.has_group, account=SANDBOX_ACCOUNT)
+        self.groups = GroupSchedules(clock=self.now, has_group=self.moto.has_group, account=account)
+        self.targets = TargetSchedules(clock=self.now, has_target=self.moto.has_target, account=account)
+        self.policies = GroupPolicies(has_group=self.moto.has_group, account=account)
         self.capacity = CapacityApi(
             world=world, moto=self.moto, groups=self.groups, policies=self.policies, targets=self.targets
         )
@@ -203,7 +203,7 @@ class SandboxCloud:
 
     @cached_property
     def _specifications(self) -> Mapping[str, Mapping[str, str]]:
-        return self.moto.instance_specifications(SANDBOX_REGION)
+        return self.moto.instance_specifications(self.world.scenario.home_region)
 
     @cached_property
     def _handlers(self) -> Mapping[tuple[str, str], Handler]:

@@ -31,10 +31,11 @@ class SandboxControlError(RuntimeError):
 
 
 class SandboxControl:
-    """The control endpoints of the sandbox at `url` (http://127.0.0.1:PORT)."""
+    """The control endpoints of the sandbox at `url` (http://127.0.0.1:PORT); `region` is its scenario's home."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, region: str = SANDBOX_REGION) -> None:
         self.url = url.rstrip("/")
+        self.region = region
 
     def clock(self) -> datetime:
         """Return the sandbox's now."""
@@ -98,17 +99,17 @@ class SandboxControl:
             "AWS_ENDPOINT_URL": self.url,
             "AWS_ACCESS_KEY_ID": "sandbox",
             "AWS_SECRET_ACCESS_KEY": "sandbox",
-            "AWS_DEFAULT_REGION": SANDBOX_REGION,
+            "AWS_DEFAULT_REGION": self.region,
             "AWS_EC2_METADATA_DISABLED": "true",
             "NO_PROXY": "127.0.0.1,localhost",
             "no_proxy": "127.0.0.1,localhost",
         }
 
-    def client(self, service: str, *, region: str = SANDBOX_REGION, max_attempts: int = 1) -> Any:  # noqa: ANN401, boto3 ships no types
+    def client(self, service: str, *, region: str | None = None, max_attempts: int = 1) -> Any:  # noqa: ANN401, boto3 ships no types
         """Return a boto3 client of this sandbox; by default it does not retry, so that a fault is seen once."""
         return _session().client(
             service,
-            region_name=region,
+            region_name=region or self.region,
             endpoint_url=self.url,
             aws_access_key_id="sandbox",
             aws_secret_access_key="sandbox",  # noqa: S106, made up: the sandbox checks no signature

@@ -7,6 +7,7 @@ asking for more steps gives the same first ones. Another seed moves every number
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -23,6 +24,8 @@ from headroom.units import HOURS_PER_DAY, SECONDS_PER_DAY, SECONDS_PER_HOUR, SEC
 STEPS_PER_HOUR: Final = SECONDS_PER_HOUR // SAMPLE_SECONDS
 STEPS_PER_DAY: Final = SECONDS_PER_DAY // SAMPLE_SECONDS
 _DAYS_PER_WEEK: Final = 7
+STEPS_AHEAD: Final = 14 * STEPS_PER_DAY
+"""How far past its clock a world draws demand at once."""
 _STEP_MINUTES: Final = SAMPLE_SECONDS / SECONDS_PER_MINUTE
 _LOST_SAMPLE_FRACTION: Final = 0.0005
 _GAPS_PER_WEEK: Final = 0.4
@@ -84,19 +87,22 @@ class GeneratedDemand:
         self._growth = shape.growth_per_week_fraction * life.uniform(0.7, 1.3)
         self._launch_heights = life.uniform(0.25, 0.5, size=max(1, len(self._launches)))
         past = max(STEPS_PER_DAY, int((now_utc - start_utc).total_seconds()) // SAMPLE_SECONDS)
-        self._scale = 1.0
-        self._scale = shape.mean_per_second / float(self._rate(past).mean())
+        self._unscaled = self._draw_rate(past + STEPS_AHEAD)
+        self._scale = shape.mean_per_second / float(self._unscaled[:past].mean())
 
     def steps(self, count: int) -> DemandSteps:
         """Return the first `count` steps from the world's start."""
-        rate = self._rate(count)
+        if len(self._unscaled) < count:
+            self._unscaled = self._draw_rate(count)
+        rate = self._unscaled[:count] * self._scale
         arrived = self._random(_ARRIVALS).poisson(rate * SAMPLE_SECONDS).astype(np.float64)
         return DemandSteps(rate_per_second=rate, count=arrived, is_reported=self._is_reported(count))
 
     def _random(self, *purpose: int) -> np.random.Generator:
         return np.random.default_rng([*self._key, *purpose])
 
-    def _rate(self, count: int) -> Floats:
+    def _draw_rate(self, count: int) -> Floats:
+        """Return the demand before it is scaled to the fleet's mean; the costliest part of a world."""
         profile = self._batches(count) if self._shape.is_batch else self._profile(count)
         weeks = np.arange(count) / (STEPS_PER_DAY * _DAYS_PER_WEEK)
         noise = gamma_noise(
@@ -106,8 +112,7 @@ class GeneratedDemand:
             step_minutes=_STEP_MINUTES,
             random=self._random(_NOISE),
         )
-        rate = profile * np.exp(self._growth * weeks) * noise * self._surges(count)
-        return np.asarray(rate * self._scale, dtype=np.float64)
+        return np.asarray(profile * np.exp(self._growth * weeks) * noise * self._surges(count), dtype=np.float64)
 
     def _day_count(self, count: int) -> int:
         return -(-count // STEPS_PER_DAY)
@@ -184,7 +189,17 @@ def _local_hours_and_day_factors(
     days: int,
 ) -> tuple[Floats, Floats]:
     """Return for each step the local hour of day (with fraction) and the factor of its local day (weekend, holiday)."""
-    zone = ZoneInfo(region.time_zone)
+    hours, is_weekend, is_holiday = _local_calendar(region.time_zone, region.country, start_utc, days)
+    factors = np.where(is_weekend, shape.weekend_fraction, 1.0)
+    return hours, np.where(is_holiday, shape.holiday_fraction, factors)
+
+
+@lru_cache(maxsize=64)
+def _local_calendar(
+    time_zone: str, country: str, start_utc: datetime, days: int
+) -> tuple[Floats, npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+    """Return for each step the local hour of day, and whether its local day is on a weekend, or a public holiday."""
+    zone = ZoneInfo(time_zone)
     moments = [start_utc + timedelta(hours=hour) for hour in range(days * HOURS_PER_DAY)]
     offsets = [moment.astimezone(zone).utcoffset() or timedelta() for moment in moments]
     offset_seconds = np.repeat([offset.total_seconds() for offset in offsets], STEPS_PER_HOUR)
@@ -192,9 +207,7 @@ def _local_hours_and_day_factors(
     local_days = (seconds // SECONDS_PER_DAY).astype(np.int64)
     years = range(start_utc.year, (start_utc + timedelta(days=days)).year + 1)
     epoch = datetime(1970, 1, 1, tzinfo=UTC).date()
-    free_days = [(day - epoch).days for day in holidays.country_holidays(region.country, years=years)]
+    free_days = [(day - epoch).days for day in holidays.country_holidays(country, years=years)]
     # 1970-01-01 was a Thursday: three days into a week that starts on Monday.
     is_weekend = (local_days + 3) % _DAYS_PER_WEEK >= 5
-    factors = np.where(is_weekend, shape.weekend_fraction, 1.0)
-    factors = np.where(np.isin(local_days, free_days), shape.holiday_fraction, factors)
-    return (seconds % SECONDS_PER_DAY) / SECONDS_PER_HOUR, factors
+    return (seconds % SECONDS_PER_DAY) / SECONDS_PER_HOUR, is_weekend, np.isin(local_days, free_days)

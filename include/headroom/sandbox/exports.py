@@ -18,20 +18,17 @@ from typing import Final
 
 import pyarrow as pa
 
-from headroom.config.sources import BillingExport, load_sources
+from headroom.config.sources import BillingExport
 from headroom.domain.window import Window, floor_day
-from headroom.sandbox.billing_lines import ACCOUNT, BillLines, bill_lines
+from headroom.sandbox.billing_lines import BillLines, bill_lines
 from headroom.sandbox.exports_columns import parquet_bytes
 from headroom.sandbox.exports_cur import cur_columns
 from headroom.sandbox.exports_focus import focus_columns
 from headroom.sandbox.world import World
-from headroom.sandbox.world_fleet import CONFIG_FOLDER
 
 PutObject = Callable[[str, str, bytes], None]
 """Writes an object: bucket, key, content."""
 
-EXPORTS: Final = load_sources(CONFIG_FOLDER / "sources.yaml").billing
-EXPORT_BUCKET: Final = EXPORTS[0].bucket
 RESTATED: Final = timedelta(days=5)
 """How long after its end a period is still delivered."""
 
@@ -55,7 +52,7 @@ class Delivery:
 
 
 class BillingExporter:
-    """Writes what changed of the bills since it was last asked; the caller makes the bucket first."""
+    """Writes what changed of the bills since it was last asked; the caller makes the exports' buckets first."""
 
     def __init__(self, world: World, put_object: PutObject) -> None:
         self._world = world
@@ -79,7 +76,7 @@ class BillingExporter:
     def _deliver_period(self, period: Window, today: datetime) -> list[Delivery]:
         covered = Window(max(period.start_utc, self._world.start_utc), min(period.end_utc, today))
         lines = bill_lines(self._world, covered)
-        return [self._deliver_export(export, period, today, lines) for export in EXPORTS]
+        return [self._deliver_export(export, period, today, lines) for export in self._world.scenario.exports]
 
     def _deliver_export(self, export: BillingExport, period: Window, today: datetime, lines: BillLines) -> Delivery:
         columns = _COLUMNS[export.format](lines, period)
@@ -93,7 +90,7 @@ class BillingExporter:
         manifest = {
             "executionId": execution_id,
             "exportName": export.export_name,
-            "account": ACCOUNT,
+            "account": self._world.scenario.account,
             "billingPeriod": {"start": _moment_text(period.start_utc), "end": _moment_text(period.end_utc)},
             "columns": [{"name": column, "type": str(values.type)} for column, values in columns.items()],
             "compression": "PARQUET",

@@ -10,10 +10,10 @@ import numpy as np
 import pyarrow as pa
 
 from headroom.domain.window import Window
-from headroom.sandbox.billing_lines import ACCOUNT, SAVINGS_PLAN_ARN, BillLines, LineKind, LineTemplate
+from headroom.sandbox.billing_lines import BillLines, LineKind, LineTemplate
 from headroom.sandbox.exports_columns import TEXT_MAP, LineColumns, amounts, texts_where
 from headroom.sandbox.exports_focus import describe, sku
-from headroom.sandbox.prices import REGION, SAGEMAKER_PREFIX, SAVINGS_PLAN_FRACTION
+from headroom.sandbox.prices import REGION_NAMES, SAGEMAKER_PREFIX, SAVINGS_PLAN_FRACTION
 
 _LINE_TYPES: Final = {
     LineKind.USAGE.value: "Usage",
@@ -38,7 +38,7 @@ def cur_columns(lines: BillLines, period: Window) -> dict[str, pa.Array]:
     unblended = np.where(is_negation, -cost, cost)
     types = np.where(is_negation, _NEGATION, np.array([_LINE_TYPES[kind] for kind in kinds])[rows])
     hours, bounds = build.hours(), build.period()
-    arn = texts_where(of_plan, SAVINGS_PLAN_ARN, None)
+    arn = texts_where(of_plan, lines.savings_plan_arn, None)
     nothing = build.same(None)
     columns = {
         "bill_bill_type": build.same("Anniversary"),
@@ -47,7 +47,7 @@ def cur_columns(lines: BillLines, period: Window) -> dict[str, pa.Array]:
         "bill_billing_period_start_date": bounds[0],
         "bill_invoice_id": nothing,
         "bill_invoicing_entity": build.same("Amazon Web Services, Inc."),
-        "bill_payer_account_id": build.same(ACCOUNT),
+        "bill_payer_account_id": build.same(lines.account),
         "bill_payer_account_name": build.same("Sandbox"),
         "cost_category": pa.nulls(len(rows), TEXT_MAP),
         "discount": pa.nulls(len(rows), TEXT_MAP),
@@ -65,7 +65,7 @@ def cur_columns(lines: BillLines, period: Window) -> dict[str, pa.Array]:
         "line_item_resource_id": build.texts(lambda template: template.resource_id),
         "line_item_unblended_cost": amounts(unblended),
         "line_item_unblended_rate": build.texts(_rate_text),
-        "line_item_usage_account_id": build.same(ACCOUNT),
+        "line_item_usage_account_id": build.same(lines.account),
         "line_item_usage_account_name": build.same("Sandbox"),
         "line_item_usage_amount": amounts(build.quantity()),
         "line_item_usage_end_date": hours[1],
@@ -76,13 +76,13 @@ def cur_columns(lines: BillLines, period: Window) -> dict[str, pa.Array]:
         "pricing_public_on_demand_rate": build.texts(_rate_text),
         "pricing_term": build.same("OnDemand"),
         "pricing_unit": build.same("Hrs"),
-        "product": build.maps(lambda _: {"region": REGION}),
+        "product": build.maps(lambda template: {"region": template.region}),
         "product_instance_family": build.texts(_family),
         "product_instance_type": build.texts(lambda template: template.instance_type),
-        "product_location": build.same("US East (N. Virginia)"),
+        "product_location": build.texts(lambda template: REGION_NAMES[template.region]),
         "product_operation": build.texts(lambda template: template.operation),
         "product_product_family": build.texts(_product_family),
-        "product_region_code": build.same(REGION),
+        "product_region_code": build.texts(lambda template: template.region),
         "product_servicecode": build.texts(lambda template: template.product_code),
         "product_sku": build.texts(sku),
         "product_usagetype": build.texts(lambda template: template.usage_type),

@@ -12,15 +12,13 @@ import pyarrow.compute as pc
 
 from headroom.domain.window import Window
 from headroom.sandbox.billing_lines import (
-    ACCOUNT,
     AMOUNT_DIGITS,
-    SAVINGS_PLAN_ARN,
     BillLines,
     LineKind,
     LineTemplate,
 )
 from headroom.sandbox.exports_columns import TEXT_MAP, LineColumns, amounts, texts_where
-from headroom.sandbox.prices import REGION, SAVINGS_PLAN_FRACTION
+from headroom.sandbox.prices import REGION_NAMES, SAVINGS_PLAN_FRACTION
 
 _SERVICES: Final = {
     "AmazonEC2": ("Amazon Elastic Compute Cloud", "Compute", "Virtual Machines"),
@@ -51,13 +49,13 @@ def focus_columns(lines: BillLines, period: Window) -> dict[str, pa.Array]:
     rates = amounts(build.numbers(lambda template: template.usd_per_hour), there=~is_unused)
     quantity = amounts(build.quantity(), there=has_quantity)
     unit = texts_where(has_quantity, "Hours", None)
-    commitment = texts_where(is_committed, SAVINGS_PLAN_ARN, None)
+    commitment = texts_where(is_committed, lines.savings_plan_arn, None)
     status = pc.coalesce(texts_where(is_covered, "Used", None), texts_where(is_unused, "Unused", None))
     nothing = build.same(None)
     return {
         "AvailabilityZone": build.texts(lambda template: template.availability_zone),
         "BilledCost": amounts(np.where(is_covered | is_unused, 0.0, listed)),
-        "BillingAccountId": build.same(ACCOUNT),
+        "BillingAccountId": build.same(lines.account),
         "BillingAccountName": build.same("Sandbox"),
         "BillingAccountType": build.same("Management"),
         "BillingCurrency": build.same("USD"),
@@ -99,8 +97,8 @@ def focus_columns(lines: BillLines, period: Window) -> dict[str, pa.Array]:
         "PricingUnit": build.same("Hours"),
         "ProviderName": build.same(_PROVIDER),
         "PublisherName": build.same(_PROVIDER),
-        "RegionId": build.same(REGION),
-        "RegionName": build.same("US East (N. Virginia)"),
+        "RegionId": build.texts(lambda template: template.region),
+        "RegionName": build.texts(lambda template: REGION_NAMES[template.region]),
         "ResourceId": build.texts(lambda template: template.resource_id),
         "ResourceName": nothing,
         "ResourceType": build.texts(_resource_type),
@@ -111,7 +109,7 @@ def focus_columns(lines: BillLines, period: Window) -> dict[str, pa.Array]:
         "SkuMeter": build.texts(lambda template: template.usage_type),
         "SkuPriceDetails": build.maps(_price_details),
         "SkuPriceId": build.texts(lambda template: f"{sku(template)}.JRTCKXETXF.6YS6EN2CT7"),
-        "SubAccountId": build.same(ACCOUNT),
+        "SubAccountId": build.same(lines.account),
         "SubAccountName": build.same("Sandbox"),
         "SubAccountType": build.same("Member"),
         "Tags": build.maps(lambda template: {"fleet": template.fleet_id} if template.fleet_id else {}),

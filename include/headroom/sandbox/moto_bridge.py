@@ -21,7 +21,6 @@ from headroom.domain.fleet import TargetKind
 from headroom.sandbox.api_group_schedules import GroupKey
 from headroom.sandbox.api_protocol import Answer, AwsCall, AwsError, copy_environ, render_error
 from headroom.sandbox.api_target_schedules import TargetKey
-from headroom.sandbox.control_client import SANDBOX_ACCOUNT
 from headroom.sandbox.world_interface import Capacity, Instance, SandboxFleet, SandboxWorld
 from headroom.units import MIB_PER_GIB
 
@@ -64,8 +63,9 @@ def target_key(fleet: SandboxFleet) -> TargetKey | None:
 class MotoBridge:
     """moto's WSGI application and backends; the caller holds the sandbox's lock."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, account: str) -> None:
         moto_api_backend.reset()
+        self._account = account
         self._application = DomainDispatcherApplication(create_backend_app)
 
     def forward(self, call: AwsCall, body: bytes | None = None) -> Answer:
@@ -79,7 +79,8 @@ class MotoBridge:
             return io.BytesIO().write
 
         try:
-            chunks: Iterable[bytes] = self._application(copy_environ(call, body), start_response)
+            environ = {**copy_environ(call, body), "HTTP_X_MOTO_ACCOUNT_ID": self._account}
+            chunks: Iterable[bytes] = self._application(environ, start_response)
             content = b"".join(chunks)
         except Exception as error:  # whatever moto lacks must answer as a failing cloud does, not end the request
             log.warning("moto failed at %s %s", call.service, call.operation, exc_info=True)
@@ -136,7 +137,7 @@ class MotoBridge:
 
     def put_object(self, bucket: str, key: str, content: bytes, *, at_utc: datetime) -> None:
         """Write an S3 object whose LastModified is the sandbox's clock."""
-        backend = get_backend("s3")[SANDBOX_ACCOUNT]["aws"]
+        backend = get_backend("s3")[self._account]["aws"]
         stored = backend.put_object(bucket, key, content)
         stored.last_modified = at_utc.replace(tzinfo=None)
 
@@ -165,18 +166,22 @@ class MotoBridge:
     def mirror(self, world: SandboxWorld) -> None:
         """Show the world's capacity in groups, services, endpoints and scalable targets."""
         for fleet in world.fleets:
-            capacity = world.capacity(fleet.id)
-            if fleet.kind is TargetKind.EC2_AUTO_SCALING_GROUP:
-                self._mirror_group(fleet, capacity, world.instances(fleet.id))
-            elif fleet.kind is TargetKind.ECS_SERVICE:
-                self._mirror_service(fleet, capacity)
-            elif fleet.kind is TargetKind.SAGEMAKER_VARIANT:
-                self._mirror_variant(fleet, capacity)
-            key = target_key(fleet)
-            target = None if key is None else self._target(key)
-            if target is not None:
-                target.min_capacity, target.max_capacity = capacity.min_instances, capacity.max_instances
-                target.suspended_state = {**NOTHING_SUSPENDED, **(target.suspended_state or {})}
+            self.mirror_fleet(world, fleet)
+
+    def mirror_fleet(self, world: SandboxWorld, fleet: SandboxFleet) -> None:
+        """Show one fleet's capacity."""
+        capacity = world.capacity(fleet.id)
+        if fleet.kind is TargetKind.EC2_AUTO_SCALING_GROUP:
+            self._mirror_group(fleet, capacity, world.instances(fleet.id))
+        elif fleet.kind is TargetKind.ECS_SERVICE:
+            self._mirror_service(fleet, capacity)
+        elif fleet.kind is TargetKind.SAGEMAKER_VARIANT:
+            self._mirror_variant(fleet, capacity)
+        key = target_key(fleet)
+        target = None if key is None else self._target(key)
+        if target is not None:
+            target.min_capacity, target.max_capacity = capacity.min_instances, capacity.max_instances
+            target.suspended_state = {**NOTHING_SUSPENDED, **(target.suspended_state or {})}
 
     def _mirror_group(self, fleet: SandboxFleet, capacity: Capacity, instances: tuple[Instance, ...]) -> None:
         group = self._group((fleet.region, fleet.target_name))
@@ -198,16 +203,16 @@ class MotoBridge:
 
     def _mirror_service(self, fleet: SandboxFleet, capacity: Capacity) -> None:
         cluster, _, name = fleet.target_name.partition("/")
-        for service in self._backend("ecs", fleet.region).services.values():
-            if service.name != name or service.cluster_name != cluster:
-                continue
-            service.desired_count = capacity.desired_instances
-            service.running_count = capacity.in_service_instances
-            service.pending_count = max(0, capacity.desired_instances - capacity.in_service_instances)
-            for deployment in service.deployments[:1]:
-                deployment["desiredCount"] = service.desired_count
-                deployment["runningCount"] = service.running_count
-                deployment["pendingCount"] = service.pending_count
+        service = self._backend("ecs", fleet.region).services.get(f"{cluster}:{name}")
+        if service is None:
+            return
+        service.desired_count = capacity.desired_instances
+        service.running_count = capacity.in_service_instances
+        service.pending_count = max(0, capacity.desired_instances - capacity.in_service_instances)
+        for deployment in service.deployments[:1]:
+            deployment["desiredCount"] = service.desired_count
+            deployment["runningCount"] = service.running_count
+            deployment["pendingCount"] = service.pending_count
 
     def _mirror_variant(self, fleet: SandboxFleet, capacity: Capacity) -> None:
         endpoint_name, _, variant_name = fleet.target_name.partition("/")
@@ -217,9 +222,8 @@ class MotoBridge:
                 variant["CurrentInstanceCount"] = capacity.in_service_instances
                 variant["DesiredInstanceCount"] = capacity.desired_instances
 
-    @staticmethod
-    def _backend(service: str, region: str) -> Any:  # noqa: ANN401, moto's backends share no type
-        return get_backend(cast("Any", service))[SANDBOX_ACCOUNT][region]
+    def _backend(self, service: str, region: str) -> Any:  # noqa: ANN401, moto's backends share no type
+        return get_backend(cast("Any", service))[self._account][region]
 
     def _group(self, group: GroupKey) -> Any:  # noqa: ANN401, as above
         return self._backend("autoscaling", group[0]).autoscaling_groups.get(group[1])

@@ -1,4 +1,4 @@
-"""What instances cost in the sandbox's region: dated on-demand prices, and the level spot prices move around.
+"""What instances cost in the sandbox's regions: dated on-demand prices, and the level spot prices move around.
 
 EC2: AWS price list for us-east-1 (Linux, shared tenancy) as of 2026-07-20, earlier prices of p4d, p4de and p5 from its
 snapshots of 2023-09-18 and 2025-06-23. Spot level: one minus the Spot Instance Advisor's savings of June 2025
@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-REGION: Final = "us-east-1"
-AVAILABILITY_ZONES: Final = ("us-east-1a", "us-east-1b", "us-east-1c", "us-east-1d")
 SAGEMAKER_PREFIX: Final = "ml."
 
 _SINCE: Final = datetime(2023, 9, 18, tzinfo=UTC)
@@ -80,6 +78,18 @@ _SAGEMAKER_MULTIPLE: Final = 1.25
 _SAGEMAKER_MULTIPLE_OF_XLARGE: Final = 1.4
 _PRICE_DIGITS: Final = 10
 
+REGION_NAMES: Final = {
+    "us-east-1": "US East (N. Virginia)",
+    "us-west-2": "US West (Oregon)",
+    "eu-west-1": "EU (Ireland)",
+    "eu-central-1": "EU (Frankfurt)",
+}
+"""The regions a scenario may have, as bills and the price list spell them (2026-11)."""
+USAGE_PREFIXES: Final = {"us-east-1": "", "us-west-2": "USW2-", "eu-west-1": "EU-", "eu-central-1": "EUC1-"}
+"""Of usage types in bills and price list."""
+_REGION_MULTIPLES: Final = {"us-east-1": 1.0, "us-west-2": 1.0, "eu-west-1": 1.1163, "eu-central-1": 1.2505}
+"""Of us-east-1's price, by the g5.xlarge's on-demand prices: 1.006, 1.006, 1.123 and 1.258 USD (AWS, 2025)."""
+
 SAVINGS_PLAN_FRACTION: Final = 0.72
 """An hour under the sandbox's one-year Compute Savings Plan, as a share of on-demand: its owner's contract."""
 
@@ -121,6 +131,11 @@ def _dated_prices() -> tuple[DatedPrice, ...]:
 DATED_PRICES: Final = _dated_prices()
 SPOT_FRACTIONS: Final = {name: fraction for name, _, fraction in _EC2}
 """Spot level by EC2 type, as a share of its on-demand price; SageMaker endpoints have no spot."""
+
+
+def usd_in_region(usd_per_hour: float, region: str) -> float:
+    """Return what us-east-1's price comes to in a region of the sandbox; KeyError for another one."""
+    return round(usd_per_hour * _REGION_MULTIPLES[region], _PRICE_DIGITS)
 
 
 def on_demand_price_at(instance_type: str, moment_utc: datetime) -> DatedPrice:

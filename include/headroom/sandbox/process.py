@@ -19,6 +19,7 @@ import headroom
 from headroom.sandbox.control_client import SandboxControl
 
 ENDPOINT_FILE = "endpoint.json"
+CONFIG_FOLDER = "config"
 START_TIMEOUT_SECONDS = 90.0
 STOP_TIMEOUT_SECONDS = 10.0
 POLL_SECONDS = 0.05
@@ -32,7 +33,7 @@ class SandboxProcess(SandboxControl):
     """A sandbox in a child process, with its state (ready file, stderr) in `state_dir`.
 
     `start` returns once its endpoint answers; `stop` ends it and may be called twice. Use as a context manager, or call
-    both. `now_utc`, `seed` and `demand_file` are the sandbox's own options; None leaves its defaults.
+    both. `now_utc`, `seed`, `demand_file` and `scenario` are the sandbox's own options; None leaves its defaults.
     """
 
     def __init__(
@@ -43,16 +44,25 @@ class SandboxProcess(SandboxControl):
         now_utc: datetime | None = None,
         demand_file: Path | None = None,
         port: int = 0,
+        scenario: str = "demo",
         extra_arguments: tuple[str, ...] = (),
+        start_timeout_seconds: float = START_TIMEOUT_SECONDS,
     ) -> None:
         super().__init__("")
         self.state_dir = state_dir
-        self._arguments = ["--state", str(state_dir), "--seed", str(seed), "--port", str(port), *extra_arguments]
+        self._arguments = ["--state", str(state_dir), "--seed", str(seed), "--port", str(port)]
+        self._arguments += ["--scenario", scenario, *extra_arguments]
         if now_utc is not None:
             self._arguments += ["--now", now_utc.isoformat()]
         if demand_file is not None:
             self._arguments += ["--demand", str(demand_file)]
+        self._start_timeout_seconds = start_timeout_seconds
         self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def config_folder(self) -> Path:
+        """What the account's owner would tell Headroom, for HEADROOM_CONFIG."""
+        return self.state_dir / CONFIG_FOLDER
 
     @property
     def pid(self) -> int | None:
@@ -80,7 +90,8 @@ class SandboxProcess(SandboxControl):
         except BaseException:  # an interrupt while it starts must not leave it behind
             self.stop()
             raise
-        self.url = json.loads(endpoint_path.read_text())["url"]
+        endpoint = json.loads(endpoint_path.read_text())
+        self.url, self.region = endpoint["url"], endpoint["region"]
         return self
 
     def stop(self) -> None:
@@ -104,7 +115,7 @@ class SandboxProcess(SandboxControl):
         self.stop()
 
     def _wait_until_ready(self, endpoint_path: Path) -> None:
-        deadline = time.monotonic() + START_TIMEOUT_SECONDS
+        deadline = time.monotonic() + self._start_timeout_seconds
         while not endpoint_path.exists():
             has_ended = self._process is None or self._process.poll() is not None
             if has_ended or time.monotonic() > deadline:

@@ -10,7 +10,7 @@ from typing import Any
 
 from headroom.domain.fleet import TargetKind
 from headroom.sandbox.cloud import SandboxCloud
-from headroom.sandbox.control_client import SANDBOX_ACCOUNT, SandboxControl
+from headroom.sandbox.control_client import SandboxControl
 from headroom.sandbox.moto_bridge import target_key
 from headroom.sandbox.world_interface import SandboxFleet, SandboxWorld
 
@@ -18,21 +18,21 @@ LAKE_BUCKET = "headroom-lake"
 """An empty bucket for whoever wants the lake in S3."""
 IMAGE_ID = "ami-12c6146b"
 """One of the images that moto has from the start; nothing boots from it."""
-EXECUTION_ROLE = f"arn:aws:iam::{SANDBOX_ACCOUNT}:role/model-execution"
 FOREIGN_ACTION_NAME = "owners-own-change"
 FOREIGN_ACTION_DELAY = timedelta(hours=30)
 ClientOf = Callable[[str, str], Any]
 
 
-def seed_cloud(cloud: SandboxCloud, url: str, *, buckets: tuple[str, ...]) -> None:
-    """Create what the fleets need at `url`, the endpoint of `cloud`, and the buckets; then clear the call log."""
+def seed_cloud(cloud: SandboxCloud, url: str) -> None:
+    """Create what the scenario has at `url`, the endpoint of `cloud`; then clear the call log."""
     control = SandboxControl(url)
 
     @cache
     def client_of(service: str, region: str) -> Any:  # noqa: ANN401, boto3 ships no types
         return control.client(service, region=region)
 
-    for bucket in (*buckets, LAKE_BUCKET):
+    scenario = cloud.world.scenario
+    for bucket in sorted({LAKE_BUCKET, *(export.bucket for export in scenario.exports)}):
         client_of("s3", "us-east-1").create_bucket(Bucket=bucket)
     seeders = {
         TargetKind.EC2_AUTO_SCALING_GROUP: _seed_group,
@@ -129,8 +129,8 @@ def _seed_variant(client_of: ClientOf, fleet: SandboxFleet) -> None:
     sagemaker = client_of("sagemaker", fleet.region)
     sagemaker.create_model(
         ModelName=endpoint,
-        ExecutionRoleArn=EXECUTION_ROLE,
-        PrimaryContainer={"Image": f"{SANDBOX_ACCOUNT}.dkr.ecr.{fleet.region}.amazonaws.com/model-server:1"},
+        ExecutionRoleArn=f"arn:aws:iam::{fleet.account}:role/model-execution",
+        PrimaryContainer={"Image": f"{fleet.account}.dkr.ecr.{fleet.region}.amazonaws.com/model-server:1"},
     )
     sagemaker.create_endpoint_config(
         EndpointConfigName=endpoint,

@@ -12,7 +12,9 @@ from typing import Final
 import numpy as np
 
 from headroom.domain.window import Window, as_utc, floor_day
-from headroom.sandbox.prices import DATED_PRICES, REGION, on_demand_price_at
+from headroom.sandbox.prices import DATED_PRICES, on_demand_price_at, usd_in_region
+from headroom.sandbox.scenarios.demo import demo_scenario
+from headroom.sandbox.scenarios.scenario import Scenario, availability_zones
 from headroom.sandbox.world_fleet import FleetWorld, build_fleets
 from headroom.sandbox.world_interface import (
     Capacity,
@@ -37,7 +39,7 @@ class World:
     """The simulated cloud's inside (headroom.sandbox.world_interface.SandboxWorld).
 
     It starts at the midnight `history` before it opens. `demand_file`, where given, plays real demand
-    (headroom.sandbox.demand_file); DemandFileError where it cannot be used.
+    (headroom.sandbox.demand_file); DemandFileError where it cannot be used. Without a `scenario` it is the demo's.
     """
 
     def __init__(
@@ -47,12 +49,20 @@ class World:
         now_utc: datetime = DEFAULT_NOW,
         demand_file: Path | None = None,
         history: timedelta = HISTORY,
+        scenario: Scenario | None = None,
     ) -> None:
+        self.scenario = demo_scenario() if scenario is None else scenario
         self.seed = seed
         self._now_utc = as_utc(now_utc)
         self.start_utc = floor_day(self._now_utc - history)
-        self._spot = SpotMarket(seed=seed, opened_utc=self._now_utc)
-        fleets = build_fleets(seed=seed, start_utc=self.start_utc, now_utc=self._now_utc, demand_file=demand_file)
+        self._spot = SpotMarket(
+            seed=seed,
+            opened_utc=self._now_utc,
+            zones=[zone for region in self.scenario.regions for zone in availability_zones(region)],
+        )
+        fleets = build_fleets(
+            self.scenario, seed=seed, start_utc=self.start_utc, now_utc=self._now_utc, demand_file=demand_file
+        )
         self._worlds = {world.facts.id: world for world in fleets}
         self._metrics = {metric: world for world in self._worlds.values() for metric in world.metrics}
         self._pass_until(self._now_utc)
@@ -64,7 +74,7 @@ class World:
 
     @property
     def fleets(self) -> tuple[SandboxFleet, ...]:
-        """The fleets, in the order of the demo's fleets.yaml."""
+        """The fleets, in the order of the scenario."""
         return tuple(world.facts for world in self._worlds.values())
 
     def fleet_world(self, fleet_id: str) -> FleetWorld:
@@ -164,12 +174,13 @@ class World:
         in_force = [on_demand_price_at(name, self._now_utc) for _, name in sorted(names)]
         return tuple(
             OnDemandPrice(
-                region=REGION,
+                region=region,
                 instance_type=price.instance_type,
                 service=price.service,
-                usd_per_hour=price.usd_per_hour,
+                usd_per_hour=usd_in_region(price.usd_per_hour, region),
                 effective_from_utc=price.effective_from_utc,
             )
+            for region in self.scenario.regions
             for price in in_force
         )
 

@@ -5,12 +5,12 @@ desired, target tracking moves desired inside the bounds only. An instance runs 
 in service one lead time later. New instances go to the emptiest zone, terminations take the newest of the fullest.
 """
 
+import math
+from array import array
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
-
-import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 
 from headroom.sandbox.world_interface import SAMPLE_SECONDS, Floats, TargetTracking
 from headroom.units import SECONDS_PER_MINUTE
@@ -49,16 +49,17 @@ class FleetCapacity:
         reactive: TargetTracking | None,
     ) -> None:
         self.minimum, self.maximum, self.desired = minimum, maximum, desired
-        self.in_service: list[int] = []
-        self.running_counts: list[int] = []
-        self.entered_service: list[int] = []
+        self.in_service = array("H")
+        self.running_counts = array("H")
+        self.entered_service = array("H")
         self.running: list[InstanceRun] = []
         self.ended: list[InstanceRun] = []
         self._zones = tuple(zones)
         self._lead_minutes = lead_minutes
         self._rate_per_instance = rate_per_instance
         self._reactive = reactive
-        self._utilization = np.full(SCALE_IN_MINUTES - 1, np.nan)
+        self._recent_loads: deque[float] = deque(maxlen=SCALE_IN_MINUTES)
+        self._minutes_above = self._minutes_below = 0
         self._last_scale_out = self._last_scale_in = -SCALE_IN_MINUTES
         self._launch(desired, at=-lead_minutes - 1)
 
@@ -104,9 +105,9 @@ class FleetCapacity:
         now = self.minute
         serving = sum(1 for run in self.running if run.ready <= now)
         entering = sum(1 for run in self.running if run.ready == now)
-        self.in_service += [serving] * minutes
-        self.running_counts += [len(self.running)] * minutes
-        self.entered_service += [entering] + [0] * (minutes - 1)
+        self.in_service += array("H", [serving]) * minutes
+        self.running_counts += array("H", [len(self.running)]) * minutes
+        self.entered_service += array("H", [entering]) + array("H", [0]) * (minutes - 1)
 
     def _next_reaction(self, policy: TargetTracking, end: int, rate_per_second: Floats) -> tuple[int, int] | None:
         """Return the first minute before `end` at which the policy moves desired, and to what, or None.
@@ -115,31 +116,32 @@ class FleetCapacity:
         without an instance) makes neither.
         """
         now, serving = self.minute, self.in_service_now
-        minutes = np.arange(now, end)
-        rate = rate_per_second[minutes // MINUTES_PER_STEP]
-        load = np.minimum(rate / (serving * self._rate_per_instance), 1.0) if serving else np.full(len(minutes), np.nan)
         target = policy.target_utilization_fraction
-        known = np.concatenate([self._utilization, load])
-        recent = sliding_window_view(known, SCALE_IN_MINUTES)
-        lowest, highest = recent[:, -SCALE_OUT_MINUTES:].min(axis=1), recent.max(axis=1)
+        margin = SCALE_IN_MARGIN * target
         out_cooldown = policy.scale_out_cooldown_seconds / SECONDS_PER_MINUTE
         in_cooldown = policy.scale_in_cooldown_seconds / SECONDS_PER_MINUTE
-        wider = np.minimum(_ceil(serving * load / target), self.maximum)
-        narrower = np.maximum(_ceil(serving * highest / target), self.minimum)
-        is_out = (lowest > target) & (wider > self.desired) & (minutes - self._last_scale_out >= out_cooldown)
-        is_in = (highest < SCALE_IN_MARGIN * target) & (narrower < self.desired)
-        is_in &= minutes - max(self._last_scale_in, self._last_scale_out) >= in_cooldown
-        moves = np.flatnonzero(is_out | is_in)
-        last = int(moves[0]) if len(moves) else len(minutes) - 1
-        self._utilization = known[: len(self._utilization) + last + 1][-(SCALE_IN_MINUTES - 1) :]
-        if not len(moves):
-            return None
-        at = now + last
-        if is_out[last]:
-            self._last_scale_out = at
-            return at, int(wider[last])
-        self._last_scale_in = at
-        return at, int(narrower[last])
+        may_grow, may_shrink = self.desired < self.maximum, self.desired > self.minimum
+        first_step = now // MINUTES_PER_STEP
+        rates = rate_per_second[first_step : -(-end // MINUTES_PER_STEP)].tolist()
+        loads = [min(rate / (serving * self._rate_per_instance), 1.0) if serving else math.nan for rate in rates]
+        for minute in range(now, end):
+            load = loads[minute // MINUTES_PER_STEP - first_step]
+            self._recent_loads.append(load)
+            self._minutes_above = self._minutes_above + 1 if load > target else 0
+            self._minutes_below = self._minutes_below + 1 if load < margin else 0
+            is_out = may_grow and self._minutes_above >= SCALE_OUT_MINUTES
+            if is_out and minute - self._last_scale_out >= out_cooldown:
+                wider = min(_ceil(serving * load / target), self.maximum)
+                if wider > self.desired:
+                    self._last_scale_out = minute
+                    return minute, wider
+            is_in = may_shrink and self._minutes_below >= SCALE_IN_MINUTES
+            if is_in and minute - max(self._last_scale_in, self._last_scale_out) >= in_cooldown:
+                narrower = max(_ceil(serving * max(self._recent_loads) / target), self.minimum)
+                if narrower < self.desired:
+                    self._last_scale_in = minute
+                    return minute, narrower
+        return None
 
     def _move_to(self, desired: int) -> None:
         self.desired = desired
@@ -169,6 +171,6 @@ class FleetCapacity:
         self.ended.append(instance)
 
 
-def _ceil(numbers: Floats) -> Floats:
+def _ceil(number: float) -> int:
     """Round up, but not for what only floating point put above a whole number."""
-    return np.asarray(np.ceil(numbers - 1e-9), dtype=np.float64)
+    return math.ceil(number - 1e-9)

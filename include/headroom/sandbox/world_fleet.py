@@ -8,33 +8,30 @@ from typing import Final
 
 import numpy as np
 
-from headroom.config.events import load_events
-from headroom.config.fleets import load_fleets
 from headroom.domain.event import EventKind
 from headroom.domain.fleet import Fleet, Slots
 from headroom.sandbox.demand_file import FileDemand, read_demand_file
-from headroom.sandbox.demand_generator import STEPS_PER_DAY, GeneratedDemand
+from headroom.sandbox.demand_generator import STEPS_AHEAD, GeneratedDemand
 from headroom.sandbox.demand_steps import DemandSource, DemandSteps
-from headroom.sandbox.fleet_lives import LIVES, FleetLife
-from headroom.sandbox.prices import AVAILABILITY_ZONES
+from headroom.sandbox.fleet_lives import FleetLife
+from headroom.sandbox.scenarios.scenario import Scenario, availability_zones
 from headroom.sandbox.world_capacity import MINUTES_PER_STEP, FleetCapacity, InstanceRun
 from headroom.sandbox.world_interface import Capacity, SandboxFleet
 from headroom.sandbox.world_metrics import quantities_of
 from headroom.sandbox.world_service import TIMEOUT_MULTIPLE, Service, empty_steps
 from headroom.units import SECONDS_PER_MINUTE
 
-CONFIG_FOLDER: Final = Path(__file__).resolve().parent / "config"
-_AHEAD_STEPS: Final = 14 * STEPS_PER_DAY
 _FILE_NOISE: Final = 300
 
 
 class FleetWorld:
     """One fleet; minutes and steps are counted from the world's start."""
 
-    def __init__(self, *, facts: SandboxFleet, fleet: Fleet, life: FleetLife, demand: DemandSource, seed: int) -> None:
+    def __init__(
+        self, *, facts: SandboxFleet, fleet: Fleet, number: int, life: FleetLife, demand: DemandSource, seed: int
+    ) -> None:
         if not isinstance(fleet.serving, Slots) or fleet.objective.latency_seconds is None:
             raise TypeError(f"sandbox fleet {fleet.id}: expected a serving model of slots and a latency objective")
-        number = list(LIVES).index(fleet.id)
         timeout = fleet.serving.timeout_seconds or TIMEOUT_MULTIPLE * fleet.objective.latency_seconds
         self.facts = facts
         self.life = life
@@ -58,7 +55,7 @@ class FleetWorld:
         """Let capacity follow until `minute` since the world's start."""
         needed = -(-minute // MINUTES_PER_STEP)
         if len(self._demand.count) < needed:
-            self._demand = self._source.steps(needed + _AHEAD_STEPS)
+            self._demand = self._source.steps(needed + STEPS_AHEAD)
         self.capacity.run_until(minute, self._demand.rate_per_second)
 
     def serve(self) -> None:
@@ -92,18 +89,17 @@ class FleetWorld:
 
 
 def build_fleets(
+    scenario: Scenario,
     *,
     seed: int,
     start_utc: datetime,
     now_utc: datetime,
     demand_file: Path | None,
 ) -> Iterator[FleetWorld]:
-    """Yield the fleets of config/fleets.yaml with their lives, demand from the file first, then from the generator."""
-    fleets = load_fleets(CONFIG_FOLDER / "fleets.yaml")
-    events = load_events(CONFIG_FOLDER / "events.yaml")
+    """Yield the scenario's fleets with their lives, demand from the file first, then from the generator."""
     series = read_demand_file(demand_file) if demand_file is not None else ()
-    for number, fleet in enumerate(fleets):
-        life = LIVES[fleet.id]
+    for number, fleet in enumerate(scenario.fleets):
+        life = scenario.lives[fleet.id]
         demand: DemandSource
         if demand_file is not None and number < len(series):
             demand = FileDemand(
@@ -116,7 +112,9 @@ def build_fleets(
                 random=np.random.default_rng([seed, number, _FILE_NOISE]),
             )
         else:
-            launches = [event.window for event in events if event.kind is EventKind.LAUNCH and event.concerns(fleet.id)]
+            launches = [
+                event.window for event in scenario.events if event.kind is EventKind.LAUNCH and event.concerns(fleet.id)
+            ]
             demand = GeneratedDemand(
                 seed=seed,
                 fleet_number=number,
@@ -125,18 +123,18 @@ def build_fleets(
                 now_utc=now_utc,
                 launches=launches,
             )
-        facts = _facts_of(fleet, life, origin=demand.origin)
-        yield FleetWorld(facts=facts, fleet=fleet, life=life, demand=demand, seed=seed)
+        facts = _facts_of(fleet, life, account=fleet.account or scenario.account, origin=demand.origin)
+        yield FleetWorld(facts=facts, fleet=fleet, number=number, life=life, demand=demand, seed=seed)
 
 
-def _facts_of(fleet: Fleet, life: FleetLife, *, origin: str) -> SandboxFleet:
+def _facts_of(fleet: Fleet, life: FleetLife, *, account: str, origin: str) -> SandboxFleet:
     return SandboxFleet(
         id=fleet.id,
         kind=fleet.target.kind,
         target_name=fleet.target.name,
         region=fleet.region,
-        account=fleet.account or "",
-        availability_zones=AVAILABILITY_ZONES,
+        account=account,
+        availability_zones=availability_zones(fleet.region),
         instance_type=fleet.current_type.name,
         lead_time_seconds=int(fleet.lead_time_seconds),
         baseline_min=life.baseline_min,

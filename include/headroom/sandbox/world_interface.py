@@ -6,7 +6,7 @@ whoever serves it holds one lock around every call. Beside the world itself:
 - `headroom.sandbox.world.DEFAULT_NOW` is 2026-11-18T06:05:00Z.
 - `headroom.sandbox.exports.BillingExporter(world, put_object)`, with `put_object(bucket, key, content)`, has
   `deliver()`: call it once after seeding and after every advance; it writes the billing periods of both formats that
-  changed since, and nothing within a sandbox day. The caller creates the bucket `EXPORT_BUCKET` first.
+  changed since, and nothing within a sandbox day. The caller creates the exports' buckets first.
 - `headroom.sandbox.world_metrics.statistics_of(series, statistic=, period_seconds=, window=)` gives timestamps and
   values of Sum, Average, Minimum, Maximum, SampleCount or pNN at any period that is a multiple of 60 (below 300 the
   5-minute samples come back), ValueError otherwise.
@@ -15,13 +15,16 @@ whoever serves it holds one lock around every call. Beside the world itself:
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from headroom.domain.fleet import TargetKind
 from headroom.domain.window import Window
+
+if TYPE_CHECKING:  # a scenario's fleets have lives, which are told in the types below
+    from headroom.sandbox.scenarios.scenario import Scenario
 
 Floats = npt.NDArray[np.float64]
 Moments = npt.NDArray[np.datetime64]
@@ -173,8 +176,13 @@ class SandboxWorld(Protocol):
         ...
 
     @property
+    def scenario(self) -> "Scenario":
+        """Whose account this is and where."""
+        ...
+
+    @property
     def fleets(self) -> tuple[SandboxFleet, ...]:
-        """The fleets, in the order of the demo's fleets.yaml."""
+        """The fleets, in the order of the scenario."""
         ...
 
     def advance_to(self, moment_utc: datetime, due_actions: Iterable[DueAction] = ()) -> tuple[ExecutedAction, ...]:

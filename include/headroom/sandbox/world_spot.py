@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 
 from headroom.domain.window import Window
-from headroom.sandbox.prices import AVAILABILITY_ZONES, SPOT_FRACTIONS, on_demand_price_at
+from headroom.sandbox.prices import SPOT_FRACTIONS, on_demand_price_at, usd_in_region
 from headroom.sandbox.world_interface import Floats, SpotPrice
 from headroom.units import SECONDS_PER_HOUR
 
@@ -28,9 +28,10 @@ _STREAM: Final = 200
 
 
 class SpotMarket:
-    """The region's spot prices; pools are drawn when first asked for and drawn on as time passes."""
+    """Spot prices of some zones; pools are drawn when first asked for and drawn on as time passes."""
 
-    def __init__(self, *, seed: int, opened_utc: datetime) -> None:
+    def __init__(self, *, seed: int, opened_utc: datetime, zones: Sequence[str]) -> None:
+        self._zones = tuple(zones)
         self._seed = seed
         # The same days for every opening within a month: a pool's past does not depend on the minute of its first look.
         self._origin = datetime(opened_utc.year, opened_utc.month, 1, tzinfo=UTC) - REACH_BACK - timedelta(days=31)
@@ -46,7 +47,7 @@ class SpotMarket:
     ) -> tuple[SpotPrice, ...]:
         """Return the changes in the window, and each pool's last before its start, newest first; none after now."""
         types = sorted(SPOT_FRACTIONS) if instance_types is None else sorted(set(instance_types) & set(SPOT_FRACTIONS))
-        zones = [zone for zone in AVAILABILITY_ZONES if availability_zones is None or zone in availability_zones]
+        zones = [zone for zone in self._zones if availability_zones is None or zone in availability_zones]
         start = max(window.start_utc, now_utc - REACH_BACK).timestamp()
         end = min(window.end_utc, now_utc).timestamp()
         rows = []
@@ -93,5 +94,5 @@ class SpotMarket:
         for place, move in enumerate(moves.normal(0.0, _MOVE, count)):
             deviation += move - _PULL * deviation
             fractions[place] = base * np.exp(deviation)
-        on_demand = on_demand_price_at(instance_type, self._origin).usd_per_hour
+        on_demand = usd_in_region(on_demand_price_at(instance_type, self._origin).usd_per_hour, zone[:-1])
         return moments, np.round(on_demand * np.clip(fractions, _LOWEST, _HIGHEST), 4)

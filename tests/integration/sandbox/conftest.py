@@ -8,7 +8,7 @@ import pytest
 
 from headroom.sandbox.cloud import SandboxCloud
 from headroom.sandbox.control_client import SandboxControl
-from headroom.sandbox.exports import EXPORT_BUCKET, BillingExporter
+from headroom.sandbox.exports import BillingExporter
 from headroom.sandbox.seeding import seed_cloud
 from headroom.sandbox.server import SandboxServer
 from headroom.sandbox.world import DEFAULT_NOW, World
@@ -32,7 +32,7 @@ def served_sandbox() -> Iterator[ServedSandbox]:
     cloud = SandboxCloud(world)
     server = SandboxServer(cloud)
     server.start()
-    seed_cloud(cloud, server.url, buckets=(EXPORT_BUCKET,))
+    seed_cloud(cloud, server.url)
     cloud.deliver_bills_with(lambda put_object: BillingExporter(world, put_object))
     yield ServedSandbox(SandboxControl(server.url), cloud, world)
     server.stop()

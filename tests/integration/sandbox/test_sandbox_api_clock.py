@@ -9,7 +9,6 @@ import pyarrow.parquet as pq
 import pytest
 
 from headroom.sandbox.control_client import SandboxControlError
-from headroom.sandbox.exports import EXPORT_BUCKET
 
 pytestmark = pytest.mark.integration
 
@@ -107,9 +106,9 @@ def test_the_bills_follow_once_the_day_is_over(sandbox: Any) -> None:
 
 def chat_large_cost_by_day(sandbox: Any) -> dict[str, float]:
     client = sandbox.control.client("s3")
-    keys = [item["Key"] for item in client.list_objects_v2(Bucket=EXPORT_BUCKET)["Contents"]]
+    keys = [item["Key"] for item in client.list_objects_v2(Bucket="headroom-billing")["Contents"]]
     (key,) = [key for key in keys if "focus" in key and "2026-11" in key and key.endswith(".parquet")]
-    body = client.get_object(Bucket=EXPORT_BUCKET, Key=key)["Body"].read()
+    body = client.get_object(Bucket="headroom-billing", Key=key)["Body"].read()
     table = pq.read_table(io.BytesIO(body), columns=["ChargePeriodStart", "EffectiveCost", "Tags"])
     costs: dict[str, float] = {}
     for row in table.to_pylist():
@@ -120,7 +119,7 @@ def chat_large_cost_by_day(sandbox: Any) -> dict[str, float]:
 
 
 def test_an_exports_manifest_is_written_with_it(sandbox: Any) -> None:
-    keys = [item["Key"] for item in sandbox.control.client("s3").list_objects_v2(Bucket=EXPORT_BUCKET)["Contents"]]
+    keys = [item["Key"] for item in sandbox.control.client("s3").list_objects_v2(Bucket="headroom-billing")["Contents"]]
     assert sum(key.endswith("-Manifest.json") for key in keys) == 4  # two formats, October and November
 
 

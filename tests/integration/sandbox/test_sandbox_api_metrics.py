@@ -8,7 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from headroom.config import load_fleets
-from headroom.sandbox.world_fleet import CONFIG_FOLDER
+from headroom.sandbox.scenarios.demo import CONFIG_FOLDER
 
 pytestmark = pytest.mark.integration
 

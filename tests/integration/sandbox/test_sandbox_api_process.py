@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from headroom.config.fleets import load_fleets
 from headroom.sandbox.__main__ import main
 from headroom.sandbox.control_client import SandboxControlError
 from headroom.sandbox.process import SandboxProcess, SandboxStartError
@@ -114,3 +115,25 @@ def interrupt_when_there(file: Path) -> None:
     while not file.exists() and time.monotonic() < deadline:
         threading.Event().wait(0.05)
     os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_many_fleets_start_with_their_configuration_and_without_bills(tmp_path: Path) -> None:
+    options = ("--history-days", "2", "--no-bills")
+    with SandboxProcess(tmp_path, scenario="many:6", extra_arguments=options) as box:
+        fleets = load_fleets(box.config_folder / "fleets.yaml")
+        assert [fleet["id"] for fleet in box.fleets()] == [fleet.id for fleet in fleets]
+        assert len(fleets) == 6
+        groups = box.client("autoscaling").describe_auto_scaling_groups()["AutoScalingGroups"]
+        assert {group["AutoScalingGroupName"] for group in groups} == {
+            "chat-large-0001",
+            "vision-batch-0004",
+            "chat-large-0005",
+        }
+        (service,) = box.client("ecs").describe_services(cluster="search-0002", services=["embed-0002"])["services"]
+        assert service["runningCount"] > 0
+        assert "Contents" not in box.client("s3").list_objects_v2(Bucket="headroom-billing")
+
+
+def test_an_unknown_scenario_is_refused_before_anything_is_started(tmp_path: Path) -> None:
+    with pytest.raises(SandboxStartError, match="expected one of demo, many:N, found 'few'"):
+        SandboxProcess(tmp_path, scenario="few").start()

@@ -14,7 +14,7 @@ from headroom.domain.window import Window
 from headroom.extract import billing_cur2, billing_focus
 from headroom.extract.billing_columns import BillBatch
 from headroom.sandbox.billing_lines import LineKind, bill_lines
-from headroom.sandbox.exports import EXPORT_BUCKET, EXPORTS, BillingExporter, Delivery, billing_periods
+from headroom.sandbox.exports import BillingExporter, Delivery, billing_periods
 from headroom.sandbox.exports_focus import focus_columns
 from headroom.sandbox.world import DEFAULT_NOW, World
 from headroom.sandbox.world_interface import DueAction
@@ -34,7 +34,7 @@ class Bucket:
         self.puts: list[str] = []
 
     def put(self, bucket: str, key: str, content: bytes) -> None:
-        assert bucket == EXPORT_BUCKET
+        assert bucket == "headroom-billing"
         self.objects[key] = content
         self.puts.append(key)
 
@@ -128,7 +128,7 @@ def test_both_periods_are_delivered_in_both_formats_the_manifest_last(
     ]
     manifest = json.loads(bucket.objects[deliveries[2].manifest_key])
     assert manifest["executionId"] == deliveries[2].execution_id
-    assert manifest["dataFiles"] == [f"s3://{EXPORT_BUCKET}/{deliveries[2].data_keys[0]}"]
+    assert manifest["dataFiles"] == [f"s3://headroom-billing/{deliveries[2].data_keys[0]}"]
     assert [column["name"] for column in manifest["columns"]] == bucket.table(deliveries[2]).column_names
     assert len({one.execution_id for one in deliveries}) == 4
 
@@ -179,7 +179,7 @@ def test_focus_has_all_columns_of_the_specification_and_cur_only_aws_s(
 def test_a_new_day_delivers_the_whole_period_again_under_a_new_id() -> None:
     world, bucket = World(history=SHORT), Bucket()
     exporter = BillingExporter(world, bucket.put)
-    first = {one.period_start: one for one in exporter.deliver() if one.export_name == EXPORTS[0].export_name}
+    first = {one.period_start: one for one in exporter.deliver() if one.export_name == "focus-hourly"}
     world.advance_to(datetime(2026, 11, 18, 23, 59, tzinfo=UTC))
     assert exporter.deliver() == ()
     world.advance_to(datetime(2026, 11, 19, 0, 5, tzinfo=UTC))

@@ -5,7 +5,8 @@ import pytest
 
 from headroom.domain.fleet import TargetKind
 from headroom.domain.window import Window
-from headroom.sandbox.prices import AVAILABILITY_ZONES, DATED_PRICES, on_demand_price_at
+from headroom.sandbox.prices import DATED_PRICES, on_demand_price_at
+from headroom.sandbox.scenarios.scenario import availability_zones
 from headroom.sandbox.world import DEFAULT_NOW, World
 from headroom.sandbox.world_interface import DueAction, SandboxWorld
 from headroom.sandbox.world_spot import SpotMarket
@@ -52,7 +53,7 @@ def test_instances_have_ids_zones_and_launch_times(opened_world: World) -> None:
     instances = opened_world.instances("chat-large")
     assert len({instance.instance_id for instance in instances}) == 50
     assert all(instance.instance_id.startswith("i-0") and len(instance.instance_id) == 19 for instance in instances)
-    assert {instance.availability_zone for instance in instances} == set(AVAILABILITY_ZONES)
+    assert {instance.availability_zone for instance in instances} == set(availability_zones("us-east-1"))
     assert all(instance.is_in_service and instance.launched_at_utc < DEFAULT_NOW for instance in instances)
 
 
@@ -114,7 +115,7 @@ def test_weeks_can_pass() -> None:
 
 
 def test_spot_prices_are_changes_and_the_one_in_force_before() -> None:
-    market = SpotMarket(seed=0, opened_utc=DEFAULT_NOW)
+    market = SpotMarket(seed=0, opened_utc=DEFAULT_NOW, zones=availability_zones("us-east-1"))
     window = Window(DEFAULT_NOW - timedelta(hours=6), DEFAULT_NOW + HOUR)
     prices = market.history(
         instance_types=["g5.xlarge", "unheard.of"],
@@ -132,7 +133,7 @@ def test_spot_prices_are_changes_and_the_one_in_force_before() -> None:
 def test_spot_prices_move_a_little_around_a_share_of_on_demand_and_reach_back_90_days(opened_world: World) -> None:
     window = Window(DEFAULT_NOW - timedelta(days=300), DEFAULT_NOW)
     prices = opened_world.spot_prices(instance_types=["g5.12xlarge"], availability_zones=None, window=window)
-    assert {price.availability_zone for price in prices} == set(AVAILABILITY_ZONES)
+    assert {price.availability_zone for price in prices} == set(availability_zones("us-east-1"))
     assert DEFAULT_NOW - timedelta(days=95) < min(price.timestamp_utc for price in prices) < DEFAULT_NOW - timedelta(89)
     fractions = np.array([price.usd_per_hour for price in prices]) / 5.672
     assert 0.25 < fractions.min() < fractions.max() <= 1.0
@@ -140,7 +141,7 @@ def test_spot_prices_move_a_little_around_a_share_of_on_demand_and_reach_back_90
 
 
 def test_the_past_of_a_spot_price_does_not_change_as_time_passes() -> None:
-    market = SpotMarket(seed=0, opened_utc=DEFAULT_NOW)
+    market = SpotMarket(seed=0, opened_utc=DEFAULT_NOW, zones=availability_zones("us-east-1"))
     window = Window(DEFAULT_NOW - timedelta(days=2), DEFAULT_NOW)
     ask = {"instance_types": ["g6.xlarge"], "availability_zones": None, "window": window}
     before = market.history(**ask, now_utc=DEFAULT_NOW)  # type: ignore[arg-type]
@@ -150,7 +151,12 @@ def test_the_past_of_a_spot_price_does_not_change_as_time_passes() -> None:
     )
     assert max(price.timestamp_utc for price in later) > DEFAULT_NOW + timedelta(days=890)
     assert market.history(**ask, now_utc=DEFAULT_NOW) == before  # type: ignore[arg-type]
-    assert SpotMarket(seed=1, opened_utc=DEFAULT_NOW).history(**ask, now_utc=DEFAULT_NOW) != before  # type: ignore[arg-type]
+    assert (
+        SpotMarket(seed=1, opened_utc=DEFAULT_NOW, zones=availability_zones("us-east-1")).history(
+            **ask, now_utc=DEFAULT_NOW
+        )
+        != before
+    )  # type: ignore[arg-type]
 
 
 def test_all_pools_have_spot_prices(opened_world: World) -> None:

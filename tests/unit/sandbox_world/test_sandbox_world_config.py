@@ -4,7 +4,7 @@ from headroom.config.sources import load_sources
 from headroom.domain.fleet import Mode, Slots
 from headroom.sandbox.fleet_lives import LIVES
 from headroom.sandbox.prices import DATED_PRICES
-from headroom.sandbox.world_fleet import CONFIG_FOLDER
+from headroom.sandbox.scenarios.demo import CONFIG_FOLDER
 
 FLEETS = {fleet.id: fleet for fleet in load_fleets(CONFIG_FOLDER / "fleets.yaml")}
 

@@ -6,8 +6,8 @@ import pytest
 from headroom.config import load_fleets
 from headroom.domain.fleet import MetricReference
 from headroom.domain.window import Window
+from headroom.sandbox.scenarios.demo import CONFIG_FOLDER
 from headroom.sandbox.world import World
-from headroom.sandbox.world_fleet import CONFIG_FOLDER
 from headroom.sandbox.world_interface import MetricId, MetricSeries
 from headroom.sandbox.world_metrics import statistics_of
 
