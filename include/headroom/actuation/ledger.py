@@ -18,7 +18,7 @@ from headroom.actuation.memory import FleetMemory, memory_from
 from headroom.actuation.records import action_record
 from headroom.domain.ledger import LedgerEvent, LedgerState
 from headroom.domain.scaling import Action, Baseline
-from headroom.domain.window import as_utc
+from headroom.domain.window import Window, as_utc
 
 STALE_AFTER: Final = timedelta(hours=2)
 """A window that ended longer ago is past: its plan is recorded, never pushed."""
@@ -37,6 +37,8 @@ _OUTCOMES = frozenset(
         *_SETTLED,
     },
 )
+_AT_ANY_TIME = frozenset({LedgerState.PLANNED, LedgerState.ROLLED_BACK, LedgerState.REPAIRED})
+"""What may be said of a push long after its moment: all other events come within STALE_AFTER of it."""
 _LOOK_BACK = STALE_AFTER + timedelta(hours=1)
 
 
@@ -114,6 +116,17 @@ class Ledger:
 
     def __init__(self, store: LedgerStore) -> None:
         self._store = store
+        self._kept: dict[str, dict[str, list[str]]] | None = None
+
+    def keeping_listings(self) -> "Ledger":
+        """Return a ledger that lists a folder once and knows what itself appends: for the length of a push or a report.
+
+        A push asks a dozen times which events there are, and in S3 each listing is a call. Events of others that come
+        meanwhile are not seen, and never overwritten.
+        """
+        ledger = Ledger(self._store)
+        ledger._kept = {}
+        return ledger
 
     def append(
         self,
@@ -141,6 +154,7 @@ class Ledger:
             )
             path = f"{_fleet_folder(fleet_id)}/push={push_id}/{sequence:04d}-{state}.json"
             if self._store.write_json_once(path, _event_record(event)):
+                self._keep(fleet_id, path)
                 return event
             sequence += 1
 
@@ -156,6 +170,20 @@ class Ledger:
     def events(self, push_id: str) -> tuple[LedgerEvent, ...]:
         """Return the events of a push in order."""
         return tuple(self._read(entry) for entry in self._entries(push_id))
+
+    def events_in(self, fleet_id: str, window: Window) -> Iterator[LedgerEvent]:
+        """Yield the events of a fleet written in `window`, push by push; the files' names alone say which to read."""
+        folders = self._folders(fleet_id)
+        for push_id in sorted(folders, key=_by_moment):
+            moment = moment_of(push_id)
+            if moment >= window.end_utc + STALE_AFTER:
+                continue
+            is_old = moment < window.start_utc - _LOOK_BACK
+            for entry in folders[push_id]:
+                if not is_old or entry.state in _AT_ANY_TIME:
+                    event = self._read(entry)
+                    if window.start_utc <= event.at_utc < window.end_utc:
+                        yield event
 
     def states(self, push_id: str) -> tuple[LedgerState, ...]:
         """Return the states a push went through, in order, from the files' names alone."""
@@ -229,13 +257,29 @@ class Ledger:
 
     def _folders(self, fleet_id: str, *, name_prefix: str = "push=") -> dict[str, list[_Entry]]:
         folders: dict[str, list[_Entry]] = {}
-        for path in self._store.storage.list(_fleet_folder(fleet_id), name_prefix=name_prefix):
+        for path in self._paths(fleet_id, name_prefix):
             match = _EVENT_PATH.fullmatch(path)
             if match is not None and _PUSH_ID.fullmatch(match["push"]):
                 with _naming(path):
                     entry = _Entry(int(match["sequence"]), LedgerState(match["state"]), path)
                 folders.setdefault(match["push"], []).append(entry)
         return {push_id: sorted(entries) for push_id, entries in folders.items()}
+
+    def _paths(self, fleet_id: str, name_prefix: str) -> list[str]:
+        """Return a fleet's files whose first name starts with `name_prefix`, from a kept listing if it has them."""
+        folder = _fleet_folder(fleet_id)
+        kept = {} if self._kept is None else self._kept.setdefault(fleet_id, {})
+        for listed, paths in kept.items():
+            if name_prefix.startswith(listed):
+                return [path for path in paths if path.startswith(f"{folder}/{name_prefix}")]
+        paths = self._store.storage.list(folder, name_prefix=name_prefix)
+        kept[name_prefix] = list(paths)
+        return paths
+
+    def _keep(self, fleet_id: str, path: str) -> None:
+        for listed, paths in (self._kept or {}).get(fleet_id, {}).items():
+            if path.startswith(f"{_fleet_folder(fleet_id)}/{listed}"):
+                paths.append(path)
 
     def _entries(self, push_id: str) -> list[_Entry]:
         return self._folders(fleet_of(push_id), name_prefix=f"push={push_id}").get(push_id, [])

@@ -1,7 +1,10 @@
-"""Imports what tasks import, some of it for seconds, in the process that Airflow's workers are forked from."""
+"""Imports and reads, in the process that Airflow's workers are forked from, what would take each task seconds."""
 
+import os
 from contextlib import suppress
 from importlib import import_module
+
+from headroom.config import Settings, load_fleets
 
 SLOW_MODULES = (
     "great_expectations",
@@ -16,3 +19,5 @@ for name in SLOW_MODULES:
     # Whatever is wrong with a module, the task that needs it shall say so; here it would end the scheduler.
     with suppress(Exception):
         import_module(name)
+with suppress(Exception):
+    load_fleets(Settings.from_environment(os.environ).config_folder / "fleets.yaml")

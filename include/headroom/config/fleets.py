@@ -1,5 +1,6 @@
 """fleets.yaml -> domain fleets, with errors that name file, line and key."""
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,34 @@ _DEMAND = METRICS["demand_count"]
 _METRIC_NAMES = sorted(set(METRICS) - {_DEMAND.name})
 
 
+_read: dict[Path, tuple[str, tuple[Fleet, ...]]] = {}
+
+
 def load_fleets(file: Path) -> tuple[Fleet, ...]:
-    """Read `fleets:` of a fleets.yaml, or a file that is one entry; raise ConfigError on the first fault found."""
+    """Read `fleets:` of a fleets.yaml, or a file that is one entry; raise ConfigError on the first fault found.
+
+    A thousand entries take two seconds, so a file whose content this process, or the one it was forked from, has read
+    is not parsed again (airflow_glue/task_preload.py reads it before tasks are forked).
+    """
+    digest = _digest(file)
+    kept = _read.get(file)
+    if kept is not None and kept[0] == digest:
+        return kept[1]
+    fleets = _parse(file)
+    if digest:
+        _read[file] = (digest, fleets)
+    return fleets
+
+
+def _digest(file: Path) -> str:
+    """Return a hash of the file's content; "" where it cannot be read, for the parser to say why."""
+    try:
+        return hashlib.sha256(file.read_bytes()).hexdigest()
+    except OSError:
+        return ""
+
+
+def _parse(file: Path) -> tuple[Fleet, ...]:
     document = read_located_yaml(file)
     value = document.value
     if not isinstance(value, dict):

@@ -1,6 +1,7 @@
 """Where AWS clients come from: one place that sets retries, timeouts and the role of each account."""
 
 import threading
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Protocol
 
@@ -9,6 +10,7 @@ import botocore.session
 from botocore.config import Config
 from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshableCredentials
 from botocore.exceptions import BotoCoreError
+from botocore.utils import parse_timestamp
 
 from headroom.extract.errors import SourceError, answering
 
@@ -51,7 +53,7 @@ class BotoClients:
         role_arn: str | None = None,
         config: Config | None = None,
     ) -> None:
-        self._session = session or boto3.Session()
+        self._session = session or boto3.Session(botocore_session=_quick_session())
         self._role_arn = role_arn
         self._config = config or client_config()
         self._clients: dict[tuple[str, str, str | None], Any] = {}
@@ -103,9 +105,27 @@ class BotoClients:
             role_arn=role_arn,
             extra_args={"RoleSessionName": ROLE_SESSION_NAME},
         )
-        assumed = botocore.session.get_session()
+        assumed = _quick_session()
         assumed._credentials = DeferredRefreshableCredentials(  # noqa: SLF001, refreshable credentials have no public setter
             method="assume-role",
             refresh_using=fetcher.fetch_credentials,
         )
         return boto3.Session(botocore_session=assumed)
+
+
+def _quick_session() -> botocore.session.Session:
+    """Return a botocore session that reads times in numbers without dateutil.
+
+    CloudWatch answers with a number per sample, and botocore's own way takes 30 microseconds for each: for a day of
+    fifty fleets longer than all the rest of reading it.
+    """
+    session = botocore.session.get_session()
+    session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_timestamp)
+    return session
+
+
+def _timestamp(value: Any) -> datetime:  # noqa: ANN401, as botocore's own
+    if isinstance(value, int | float):
+        return datetime.fromtimestamp(value, UTC)
+    moment: datetime = parse_timestamp(value)
+    return moment

@@ -19,7 +19,9 @@ from headroom.forecasting.series_forecast import SeriesForecast, finish_quantile
 from headroom.forecasting.simple_cases import forecast_simple_case
 from headroom.forecasting.weighting import Weights, combine, weights_by_band
 
-MEMBERS: Final[tuple[Forecaster, ...]] = (ProphetForecaster(), DAILY, WEEKLY)
+CHEAP_MEMBERS: Final[tuple[Forecaster, ...]] = (DAILY, WEEKLY)
+"""Those that learn nothing from a fit."""
+MEMBERS: Final[tuple[Forecaster, ...]] = (ProphetForecaster(), *CHEAP_MEMBERS)
 
 _LEFT_OUT: Final = "; left out: "
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _FEWEST_DAYS: Final = 4
 _TREND_SEASONS: Final = 2
 """A season is modelled once it has been seen twice; a trend, once the longest has."""
-_RESERVE_STEPS: Final = 48
+RESERVE_STEPS: Final = 48
 """A fit's path reaches this much further than its horizon, so that a day of hourly updates can use it."""
 _FOURIER_ORDER: Final = {0: 6, 1: 6}
 _CHANGEPOINT_PRIOR_SCALE: Final = 0.05
@@ -91,7 +91,7 @@ class ProphetForecaster:
         """Fit once (0.2 s on eight weeks) and keep the path with the correction of its residuals."""
         scale = choose_scale(series.observed)
         scaled = scale.forward(series.observed)
-        hours = np.concatenate([series.hours, series.hours_after(horizon_steps + _RESERVE_STEPS)])
+        hours = np.concatenate([series.hours, series.hours_after(horizon_steps + RESERVE_STEPS)])
         fitted = _fit_path(series, scaled, hours, seed=seed)
         correction = fit_residual_correction(scaled - fitted[: len(series)], (1, *series.seasons))
         kept = min(len(series), 2 * max(series.seasons))

@@ -1,13 +1,15 @@
 """The cached selection of a fleet: what was learnt for each target, as JSON, and when."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from headroom.forecasting.ensemble import SeriesSelection
 from headroom.forecasting.members import State
+from headroom.forecasting.prophet_model import RESERVE_STEPS
 
 FORMAT: Final = 1
+FITS_SERVE_FOR: Final = timedelta(hours=RESERVE_STEPS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +24,10 @@ class Selection:
     selected_at_utc: datetime
     fitted_at_utc: datetime
     targets: dict[str, SeriesSelection]
+
+    def serves(self, made_at_utc: datetime) -> bool:
+        """Whether the fits reach far enough for the usual horizon from `made_at_utc`; else each would be made anew."""
+        return made_at_utc - self.fitted_at_utc <= FITS_SERVE_FOR
 
     def to_json(self) -> State:
         """Return plain JSON values, some 10 kB a fleet."""

@@ -2,7 +2,7 @@
 
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -14,7 +14,14 @@ import pyarrow.parquet as pq
 from headroom.domain.window import Window
 from headroom.lake.errors import UnreadableFileError
 from headroom.lake.frames import fit_frame, parquet_bytes
-from headroom.lake.layout import folder_prefixes, parse_partition, settled_path, table_folder, visible_partitions
+from headroom.lake.layout import (
+    folder_prefixes,
+    holds_fleets_of,
+    parse_partition,
+    settled_path,
+    table_folder,
+    visible_partitions,
+)
 from headroom.lake.storage import Storage
 from headroom.lake.tables import Table
 
@@ -95,11 +102,20 @@ class Lake:
         """Whether the day's settled file is there."""
         return self.storage.exists(settled_path(table_name, day))
 
-    def table_files(self, table_name: str, *, window: Window | None = None) -> list[str]:
-        """Return the files a reader of the table must read: settled days hide their hours; `window` prunes by path."""
+    def table_files(
+        self,
+        table_name: str,
+        *,
+        window: Window | None = None,
+        chunks: Collection[int] | None = None,
+    ) -> list[str]:
+        """Return the files a reader of the table must read: settled days hide their hours.
+
+        `window` and the `chunks` of the fleets that are asked about prune by path.
+        """
         folder = table_folder(table_name)
         found = {path for prefix in folder_prefixes(window) for path in self.storage.list(folder, name_prefix=prefix)}
-        return visible_partitions(sorted(found), window)
+        return [path for path in visible_partitions(sorted(found), window) if holds_fleets_of(path, chunks)]
 
     def delete_hidden_hours(self, table_name: str, day: date) -> int:
         """Delete the hour files that the day's settled file hides; return how many. Without one, delete none."""

@@ -5,6 +5,7 @@ settled day, which hides that day's hour files, and `period=<month>/assembly.par
 """
 
 import hashlib
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
@@ -139,6 +140,18 @@ def folder_prefixes(window: Window | None) -> tuple[str, ...]:
     else:
         days = list(months)
     return (*(f"{grain}={day}" for day in days for grain in ("hour", "day")), *periods)
+
+
+def holds_fleets_of(path: str, chunks: Collection[int] | None) -> bool:
+    """Whether the file may hold rows of fleets in `chunks`: every file but another chunk's; None means any chunk.
+
+    >>> holds_fleets_of("raw/metric_sample/hour=2026-11-18T05/chunk=07.parquet", {3})
+    False
+    >>> holds_fleets_of("raw/metric_sample/day=2026-11-18/settled.parquet", {3})
+    True
+    """
+    name = path.rsplit("/", 1)[-1].removesuffix(".parquet")
+    return chunks is None or not name.startswith("chunk=") or name in {chunk_name(chunk) for chunk in chunks}
 
 
 def visible_partitions(paths: list[str], window: Window | None) -> list[str]:

@@ -1,6 +1,6 @@
 """DuckDB sessions that read the lake: in memory, in UTC, one view per table over the files that count."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import duckdb
 
@@ -39,15 +39,17 @@ def register_tables(
     names: Sequence[str],
     *,
     window: Window | None = None,
+    chunks: Collection[int] | None = None,
 ) -> None:
     """Make a temporary view per lake table under its plain name, with exactly its columns; empty where no file is.
 
     A settled day's file hides that day's hour files. With `window` only files of the hours, days and periods it touches
     are read, and rows outside it are left out by the table's own time. Tables of what a run made (forecasts, plans,
-    scores, the ledger) and spot prices, which carry the price in force from before, are cut by file alone.
+    scores, the ledger) and spot prices, which carry the price in force from before, are cut by file alone. With
+    `chunks` the files of other chunks of fleets are left out: an hour of many fleets is many files.
     """
     for name in names:
-        files = [lake.storage.url(path) for path in lake.table_files(name, window=window)]
+        files = [lake.storage.url(path) for path in lake.table_files(name, window=window, chunks=chunks)]
         session.execute(f"create or replace temp view {_quoted(name)} as {_view_sql(TABLES[name], files, window)}")
 
 

@@ -1,5 +1,6 @@
 """Forecast tasks: a chunk's forecasts each hour, and the daily choice of members that the hours in between use."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,12 +12,13 @@ from headroom.domain.demand import DemandForecast, DemandHistory
 from headroom.domain.event import CalendarEvent
 from headroom.domain.fleet import Fleet
 from headroom.domain.window import Window
-from headroom.forecasting.fleet_forecast import forecast_fleet, refit_members, select_members
+from headroom.forecasting.fleet_forecast import forecast_fleet, refit_members, select_members, select_provisionally
 from headroom.forecasting.selection import Selection
 from headroom.forecasting.series import ForecastError
 from headroom.lake.errors import LakeError
 from headroom.lake.layout import chunk_name, hourly_path
 from headroom.lake.tables import TABLES
+from headroom.pipelines.at_once import at_once
 from headroom.pipelines.clock import closed_at_utc
 from headroom.pipelines.demand_history import (
     FORECAST_TABLE,
@@ -32,6 +34,10 @@ HORIZON_HOURS = 72
 REFIT_AFTER = timedelta(days=1)
 SELECT_AFTER = timedelta(days=7)
 """Members are fitted anew daily and chosen anew weekly, after the hour's push; hours in between update them."""
+CHOICES_BEFORE_PUSH = 4
+"""Fleets of a chunk whose members are chosen before the push where nothing that serves was kept (a fleet's first hour,
+or days without a run): a second each. The others get a provisional forecast, so that a thousand new fleets delay
+nobody's actions; theirs are chosen after the push. A count, no clock: equal input must give equal forecasts."""
 
 
 def forecast_chunk(window: Window, chunk: int) -> dict[str, Any]:
@@ -55,12 +61,20 @@ def forecast_fleets(workspace: Workspace, window: Window, chunk: int) -> list[Ou
     done = set(present["fleet_id"].to_pylist()) & {fleet.id for fleet in fleets}
     missing = [fleet for fleet in fleets if fleet.id not in done]
     histories = demand_histories(workspace, missing, window.end_utc)
+    selections = _newest_selections(workspace, missing, window.end_utc)
+    choices_left = CHOICES_BEFORE_PUSH
     made = []
     outcomes = [Outcome(step="forecast", subject=fleet_id, status=OutcomeStatus.OK) for fleet_id in sorted(done)]
     for fleet in missing:
         try:
             history = known_history(histories, fleet)
-            forecast = forecast_from(workspace, fleet, history, made_at_utc=window.end_utc, horizon_hours=HORIZON_HOURS)
+            selection = selections[fleet.id]
+            if selection is None or not selection.serves(window.end_utc):
+                is_provisional = choices_left == 0
+                choices_left = max(choices_left - 1, 0)
+                choose = _provisional if is_provisional else _choose
+                selection = choose(workspace, fleet, history, window.end_utc)
+            forecast = _forecast(workspace, fleet, history, selection, window.end_utc, horizon_hours=HORIZON_HOURS)
         except Exception as error:  # noqa: BLE001, whatever a model trips over is this fleet's cause, and stops no other
             outcomes.append(_outcome(fleet, OutcomeStatus.FAILED, str(error) or type(error).__name__))
         else:
@@ -81,13 +95,26 @@ def forecast_from(
 ) -> DemandForecast:
     """Forecast one fleet with its events and its newest selection; where it has none yet, one is made and kept."""
     selection = newest_selection(workspace, fleet.id, made_at_utc)
+    selection = selection or _choose(workspace, fleet, history, made_at_utc)
+    return _forecast(workspace, fleet, history, selection, made_at_utc, horizon_hours=horizon_hours)
+
+
+def _forecast(
+    workspace: Workspace,
+    fleet: Fleet,
+    history: DemandHistory,
+    selection: Selection,
+    made_at_utc: datetime,
+    *,
+    horizon_hours: int,
+) -> DemandForecast:
     return forecast_fleet(
         history,
         made_at_utc=made_at_utc,
         horizon_hours=horizon_hours,
         country=fleet.country,
         events=_events_of(workspace, fleet),
-        selection=selection or _choose(workspace, fleet, history, made_at_utc),
+        selection=selection,
     )
 
 
@@ -125,10 +152,12 @@ def refit_fleets(workspace: Workspace, window: Window, chunk: int) -> list[Outco
     """Refit the fleets of a chunk that are due."""
     fleets = workspace.fleets_in(chunk)
     histories = demand_histories(workspace, fleets, window.end_utc)
+    selections = _newest_selections(workspace, fleets, window.end_utc)
     outcomes = []
     for fleet in fleets:
         try:
-            is_due = _refit_if_due(workspace, fleet, known_history(histories, fleet), window.end_utc)
+            history = known_history(histories, fleet)
+            is_due = _refit_if_due(workspace, fleet, history, selections[fleet.id], window.end_utc)
         except Exception as error:  # noqa: BLE001, as in forecast_fleets
             outcomes.append(_outcome(fleet, OutcomeStatus.FAILED, str(error) or type(error).__name__, step="refit"))
         else:
@@ -137,8 +166,13 @@ def refit_fleets(workspace: Workspace, window: Window, chunk: int) -> list[Outco
     return outcomes
 
 
-def _refit_if_due(workspace: Workspace, fleet: Fleet, history: DemandHistory, made_at_utc: datetime) -> bool:
-    selection = newest_selection(workspace, fleet.id, made_at_utc)
+def _refit_if_due(
+    workspace: Workspace,
+    fleet: Fleet,
+    history: DemandHistory,
+    selection: Selection | None,
+    made_at_utc: datetime,
+) -> bool:
     if selection is None or made_at_utc - selection.selected_at_utc >= SELECT_AFTER:
         _choose(workspace, fleet, history, made_at_utc)
     elif made_at_utc - selection.fitted_at_utc >= REFIT_AFTER:
@@ -146,6 +180,15 @@ def _refit_if_due(workspace: Workspace, fleet: Fleet, history: DemandHistory, ma
     else:
         return False
     return True
+
+
+def _newest_selections(
+    workspace: Workspace,
+    fleets: Sequence[Fleet],
+    made_at_utc: datetime,
+) -> dict[str, Selection | None]:
+    found = at_once(lambda fleet: newest_selection(workspace, fleet.id, made_at_utc), fleets)
+    return {fleet.id: selection for fleet, selection in zip(fleets, found, strict=True)}
 
 
 def newest_selection(workspace: Workspace, fleet_id: str, made_at_utc: datetime) -> Selection | None:
@@ -180,6 +223,17 @@ def _choose(workspace: Workspace, fleet: Fleet, history: DemandHistory, made_at_
         events=_events_of(workspace, fleet),
     )
     return _keep(workspace, fleet, selection)
+
+
+def _provisional(workspace: Workspace, fleet: Fleet, history: DemandHistory, made_at_utc: datetime) -> Selection:
+    """Return a selection of what costs milliseconds, which is not kept: the choice after the push is."""
+    return select_provisionally(
+        history,
+        made_at_utc=made_at_utc,
+        horizon_hours=HORIZON_HOURS,
+        country=fleet.country,
+        events=_events_of(workspace, fleet),
+    )
 
 
 def _refit(

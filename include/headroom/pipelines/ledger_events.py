@@ -4,11 +4,12 @@ from typing import Any
 
 import pyarrow as pa
 
-from headroom.actuation.ledger import STALE_AFTER, Ledger, moment_of
+from headroom.actuation.ledger import Ledger
 from headroom.domain.ledger import LedgerEvent
 from headroom.domain.window import Window
 from headroom.lake.layout import settled_path
 from headroom.lake.tables import TABLES
+from headroom.pipelines.at_once import at_once
 from headroom.pipelines.utilization import replace_fleets
 from headroom.pipelines.workspace import Workspace
 
@@ -19,15 +20,8 @@ _ACTION_LISTS = ("wanted", "create", "replace", "applied")
 def settle_ledger(workspace: Workspace, window: Window) -> int:
     """Write the day's ledger events, one row per event and action; return how many."""
     ledger = Ledger(workspace.lake)
-    rows = [
-        row
-        for fleet in workspace.fleets
-        for push_id in ledger.pushes(fleet.id)
-        if moment_of(push_id) < window.end_utc + STALE_AFTER  # marks such as rolled_back may come any time later
-        for event in ledger.events(push_id)
-        if window.start_utc <= event.at_utc < window.end_utc
-        for row in _rows(event)
-    ]
+    events = at_once(lambda fleet: list(ledger.events_in(fleet.id, window)), workspace.fleets)
+    rows = [row for of_fleet in events for event in of_fleet for row in _rows(event)]
     table = TABLES[LEDGER_TABLE]
     frame = pa.Table.from_pylist(rows, schema=table.schema)
     replace_fleets(workspace, settled_path(LEDGER_TABLE, window.day), table, frame)

@@ -8,6 +8,7 @@ from headroom.domain.fleet import Fleet
 from headroom.domain.window import Window
 from headroom.lake.damage import query_tables
 from headroom.lake.fleet_relation import fleet_relation
+from headroom.lake.layout import chunk_of
 from headroom.lake.session import open_session, register_tables
 from headroom.lake.sql_models import ParameterValue
 from headroom.pipelines.workspace import Workspace
@@ -42,11 +43,12 @@ def run_models(
 ) -> dict[str, pa.Table]:
     """Return the rows of several models, run in one session over the relation `fleet`, by the models' names."""
     sources = sorted({table for name in names for table in workspace.models.relations(name)})
+    chunks = {chunk_of(fleet_id) for fleet_id in fleet["fleet_id"].to_pylist()}
     bound = {"window_start": window.start_utc, "window_end": window.end_utc, **(parameters or {})}
 
     def run() -> dict[str, pa.Table]:
         with open_session(workspace.lake) as session:
-            register_tables(session, workspace.lake, sources, window=files_of or window)
+            register_tables(session, workspace.lake, sources, window=files_of or window, chunks=chunks)
             session.register("fleet", fleet)
             return {name: workspace.models.run_model(session, name, bound) for name in names}
 

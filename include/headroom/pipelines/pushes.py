@@ -18,6 +18,7 @@ from headroom.domain.window import Window
 from headroom.extract.errors import SourceError
 from headroom.lake.errors import LakeError
 from headroom.lake.layout import chunk_name
+from headroom.pipelines.at_once import at_once
 from headroom.pipelines.clock import closed_at_utc
 from headroom.pipelines.forecasts import KnownForecast, read_forecasts
 from headroom.pipelines.observed import NOTHING_KNOWN, Freshness, band_record, freshness
@@ -51,10 +52,10 @@ def push_chunk(window: Window, chunk: int, *, approvals: Mapping[str, Mapping[st
 
     def push(workspace: Workspace) -> list[Outcome]:
         fleets = [fleet for fleet in workspace.fleets_in(chunk) if not approvals or fleet.id in approvals]
-        plans = {fleet.id: stored_plan(workspace, fleet, window) for fleet in fleets}
+        stored = at_once(lambda fleet: stored_plan(workspace, fleet, window), fleets)
+        plans = {fleet.id: plan for fleet, plan in zip(fleets, stored, strict=True)}
         results.update(push_fleets(workspace, window, chunk, plans, approvals=approvals))
-        for fleet_id, result in results.items():
-            _keep_result(workspace, fleet_id, window, result)
+        at_once(lambda item: _keep_result(workspace, item[0], window, item[1]), results.items())
         return [outcome_of(fleet_id, result) for fleet_id, result in results.items()]
 
     part = f"3-push-{chunk_name(chunk)}" if not approvals else f"5-approved-{'-'.join(sorted(approvals))}"
@@ -100,17 +101,17 @@ def push_fleets(
         bands=band_record(workspace, fleets, window.end_utc),
         is_dry_run=is_dry_run,
     )
-    results: dict[str, PushOutcome | str] = {}
-    for fleet in fleets:
+
+    def push(fleet: Fleet) -> PushOutcome | str:
         plan = plans[fleet.id]
         if isinstance(plan, str):
-            results[fleet.id] = plan
-            continue
+            return plan
         try:
-            results[fleet.id] = inputs.push(fleet, plan, approvals.get(fleet.id, {}))
+            return inputs.push(fleet, plan, approvals.get(fleet.id, {}))
         except (ActuationError, SourceError, LakeError, KeyError, ValueError) as error:
-            results[fleet.id] = str(error) or type(error).__name__
-    return results
+            return str(error) or type(error).__name__
+
+    return dict(zip(plans, at_once(push, fleets), strict=True))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,7 +148,7 @@ class _RunInputs:
         return push_fleet(
             request,
             target=target_for(fleet, self.workspace.clients),
-            ledger=Ledger(self.workspace.lake),
+            ledger=Ledger(self.workspace.lake).keeping_listings(),
             now_utc=self.now_utc,
             is_dry_run=self.is_dry_run,
         )

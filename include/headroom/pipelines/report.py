@@ -16,6 +16,7 @@ from headroom.domain.plan import RightsizingOption, SpotAllocation, SpotMixPlan
 from headroom.domain.scaling import Verdict
 from headroom.domain.window import Window
 from headroom.lake.money import amount_of
+from headroom.pipelines.at_once import at_once
 from headroom.pipelines.demand_history import demand_histories
 from headroom.pipelines.forecasts import read_forecasts
 from headroom.pipelines.model_runs import read_rows, run_model
@@ -79,10 +80,11 @@ def build_run_report(workspace: Workspace, window: Window) -> RunReport:
     schedules = _schedules(workspace, window)
     types, mixes = _rightsizing(workspace, window), _spot_mixes(workspace, window)
     incidents = _incidents(workspace, window)
+    lake = workspace.lake
+    plans = at_once(lambda fleet: lake.read_json(plan_path(fleet.id, window)), workspace.fleets)
+    results = at_once(lambda fleet: lake.read_json(result_path(fleet.id, window)), workspace.fleets)
     sections = []
-    for fleet in workspace.fleets:
-        plan = workspace.lake.read_json(plan_path(fleet.id, window))
-        result = workspace.lake.read_json(result_path(fleet.id, window))
+    for fleet, plan, result in zip(workspace.fleets, plans, results, strict=True):
         hours = schedules.get(fleet.id, [])
         sections.append(
             FleetSection(
@@ -201,16 +203,20 @@ def _rightsizing(workspace: Workspace, window: Window) -> dict[str, list[Rightsi
 
 def _spot_mixes(workspace: Workspace, window: Window) -> dict[str, SpotMixPlan]:
     recent = Window(window.end_utc - PLAN_LOOK_BACK, window.end_utc)
-    mixes: dict[str, SpotMixPlan] = {}
-    for fleet in workspace.fleets:
-        for day in recent.days():
-            record = workspace.lake.read_json(spot_mix_path(fleet.id, day.day))
-            if record is not None and day.end_utc <= window.end_utc:
-                allocations = tuple(
-                    SpotAllocation(**{**item, "pool": CapacityPool(**item["pool"])}) for item in record["allocations"]
-                )
-                mixes[fleet.id] = SpotMixPlan(**{**record, "allocations": allocations})
-    return mixes
+    days = [day.day for day in reversed(list(recent.days())) if day.end_utc <= window.end_utc]
+
+    def newest(fleet: Fleet) -> SpotMixPlan | None:
+        records = (workspace.lake.read_json(spot_mix_path(fleet.id, day)) for day in days)
+        record = next((record for record in records if record is not None), None)
+        if record is None:
+            return None
+        allocations = tuple(
+            SpotAllocation(**{**item, "pool": CapacityPool(**item["pool"])}) for item in record["allocations"]
+        )
+        return SpotMixPlan(**{**record, "allocations": allocations})
+
+    found = zip(workspace.fleets, at_once(newest, workspace.fleets), strict=True)
+    return {fleet.id: mix for fleet, mix in found if mix is not None}
 
 
 def _incidents(workspace: Workspace, window: Window) -> list[Incident]:

@@ -24,6 +24,7 @@ from headroom.lake.errors import LakeError
 from headroom.lake.layout import chunk_name, hourly_path
 from headroom.lake.money import money
 from headroom.lake.tables import TABLES
+from headroom.pipelines.at_once import at_once
 from headroom.pipelines.clock import closed_at_utc
 from headroom.pipelines.forecasts import KnownForecast, read_forecasts
 from headroom.pipelines.observed import instances_a_day_before
@@ -68,22 +69,30 @@ def schedule_fleets(workspace: Workspace, window: Window, chunk: int) -> list[Ou
     """
     is_past = closed_at_utc(workspace, window) - window.end_utc > STALE_AFTER
     fleets = workspace.fleets_in(chunk)
-    kept = [fleet for fleet in fleets if is_past and workspace.lake.read_json(plan_path(fleet.id, window)) is not None]
-    planned = plan_fleets_at(workspace, window, chunk, [fleet for fleet in fleets if fleet not in kept])
-    outcomes = [_outcome(fleet.id, OutcomeStatus.NOTHING_TO_DO, "the window is past; its plan stays") for fleet in kept]
+    kept = [fleet.id for fleet in fleets if is_past and workspace.lake.read_json(plan_path(fleet.id, window))]
+    planned = plan_fleets_at(workspace, window, chunk, [fleet for fleet in fleets if fleet.id not in kept])
+    at_once(lambda item: _keep_plan(workspace, window, *item), planned.items())
+    why_kept = "the window is past; its plan stays"
+    outcomes = [_outcome(fleet_id, OutcomeStatus.NOTHING_TO_DO, why_kept) for fleet_id in kept]
     rows: list[dict[str, Any]] = []
     for fleet_id, plan in planned.items():
         if isinstance(plan, str):
-            workspace.lake.storage.delete(plan_path(fleet_id, window))
             outcomes.append(_outcome(fleet_id, OutcomeStatus.FAILED, plan))
         else:
-            workspace.lake.write_json(plan_path(fleet_id, window), plan.record)
             rows += plan.rows
             outcomes.append(_outcome(fleet_id, OutcomeStatus.OK))
     table = TABLES[SCHEDULE_TABLE]
     path = hourly_path(SCHEDULE_TABLE, window.start_utc, chunk_name(chunk))
     replace_fleets(workspace, path, table, pa.Table.from_pylist(rows, schema=table.schema))
     return outcomes
+
+
+def _keep_plan(workspace: Workspace, window: Window, fleet_id: str, plan: "FleetPlan | str") -> None:
+    """Write a fleet's plan where its push looks for it; without one, leave none of an earlier try there."""
+    if isinstance(plan, str):
+        workspace.lake.storage.delete(plan_path(fleet_id, window))
+    else:
+        workspace.lake.write_json(plan_path(fleet_id, window), plan.record)
 
 
 def plan_fleets_at(
@@ -99,14 +108,15 @@ def plan_fleets_at(
     forecasts = read_forecasts(workspace, window, chunk)
     market = read_market(workspace, fleets, window.end_utc)
     observed = instances_a_day_before(workspace, fleets, window.end_utc)
-    plans: dict[str, FleetPlan | str] = {}
-    for fleet in fleets:
+
+    def plan(fleet: Fleet) -> FleetPlan | str:
         try:
             forecast = _forecast_of(fleet, forecasts)
-            plans[fleet.id] = _Planner(workspace, fleet, forecast, market, observed.get(fleet.id), now_utc).plan()
+            return _Planner(workspace, fleet, forecast, market, observed.get(fleet.id), now_utc).plan()
         except (ActuationError, PlanError, SourceError, LakeError, ValueError) as error:
-            plans[fleet.id] = str(error)
-    return plans
+            return str(error)
+
+    return dict(zip((fleet.id for fleet in fleets), at_once(plan, fleets), strict=True))
 
 
 def _outcome(fleet_id: str, status: OutcomeStatus, cause: str = "") -> Outcome:
@@ -168,7 +178,7 @@ class _Planner:
         requirement = required_capacity(fleet, self.known.forecast, rate=rate)
         adoption = observe_target(
             target_for(fleet, self.workspace.clients),
-            Ledger(self.workspace.lake),
+            Ledger(self.workspace.lake).keeping_listings(),
             is_ours=self._is_ours,
             now_utc=self.now_utc,
         )

@@ -15,6 +15,7 @@ from headroom.domain.window import HOUR, Window
 from headroom.extract.cloudwatch import read_metrics
 from headroom.lake.layout import chunk_name, hourly_path, settled_path
 from headroom.lake.tables import TABLES, Table
+from headroom.pipelines.at_once import at_once
 from headroom.pipelines.clock import closed_at_utc
 from headroom.pipelines.gates import pass_gate_by_fleet
 from headroom.pipelines.marts import HOURLY_MARTS, run_marts_by_fleet
@@ -126,11 +127,10 @@ def _hours_to_read(workspace: Workspace, window: Window, chunk: int) -> list[Win
     trailing_start = window.start_utc - TRAILING_HOURS * HOUR
     recent = Window(window.start_utc - CATCH_UP_HOURS * HOUR, window.end_utc)
     settled = {day.day for day in recent.days() if workspace.lake.has_settled(RAW_TABLE, day.day)}
-    return [
-        hour
-        for hour in recent.hours()
-        if hour.day not in settled and (hour.start_utc >= trailing_start or _is_missed(workspace, hour, chunk))
-    ]
+    hours = [hour for hour in recent.hours() if hour.day not in settled]
+    older = [hour for hour in hours if hour.start_utc < trailing_start]
+    is_missed = at_once(lambda hour: _is_missed(workspace, hour, chunk), older)
+    return [hour for hour, missed in zip(older, is_missed, strict=True) if missed] + hours[len(older) :]
 
 
 def _is_missed(workspace: Workspace, hour: Window, chunk: int) -> bool:

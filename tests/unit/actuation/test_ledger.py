@@ -11,6 +11,7 @@ from headroom.actuation.errors import ActuationError
 from headroom.actuation.ledger import Ledger, fleet_of, is_unfinished, moment_of, push_id_for
 from headroom.actuation.memory import first_memory, memory_from
 from headroom.domain.ledger import LedgerState
+from headroom.domain.window import Window
 from headroom.lake.lake import Lake
 from headroom.lake.storage import LocalStorage
 
@@ -179,3 +180,61 @@ def test_a_state_nobody_knows_is_named() -> None:
     store.write_json_once(path, {})
     with pytest.raises(ActuationError, match=f"^{path}: expected an event of the ledger"):
         Ledger(store).memory("chat-large", now_utc=NOW)
+
+
+class CountingStore(MemoryStore):
+    """Counts what a store in S3 would be asked for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.listed = 0
+        self.read: list[str] = []
+
+    @property
+    def storage(self) -> "CountingStore":
+        return self
+
+    def list(self, folder: str, *, name_prefix: str = "") -> list[str]:
+        self.listed += 1
+        return super().list(folder, name_prefix=name_prefix)
+
+    def read_json(self, path: str) -> object:
+        self.read.append(path.rsplit("/", 1)[-1])
+        return super().read_json(path)
+
+
+def test_during_one_push_a_fleets_folders_are_listed_once_and_own_events_are_known() -> None:
+    store = CountingStore()
+    first = first_memory(ec2(group()).read(now_utc=NOW))
+    Ledger(store).append(PUSH, LedgerState.INTENDED, at_utc=NOW, detail={}, memory=first)
+    ledger = Ledger(store).keeping_listings()
+    store.listed = 0
+
+    ledger.append(PUSH, LedgerState.APPLIED, at_utc=NOW, detail={})
+    assert ledger.intents("chat-large", now_utc=NOW).half_done == (PUSH,)
+    ledger.append(PUSH, LedgerState.VERIFIED, at_utc=NOW, detail={})
+
+    assert ledger.states(PUSH) == (LedgerState.INTENDED, LedgerState.APPLIED, LedgerState.VERIFIED)
+    assert ledger.intents("chat-large", now_utc=NOW).half_done == ()
+    assert ledger.memory("chat-large", now_utc=NOW) == first
+    assert store.listed == 3  # the push's own, today's, yesterday's
+    assert [event.sequence for event in Ledger(store).events(PUSH)] == [1, 2, 3]
+
+
+def test_events_of_a_day_are_found_without_reading_those_of_all_pushes_before() -> None:
+    store = CountingStore()
+    ledger = Ledger(store)
+    long_ago = push_id_for("chat-large", moment_utc=at(6) - timedelta(days=9), content=["old"])
+    for state in (LedgerState.INTENDED, LedgerState.APPLIED, LedgerState.VERIFIED):
+        ledger.append(long_ago, state, at_utc=at(6) - timedelta(days=9), detail={})
+    ledger.append(long_ago, LedgerState.ROLLED_BACK, at_utc=NOW, detail={})
+    ledger.append(PUSH, LedgerState.INTENDED, at_utc=NOW, detail={})
+    store.read.clear()
+
+    found = list(ledger.events_in("chat-large", Window.day_of(NOW)))
+
+    assert [(event.push_id, event.state) for event in found] == [
+        (long_ago, LedgerState.ROLLED_BACK),
+        (PUSH, LedgerState.INTENDED),
+    ]
+    assert store.read == ["0004-rolled_back.json", "0001-intended.json"]

@@ -263,3 +263,14 @@ def test_a_value_that_cannot_be_read_names_its_own_line(tmp_path: Path) -> None:
     file.write_text("fleets:\n  - id: a\n    since: 2026-13-45\n")
     with pytest.raises(ConfigError, match=r"fleets\.yaml:3: holds a value that cannot be read: month must be"):
         load_fleets(file)
+
+
+def test_a_file_read_before_is_parsed_again_only_when_its_content_has_changed(file: Path) -> None:
+    file.write_text(listed(ENTRY))
+    first = load_fleets(file)
+    assert load_fleets(file) is first
+    file.write_text(listed(ENTRY.replace("mode: recommend", "mode: observed")))  # as long, and within the same moment
+    with pytest.raises(ConfigError, match="observed"):
+        load_fleets(file)
+    file.write_text(listed(ENTRY.replace("mode: recommend", "mode: observe")))
+    assert [fleet.mode for fleet in load_fleets(file)] == [Mode.OBSERVE]

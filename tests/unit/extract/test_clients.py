@@ -1,5 +1,6 @@
 """BotoClients: bounded retries and timeouts, one client each, and never another account's data by mistake."""
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -131,3 +132,12 @@ def test_a_role_cannot_be_assumed_without_credentials(monkeypatch: pytest.Monkey
     clients = BotoClients(role_arn="arn:aws:iam::{account}:role/read")
     with pytest.raises(SourceError, match=f"no AWS credentials to assume arn:aws:iam::{OTHER}:role/read with"):
         clients.client("ec2", region="us-east-1", account=OTHER)
+
+
+@pytest.mark.parametrize("written", [1794981900, 1794981900.0, "1794981900", "2026-11-18T06:05:00Z"])
+def test_times_come_in_utc_however_a_service_writes_them(written: float | str) -> None:
+    session = BotoClients()._session._session  # noqa: SLF001, boto3 has no public way to its botocore session
+    parser = session.get_component("response_parser_factory").create_parser("json")
+    moment = parser._timestamp_parser(written)  # noqa: SLF001, botocore has no public way to ask a parser
+    assert moment == datetime(2026, 11, 18, 6, 5, tzinfo=UTC)
+    assert moment.utcoffset() == timedelta(0)

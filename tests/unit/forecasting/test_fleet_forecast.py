@@ -11,6 +11,7 @@ from tests.unit.forecasting.demand_examples import MONDAY, after_hours, history_
 from headroom.domain.demand import DemandForecast, Floats
 from headroom.domain.event import CalendarEvent, EventKind
 from headroom.forecasting import ForecastError, Selection, forecast_fleet, refit_members, score_forecast, select_members
+from headroom.forecasting.fleet_forecast import PROVISIONAL_NOTE, select_provisionally
 
 HOURS = 24 * 17 + 12
 
@@ -140,3 +141,17 @@ def test_a_selection_made_for_fewer_hours_is_made_anew_for_more(demand: Floats, 
         selection=selection,  # of 72 hours: it knows nothing of the band 73-168
     )
     assert forecast.mean_quantiles_per_second.shape == (168, 13)
+
+
+def test_a_provisional_selection_fits_nothing_and_covers_what_comes(demand: Floats) -> None:
+    provisional = select_provisionally(history_of(demand), made_at_utc=after_hours(HOURS))
+    forecast = forecast_fleet(history_of(demand), made_at_utc=after_hours(HOURS), selection=provisional)
+    assert set(forecast.members) == {"seasonal_naive_daily", "seasonal_naive_weekly"}
+    assert PROVISIONAL_NOTE in forecast.note
+    covered = [score["coverage80_fraction"] for score in score_forecast(forecast, history_of(demand))]
+    assert np.mean(covered) > 0.6
+
+
+def test_a_selection_serves_as_long_as_its_fits_reach(selection: Selection) -> None:
+    assert selection.serves(after_hours(HOURS + 48))
+    assert not selection.serves(after_hours(HOURS + 49))

@@ -170,3 +170,15 @@ def test_a_truncated_file_is_an_error_not_an_empty_table(lake: Lake) -> None:
 
     with pytest.raises(duckdb.Error):
         query(lake, "select * from metric_sample", "metric_sample")
+
+
+def test_fleets_of_one_chunk_are_read_without_the_files_of_others(lake: Lake) -> None:
+    write(lake, hourly_path("metric_sample", HOUR, "chunk=00"), [HOUR])
+    write(lake, hourly_path("metric_sample", HOUR, "chunk=01"), [HOUR], fleet="embed")
+    write(lake, settled_path("metric_sample", HOUR.date() - timedelta(days=1)), [HOUR - timedelta(days=1)])
+
+    with open_session(lake) as session:
+        register_tables(session, lake, ["metric_sample"], chunks={0})
+        found = session.execute("select fleet_id, count(*) from metric_sample group by all").fetchall()
+
+    assert found == [("chat", 2)]

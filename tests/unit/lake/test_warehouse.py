@@ -91,10 +91,10 @@ def test_it_can_be_read_while_a_new_one_is_being_built(lake: Lake, path: Path) -
     seen = []
 
     class ReadingLake(Lake):
-        def table_files(self, table_name: Any, *, window: Any = None) -> Any:
+        def table_files(self, table_name: Any, *, window: Any = None, chunks: Any = None) -> Any:
             with open_warehouse(path) as reader:
                 seen.append(savings_in(reader))
-            return super().table_files(table_name, window=window)
+            return super().table_files(table_name, window=window, chunks=chunks)
 
     build_warehouse(ReadingLake(lake.storage), MODELS, path)
 

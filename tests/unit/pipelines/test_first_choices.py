@@ -1,0 +1,113 @@
+"""Many fleets in their first hour: who gets a full forecast at once, who a provisional one, and what is kept."""
+
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from tests.unit.extract.fake_aws import FakeClients
+from tests.unit.forecasting.demand_examples import shaped_demand
+
+from headroom.config import load_fleets
+from headroom.domain.window import HOUR, Window
+from headroom.forecasting.fleet_forecast import PROVISIONAL_NOTE
+from headroom.lake.lake import Lake
+from headroom.lake.layout import chunk_of, settled_path
+from headroom.lake.sql_runner import SqlModels
+from headroom.lake.storage import LocalStorage
+from headroom.lake.tables import TABLES
+from headroom.pipelines.forecasts import CHOICES_BEFORE_PUSH, forecast_fleets, read_forecasts, refit_fleets
+from headroom.pipelines.outcomes import OutcomeStatus
+from headroom.pipelines.workspace import SQL_FOLDER, Workspace
+
+END = datetime(2026, 11, 18, tzinfo=UTC)
+LAST_HOUR = Window(END - HOUR, END)
+DAYS = 9
+CHUNK = 0
+FLEETS = ("fleet-006", "fleet-026", "fleet-042", "fleet-046", "fleet-061", "fleet-095")
+ENTRY = """\
+  - id: {name}
+    target: {{kind: ec2_auto_scaling_group, name: {name}}}
+    demand: {{metric: {{namespace: AWS/ApplicationELB, name: RequestCount, dimensions: {{LoadBalancer: {name}}}}}}}
+    objective: {{latency_seconds: 2.0}}
+    serving: {{model: slots, service_seconds: 0.4}}
+    instance_types: [{{name: g5.12xlarge}}]
+    lead_time_seconds: 300
+    bounds: {{min_instances: 2, max_instances: 60}}
+"""
+
+
+class FakeSts:
+    """Tells the cloud's clock."""
+
+    def get_caller_identity(self) -> dict[str, Any]:
+        date = format_datetime(END + timedelta(minutes=5), usegmt=True)
+        return {"Account": "123456789012", "ResponseMetadata": {"HTTPHeaders": {"date": date}}}
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    (tmp_path / "fleets.yaml").write_text("fleets:\n" + "".join(ENTRY.format(name=name) for name in FLEETS))
+    workspace = Workspace(
+        fleets=load_fleets(tmp_path / "fleets.yaml"),
+        config_folder=tmp_path,
+        lake=Lake(LocalStorage(tmp_path / "lake")),
+        models=SqlModels.load(SQL_FOLDER),
+        clients=FakeClients({"sts": FakeSts()}),
+        deployment="test",
+        warehouse_path=tmp_path / "warehouse.duckdb",
+    )
+    assert {chunk_of(name) for name in FLEETS} == {CHUNK}
+    table = TABLES["mart_demand__hourly_by_fleet"]
+    demand = shaped_demand(24 * DAYS)
+    for day in range(DAYS):
+        start = END - timedelta(days=DAYS - day)
+        hours = [start + hour * HOUR for hour in range(24)]
+        mean = np.tile(demand[24 * day : 24 * day + 24], len(FLEETS))
+        rows = {
+            "fleet_id": np.repeat(FLEETS, 24),
+            "hour_start_utc": hours * len(FLEETS),
+            "mean_demand_per_second": mean,
+            "peak_demand_per_second": mean * 1.2,
+            "samples_expected": [12] * len(mean),
+            "samples_seen": [12] * len(mean),
+            "censored_fraction": [0.0] * len(mean),
+        }
+        path = settled_path(table.name, start.date())
+        workspace.lake.write_table(path, table, pa.table(rows, schema=table.schema), fingerprint="")
+    return workspace
+
+
+def chosen(workspace: Workspace) -> list[str]:
+    return sorted({path.split("/")[1] for path in workspace.lake.storage.list("selections")})
+
+
+def test_a_chunk_of_new_fleets_is_served_at_once_and_chooses_after_the_push(workspace: Workspace) -> None:
+    outcomes = forecast_fleets(workspace, LAST_HOUR, CHUNK)
+
+    assert {item.status for item in outcomes} == {OutcomeStatus.OK}
+    known = read_forecasts(workspace, LAST_HOUR, CHUNK)
+    assert sorted(known) == sorted(FLEETS)
+    provisional = [name for name in FLEETS if PROVISIONAL_NOTE in known[name].forecast.note]
+    assert provisional == list(FLEETS[CHOICES_BEFORE_PUSH:])
+    assert chosen(workspace) == list(FLEETS[:CHOICES_BEFORE_PUSH])
+
+    refitted = {item.subject: item.status for item in refit_fleets(workspace, LAST_HOUR, CHUNK)}
+
+    assert [name for name in FLEETS if refitted[name] is OutcomeStatus.OK] == provisional
+    assert chosen(workspace) == list(FLEETS)
+
+
+def test_after_days_without_a_run_fits_are_made_anew_for_few_fleets_only_before_the_push(workspace: Workspace) -> None:
+    early = Window(LAST_HOUR.start_utc - timedelta(days=3), LAST_HOUR.end_utc - timedelta(days=3))
+    refit_fleets(workspace, early, CHUNK)
+    assert chosen(workspace) == list(FLEETS)
+
+    forecast_fleets(workspace, LAST_HOUR, CHUNK)
+
+    known = read_forecasts(workspace, LAST_HOUR, CHUNK)
+    provisional = [name for name in FLEETS if PROVISIONAL_NOTE in known[name].forecast.note]
+    assert provisional == list(FLEETS[CHOICES_BEFORE_PUSH:])
