@@ -12,6 +12,7 @@ from headroom.sandbox.api_group_policies import GroupPolicies
 from headroom.sandbox.api_group_schedules import GroupKey, GroupSchedules
 from headroom.sandbox.api_instance_types import describe_instance_types
 from headroom.sandbox.api_metrics import get_metric_data, list_metrics
+from headroom.sandbox.api_objects import ObjectsApi
 from headroom.sandbox.api_prices import describe_spot_price_history, get_products
 from headroom.sandbox.api_protocol import Answer, AwsCall, AwsError, render_error, render_result
 from headroom.sandbox.api_target_schedules import TargetSchedules
@@ -65,6 +66,7 @@ class SandboxCloud:
         self.world = world
         account = world.scenario.account
         self.moto = MotoBridge(account=account)
+        self.objects = ObjectsApi(self.moto)
         self.calls = CallLog()
         self.faults = Faults()
         self.groups = GroupSchedules(clock=self.now, has_group=self.moto.has_group, account=account)
@@ -211,6 +213,11 @@ class SandboxCloud:
         return {
             ("cloudwatch", "GetMetricData"): lambda call: get_metric_data(world, call),
             ("cloudwatch", "ListMetrics"): lambda call: list_metrics(world, call),
+            ("s3", "GetObject"): self.objects.get_object,
+            ("s3", "HeadObject"): self.objects.get_object,
+            ("s3", "PutObject"): lambda call: self.objects.put_object(call, at_utc=self.now()),
+            ("s3", "DeleteObject"): self.objects.delete_object,
+            ("s3", "ListObjectsV2"): self.objects.list_objects,
             ("ec2", "DescribeInstanceTypes"): lambda call: describe_instance_types(self.moto, call),
             ("ec2", "DescribeSpotPriceHistory"): lambda call: describe_spot_price_history(world, call),
             ("pricing", "GetProducts"): lambda call: get_products(world, call, specifications=self._specifications),

@@ -135,11 +135,32 @@ class MotoBridge:
             if "InstanceType" in variant:
                 variant["InstanceType"] = types[variant["VariantName"]]
 
-    def put_object(self, bucket: str, key: str, content: bytes, *, at_utc: datetime) -> None:
-        """Write an S3 object whose LastModified is the sandbox's clock."""
-        backend = get_backend("s3")[self._account]["aws"]
-        stored = backend.put_object(bucket, key, content)
+    def put_object(self, bucket: str, key: str, content: bytes, *, at_utc: datetime) -> Any:  # noqa: ANN401, moto's own
+        """Write an S3 object whose LastModified is the sandbox's clock; return it as moto keeps it."""
+        stored = self._objects.put_object(bucket, key, content)
         stored.last_modified = at_utc.replace(tzinfo=None)
+        return stored
+
+    def has_bucket(self, bucket: str) -> bool:
+        """Tell whether there is such a bucket, without versions."""
+        found = self._objects.buckets.get(bucket)
+        return found is not None and not found.is_versioned
+
+    def stored_object(self, bucket: str, key: str) -> Any:  # noqa: ANN401, moto's own
+        """Return an object of a bucket without versions as moto keeps it, None where there is none."""
+        return self._objects.get_object(bucket, key) if self.has_bucket(bucket) else None
+
+    def object_keys(self, bucket: str) -> list[str]:
+        """Return the keys of a bucket."""
+        return list(self._objects.buckets[bucket].keys)
+
+    def delete_object(self, bucket: str, key: str) -> None:
+        """Remove an object; one that is not there is no error."""
+        self._objects.delete_object(bucket, key)
+
+    @property
+    def _objects(self) -> Any:  # noqa: ANN401, moto's own
+        return get_backend("s3")[self._account]["aws"]
 
     def instance_types(
         self, region: str, names: Sequence[str], filters: Mapping[str, Sequence[str]]
