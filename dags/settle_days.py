@@ -2,11 +2,12 @@
 
 from datetime import timedelta
 
-from airflow.sdk import dag, task
+from airflow.sdk import TriggerRule, dag, task
 
 from headroom.airflow_glue.assets import SETTLED_DAY, announce
 from headroom.airflow_glue.leaf import check_outcomes
 from headroom.airflow_glue.notifications import must_finish_within
+from headroom.airflow_glue.other_runs import count_still_to_come
 from headroom.airflow_glue.run_window import day_of_run, day_param
 from headroom.airflow_glue.task_defaults import task_defaults
 from headroom.airflow_glue.timetables import clock_end_utc, every_day
@@ -25,7 +26,7 @@ from headroom.airflow_glue.timetables import clock_end_utc, every_day
     ### Settle days
     Reads the whole day again from every source but bills, once late samples are in, and writes the day's
     settled files, marts, forecast scores and KPIs. From then on views ignore that day's hour files. Then the
-    warehouse is built anew.
+    warehouse is built anew, once after the last of the days that are under way.
 
     **This is the DAG to backfill**, one short run a day, both dates included:
 
@@ -47,10 +48,12 @@ def settle_days() -> None:
         announce(SETTLED_DAY, window)
         return counts
 
-    @task(max_active_tis_per_dag=1)
+    @task(max_active_tis_per_dag=1, trigger_rule=TriggerRule.ALL_DONE)
     def build_warehouse() -> dict[str, object]:
         from headroom.pipelines import settle
 
+        if waiting := count_still_to_come("build_warehouse"):
+            return {"left_to_later_runs": waiting}
         return settle.build_warehouse(day_of_run())
 
     settle_day() >> build_warehouse() >> check_outcomes(day_of_run)

@@ -11,6 +11,7 @@ from headroom.domain.window import DAY, Window
 from headroom.lake.layout import parse_partition, period_path, settled_path
 from headroom.lake.money import amount_of
 from headroom.lake.tables import TABLES
+from headroom.pipelines.at_once import at_once
 from headroom.pipelines.marts import run_marts
 from headroom.pipelines.model_runs import run_model
 from headroom.pipelines.prices import read_market
@@ -29,17 +30,23 @@ def report_savings(window: Window) -> dict[str, Any]:
     """
     workspace = open_workspace()
     first = (window.start_utc.replace(day=1) - DAY).replace(day=1)
-    changed = [day for day in Window(first, window.start_utc).days() if write_savings(workspace, day)]
-    write_savings(workspace, window, is_due=True)
-    names = sorted({name for day in [*changed, window] for name in _periods_of(day, until_utc=window.end_utc)})
+    ledger = Ledger(workspace.lake).keeping_listings()
+    at_once(lambda fleet: ledger.pushes(fleet.id), workspace.fleets)  # one listing a fleet serves all days
+    changed = [day for day in Window(first, window.start_utc).days() if write_savings(workspace, day, ledger=ledger)]
+    write_savings(workspace, window, ledger=ledger, is_due=True)
+    names = sorted({name for day in [*changed, window] for name in _periods_over(workspace, day)})
     pages = [write_period_page(workspace, name, period_window(name)) for name in names]
     return {"days_changed": len(changed), "pages": pages}
 
 
-def _periods_of(day: Window, *, until_utc: datetime) -> list[str]:
-    """Return the names of the day, and of its week and month where they have ended by `until_utc`."""
-    names = [f"{day.day}", f"{day.day:%G-W%V}", f"{day.day:%Y-%m}"]
-    return [name for name in names if period_window(name).end_utc <= until_utc]
+def _periods_over(workspace: Workspace, day: Window) -> list[str]:
+    """Return the names of the day, and of its week and month where their last day is settled, whichever came first."""
+    longer = [
+        name
+        for name in (f"{day.day:%G-W%V}", f"{day.day:%Y-%m}")
+        if workspace.lake.has_settled(UTILIZATION_TABLE, (period_window(name).end_utc - DAY).date())
+    ]
+    return [f"{day.day}", *longer]
 
 
 def report_period(workspace: Workspace, name: str) -> str:
@@ -50,8 +57,9 @@ def report_period(workspace: Workspace, name: str) -> str:
     window = period_window(name)
     if not workspace.lake.table_files(UTILIZATION_TABLE, window=window):
         raise PeriodError(f"period {name!r}: the lake has no utilization of it{_known_span(workspace)}")
+    ledger = Ledger(workspace.lake)
     for day in window.days():
-        write_savings(workspace, day, is_due=True)
+        write_savings(workspace, day, ledger=ledger, is_due=True)
     return write_period_page(workspace, name, window)
 
 
@@ -81,7 +89,7 @@ def period_window(name: str) -> Window:
         raise PeriodError(f"period {name!r}: expected a day 2026-11-17, a week 2026-W47 or a month 2026-11") from error
 
 
-def write_savings(workspace: Workspace, day: Window, *, is_due: bool = False) -> bool:
+def write_savings(workspace: Workspace, day: Window, *, ledger: Ledger, is_due: bool = False) -> bool:
     """Compute one day's savings and write them; return whether the file changed.
 
     Days without utilization are left, and unless it `is_due` so is a day whose bill and baselines are those its file
@@ -89,7 +97,7 @@ def write_savings(workspace: Workspace, day: Window, *, is_due: bool = False) ->
     """
     if not workspace.lake.table_files(UTILIZATION_TABLE, window=day):
         return False
-    baselines = baseline_instances(workspace, workspace.fleets, day.end_utc)
+    baselines = baseline_instances(ledger, workspace.fleets, day.end_utc)
     path = settled_path(SAVINGS_TABLE, day.day)
     fingerprint = _fingerprint(workspace, day, baselines)
     present = workspace.lake.read_metadata(path)
@@ -112,13 +120,12 @@ def _fingerprint(workspace: Workspace, day: Window, baselines: dict[str, float])
     return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
 
 
-def baseline_instances(workspace: Workspace, fleets: tuple[Fleet, ...], at_utc: datetime) -> dict[str, float]:
+def baseline_instances(ledger: Ledger, fleets: tuple[Fleet, ...], at_utc: datetime) -> dict[str, float]:
     """Return the desired instances of each adopted fleet's baseline.
 
     A fleet whose target knows no desired count scaled by itself before us; what it would have run is for the replay to
     say, so it is absent here.
     """
-    ledger = Ledger(workspace.lake)
     known = {}
     for fleet in fleets:
         baseline = ledger.baseline(fleet.id, now_utc=at_utc)

@@ -3,7 +3,7 @@
 Price lists and types have no history to read again: extract_catalogue dates what it sees by the day it looked.
 """
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time
 from typing import Any
 
 from headroom.domain.window import DAY, Window
@@ -16,7 +16,7 @@ from headroom.pipelines.market import settle_spot_prices
 from headroom.pipelines.marts import HOURLY_MARTS, run_marts
 from headroom.pipelines.outcomes import Outcome, record_outcomes, run_step
 from headroom.pipelines.prices import read_market
-from headroom.pipelines.scores import settle_scores
+from headroom.pipelines.scores import demand_of_settled_day, settle_later_scores, settle_scores
 from headroom.pipelines.utilization import replace_fleets, settle_utilization
 from headroom.pipelines.workspace import Workspace, open_workspace
 
@@ -36,19 +36,33 @@ def settle_day(window: Window) -> dict[str, Any]:
 def settle_one_day(workspace: Workspace, window: Window) -> list[Outcome]:
     """Write the day's settled files of every source but bills, its marts, scores and KPIs.
 
-    Raise WindowError for a day that has not ended by the cloud's clock: settling it would freeze half a day.
+    Days may be settled in any order, and several at once: the lake is the same in the end. Raise WindowError for a day
+    that has not ended by the cloud's clock: settling it would freeze half a day.
     """
     closed_at_utc(workspace, window)
+    known_before = demand_of_settled_day(workspace, window)
     outcomes = settle_utilization(workspace, window)
     outcomes += settle_spot_prices(workspace, window)
     settle_scores(workspace, window)
+    if demand_of_settled_day(workspace, window) != known_before:
+        settle_later_scores(workspace, window)
     settle_ledger(workspace, window)
     market = read_market(workspace, workspace.fleets, window.end_utc)
     marts = run_marts(workspace, workspace.fleets, window, marts=(KPI_TABLE,), market=market)
     replace_fleets(workspace, settled_path(KPI_TABLE, window.day), TABLES[KPI_TABLE], marts[KPI_TABLE])
-    for table in ("metric_sample", "spot_price", *HOURLY_MARTS):
-        workspace.lake.delete_hidden_hours(table, window.day - timedelta(days=1))
+    _delete_hidden_hours(workspace, window)
     return outcomes
+
+
+def _delete_hidden_hours(workspace: Workspace, window: Window) -> None:
+    """Delete the hour files of days that are settled and were followed by a settled one, whichever came first.
+
+    Not those of the newest: whoever has just listed them shall still find them.
+    """
+    for table in ("metric_sample", "spot_price", *HOURLY_MARTS):
+        workspace.lake.delete_hidden_hours(table, (window.start_utc - DAY).date())
+        if workspace.lake.has_settled(table, window.end_utc.date()):
+            workspace.lake.delete_hidden_hours(table, window.day)
 
 
 def bootstrap_history(first_day: date, last_day: date) -> dict[str, Any]:

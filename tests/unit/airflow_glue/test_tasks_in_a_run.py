@@ -13,6 +13,7 @@ from airflow.sdk.exceptions import AirflowFailException
 from headroom.airflow_glue.approval import AskForApproval
 from headroom.airflow_glue.assets import SETTLED_DAY, UTILIZATION_HOUR, announce
 from headroom.airflow_glue.leaf import FAILED_STATES, check_outcomes
+from headroom.airflow_glue.other_runs import count_still_to_come
 from headroom.airflow_glue.run_window import day_of_run, day_param, hour_of_run, hour_param
 from headroom.domain.window import Window
 from headroom.pipelines import outcomes
@@ -162,3 +163,36 @@ def test_a_request_is_shown_as_it_is_and_never_taken_for_a_template() -> None:
     operator = AskForApproval(task_id="ask", request=REQUEST)
     assert operator.template_fields == ("request",)
     assert operator.defaults == ["Reject"]
+
+
+class AmongOthers:
+    """Counts runs and task instances as Airflow's database would; `builds` are the states of other runs' tasks."""
+
+    def __init__(self, *, active_runs: int, builds: list[str]) -> None:
+        self.active_runs, self.builds = active_runs, builds
+
+    def get_dr_count(self, *, dag_id: str, states: list[str]) -> int:
+        assert (dag_id, set(states)) == ("settle_days", {"queued", "running"})
+        return self.active_runs
+
+    def get_ti_count(self, *, dag_id: str, task_ids: list[str], states: list[str]) -> int:
+        assert (dag_id, task_ids) == ("settle_days", ["build_warehouse"])
+        return sum(state in states for state in self.builds)
+
+
+@pytest.mark.parametrize(
+    ("active_runs", "builds", "expected"),
+    [
+        (1, [], 0),
+        (3, ["null", "scheduled"], 2),
+        (2, ["up_for_retry"], 1),
+        (2, ["success", "failed", "upstream_failed", "skipped"], 0),  # the other run is at its last task
+        (1, ["null"], 0),  # of a run that was given up before it came so far: nobody would ever do it
+    ],
+)
+def test_the_last_of_several_runs_does_what_all_would(active_runs: int, builds: list[str], expected: int) -> None:
+    with DAG("settle_days", schedule=None) as dag:
+        pass
+    others = AmongOthers(active_runs=active_runs, builds=builds)
+    with running({"dag": dag, "task_instance": others}):
+        assert count_still_to_come("build_warehouse") == expected
