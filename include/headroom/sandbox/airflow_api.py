@@ -44,6 +44,7 @@ class AirflowApi:
 
     def __init__(self, url: str, *, user: str, password: str) -> None:
         self.url = url
+        self.timeout_seconds = TIMEOUT_SECONDS
         self._credentials = {"username": user, "password": password}
         self._session = requests.Session()
         self._session.trust_env = False  # loopback needs no proxy
@@ -51,14 +52,14 @@ class AirflowApi:
     def is_healthy(self) -> bool:
         """Whether the server answers and the scheduler beats."""
         try:
-            answer = self._session.get(f"{self.url}/api/v2/monitor/health", timeout=TIMEOUT_SECONDS)
+            answer = self._session.get(f"{self.url}/api/v2/monitor/health", timeout=self.timeout_seconds)
         except requests.ConnectionError:
             return False
         return answer.ok and answer.json()["scheduler"]["status"] == "healthy"
 
     def token(self) -> str:
         """Return a token for the user."""
-        answer = self._session.post(f"{self.url}/auth/token", json=self._credentials, timeout=TIMEOUT_SECONDS)
+        answer = self._session.post(f"{self.url}/auth/token", json=self._credentials, timeout=self.timeout_seconds)
         return str(self._checked(answer)["access_token"])
 
     def dag_ids(self) -> set[str]:
@@ -73,6 +74,10 @@ class AirflowApi:
         """Start a run, under partition `key` if given."""
         body = {"logical_date": None, "conf": parameters or {}, **({"partition_key": key} if key else {})}
         return _dag_run(self._send("POST", f"dags/{dag_id}/dagRuns", body))
+
+    def pause(self, dag_id: str) -> None:
+        """Let no further run of a DAG start."""
+        self._send("PATCH", f"dags/{dag_id}", {"is_paused": True})
 
     def backfill(self, dag_id: str, *, first_day: date, last_day: date, max_active_runs: int) -> int:
         """Start a backfill over both days and those between; return its id."""
@@ -125,14 +130,14 @@ class AirflowApi:
 
     def _get(self, path: str, **query: Any) -> Any:  # noqa: ANN401, JSON
         answer = self._session.get(
-            f"{self.url}/api/v2/{path}", params=query, headers=self._login(), timeout=TIMEOUT_SECONDS
+            f"{self.url}/api/v2/{path}", params=query, headers=self._login(), timeout=self.timeout_seconds
         )
         return self._checked(answer)
 
     def _send(self, method: str, path: str, body: dict[str, Any]) -> Any:  # noqa: ANN401, JSON
         url = f"{self.url}/api/v2/{path}"
         return self._checked(
-            self._session.request(method, url, json=body, headers=self._login(), timeout=TIMEOUT_SECONDS)
+            self._session.request(method, url, json=body, headers=self._login(), timeout=self.timeout_seconds)
         )
 
     def _login(self) -> dict[str, str]:
