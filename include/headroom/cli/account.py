@@ -75,10 +75,15 @@ def _print_discovery(found: Discovery, out: Path) -> None:
         )
     for skipped in found.skipped:
         console.print(f"left out: {skipped.found.target.name}: {skipped.reason}", markup=False)
-    guesses = found.text.count("GUESS")
     console.print(
-        f"wrote {out}: {len(found.drafts)} fleets drafted, {guesses} guesses to look at, mode observe", markup=False
+        f"wrote {out}: {_counted(len(found.drafts), 'fleet')} drafted in mode observe, "
+        f"{_counted(found.guess_count, 'guess', 'guesses')} to look at",
+        markup=False,
     )
+
+
+def _counted(count: int, one: str, many: str | None = None) -> str:
+    return f"{count} {one if count == 1 else many or one + 's'}"
 
 
 @contextmanager

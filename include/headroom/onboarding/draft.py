@@ -21,6 +21,7 @@ GENERIC_WORDS: Final = frozenset(
     }
 )
 """Words of a name that say nothing of what it serves."""
+SAGEMAKER_KINDS: Final = (TargetKind.SAGEMAKER_VARIANT, TargetKind.SAGEMAKER_INFERENCE_COMPONENT)
 BILLING_TAGS: Final = ("fleet", "service", "app", "application", "workload", "model", "Name", "component", "project")
 """Tag keys looked for first as the one by which bill lines tell fleets apart."""
 
@@ -85,7 +86,7 @@ def draft_fleets(
 
 
 def _no_fleet_reason(found: FoundTarget, nodes: Mapping[tuple[Place, str], str], *, has_cpu_fleets: bool) -> str | None:
-    is_sagemaker = found.target.kind in (TargetKind.SAGEMAKER_VARIANT, TargetKind.SAGEMAKER_INFERENCE_COMPONENT)
+    is_sagemaker = found.target.kind in SAGEMAKER_KINDS
     service = nodes.get((found.place, found.target.name))
     if service is not None and found.target.kind is TargetKind.EC2_AUTO_SCALING_GROUP:
         return f"carries the ECS service {service}, which is the fleet"
@@ -244,6 +245,8 @@ HOW_TO_GET: Final[Mapping[str, str]] = {
     "instances_in_service": "switch on the group's metrics collection, or Container Insights for ECS",
     "latency_p95_seconds": "publish request latency from the service itself",
 }
+_FROM_SAGEMAKER: Final = "SageMaker publishes it by itself; it had nothing to publish in the last two weeks"
+HOW_TO_GET_OF_SAGEMAKER: Final[Mapping[str, str]] = dict.fromkeys(HOW_TO_GET, _FROM_SAGEMAKER)
 
 
 def _metrics(
@@ -261,7 +264,8 @@ def _metrics(
     wanted = [name for name in looked_for if name in HOW_TO_GET or name in metrics]
     if found.accelerator is not None:
         wanted = list(dict.fromkeys([*wanted, "gpu_utilization_percent"]))
-    missing = [f"{name}: {HOW_TO_GET[name]}" for name in wanted if name not in metrics]
+    how_to_get = HOW_TO_GET_OF_SAGEMAKER if found.target.kind in SAGEMAKER_KINDS else HOW_TO_GET
+    missing = [f"{name}: {how_to_get[name]}" for name in wanted if name not in metrics]
     return metrics, tuple(missing)
 
 

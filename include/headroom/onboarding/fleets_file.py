@@ -180,6 +180,8 @@ def _bounds(estimates: Estimates) -> list[str]:
     least, most = estimates.min_instances, estimates.max_instances
     why = least.why if least.why == most.why else f"{least.why}; {most.why}"
     mark = "" if least.is_measured and most.is_measured else "GUESS: "
+    if least.value > 1:
+        why += f"; Headroom never asks for fewer than {least.value:g}: lower it for quiet hours to save more"
     return [
         _with_comment(f"  bounds: {{min_instances: {least.value:g}, max_instances: {most.value:g}}}", f"{mark}{why}")
     ]

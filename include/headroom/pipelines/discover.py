@@ -37,6 +37,11 @@ class Discovery:
     skipped: tuple[Skipped, ...]
     unread: tuple[Unread, ...]
 
+    @property
+    def guess_count(self) -> int:
+        """How many values of the text are guesses to look at."""
+        return sum(1 for line in self.text.splitlines() if "# GUESS" in line and not line.startswith("#"))
+
     def summary(self) -> dict[str, object]:
         """Return it for --json."""
         return {

@@ -32,7 +32,9 @@ def main(arguments: list[str] | None = None) -> int:
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda _number, _frame: stopping.set())
     options.state.mkdir(parents=True, exist_ok=True)
-    warnings.filterwarnings("ignore", r"Exception\(AwsError\)", UserWarning)  # moto's serializer knows no common errors
+    warnings.filterwarnings(
+        "ignore", r"Exception\((AwsError|AccessRefusedError)\)", UserWarning
+    )  # moto's serializer knows no common errors
     if options.log:
         _log_to(options.state / "sandbox.log")
     _say(f"building {options.history_days} days of fleets, demand and prices")
@@ -92,7 +94,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--state", type=Path, required=True, help="folder for endpoint.json and sandbox.log")
     parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1; 0 (the default) takes a free one")
     parser.add_argument("--seed", type=int, default=0, help="another seed changes everything but the structure")
-    parser.add_argument("--scenario", default="demo", help="whose account it is: demo (the default) or many:N")
+    parser.add_argument("--scenario", default="demo", help="whose account it is: demo (the default), company or many:N")
     parser.add_argument(
         "--history-days", type=_day_count, default=42, help="how many days of past the account has; 42 by default"
     )

@@ -38,12 +38,12 @@ class CapacityApi:
         self._groups = groups
         self._policies = policies
         self._targets = targets
-        self._by_name = {(fleet.kind, fleet.region, fleet.target_name): fleet for fleet in world.fleets}
+        self._by_name = {(fleet.kind, fleet.account, fleet.region, fleet.target_name): fleet for fleet in world.fleets}
         self._by_target = {key: fleet for fleet in world.fleets if (key := target_key(fleet)) is not None}
 
     def fleet_of_group(self, group: GroupKey) -> SandboxFleet | None:
         """Return the fleet behind a group."""
-        return self._by_name.get((TargetKind.EC2_AUTO_SCALING_GROUP, *group))
+        return self._by_name.get((TargetKind.EC2_AUTO_SCALING_GROUP, group.account, group.region, group.name))
 
     def fleet_of_target(self, target: TargetKey) -> SandboxFleet | None:
         """Return the fleet behind a scalable target."""
@@ -120,7 +120,7 @@ class CapacityApi:
         parameters = call.parameters
         cluster = str(parameters.get("cluster", "default")).rpartition("/")[2]
         service = str(parameters.get("service", "")).rpartition("/")[2]
-        fleet = self._by_name.get((TargetKind.ECS_SERVICE, call.region, f"{cluster}/{service}"))
+        fleet = self._by_name.get((TargetKind.ECS_SERVICE, call.account, call.region, f"{cluster}/{service}"))
         desired = parameters.get("desiredCount")
         if fleet is not None and desired is not None:
             self._set(fleet, None, None, int(desired), code="InvalidParameterException")
@@ -139,14 +139,14 @@ class CapacityApi:
                 variant["InstanceType"] = TYPE_KNOWN_TO_MOTO
         answer = self._moto.forward(call, json.dumps(document).encode())
         if answer.status < 300:
-            self._moto.restore_variant_types(call.region, str(document.get("EndpointConfigName")), types)
+            self._moto.restore_variant_types(call, str(document.get("EndpointConfigName")), types)
         return answer
 
     def update_endpoint(self, call: AwsCall) -> Answer:
         """UpdateEndpointWeightsAndCapacities of SageMaker: the desired count goes to the world."""
         endpoint, fleets = call.parameters.get("EndpointName", ""), []
         for variant in call.parameters.get("DesiredWeightsAndCapacities", []):
-            name = (TargetKind.SAGEMAKER_VARIANT, call.region, f"{endpoint}/{variant.get('VariantName')}")
+            name = (TargetKind.SAGEMAKER_VARIANT, call.account, call.region, f"{endpoint}/{variant.get('VariantName')}")
             fleet, desired = self._by_name.get(name), variant.get("DesiredInstanceCount")
             if fleet is not None and desired is not None:
                 self._set(fleet, None, None, int(desired), code="ValidationException")
@@ -157,7 +157,7 @@ class CapacityApi:
         return answer
 
     def _named_group(self, call: AwsCall) -> tuple[GroupKey, SandboxFleet | None, Mapping[str, Any]]:
-        group = (call.region, str(call.parameters.get("AutoScalingGroupName", "")))
+        group = GroupKey(call.account, call.region, str(call.parameters.get("AutoScalingGroupName", "")))
         return group, self.fleet_of_group(group), call.parameters
 
     def _set(

@@ -26,9 +26,8 @@ CONFIGURATION_OF_TYPE = {
 class GroupPolicies:
     """Every group's policies and the operations on them; the caller holds the sandbox's lock."""
 
-    def __init__(self, *, has_group: Callable[[GroupKey], bool], account: str) -> None:
+    def __init__(self, *, has_group: Callable[[GroupKey], bool]) -> None:
         self._has_group = has_group
-        self._account = account
         self._policies: dict[GroupKey, dict[str, dict[str, Any]]] = {}
 
     def forget_group(self, group: GroupKey) -> None:
@@ -38,9 +37,9 @@ class GroupPolicies:
     def put(self, call: AwsCall) -> Mapping[str, Any]:
         """PutScalingPolicy."""
         parameters = call.parameters
-        group = (call.region, str(parameters.get("AutoScalingGroupName", "")))
+        group = GroupKey(call.account, call.region, str(parameters.get("AutoScalingGroupName", "")))
         if not self._has_group(group):
-            raise AwsError("ValidationError", f"Group {group[1]} not found")
+            raise AwsError("ValidationError", f"Group {group.name} not found")
         kind, name = parameters.get("PolicyType", "SimpleScaling"), str(parameters.get("PolicyName", ""))
         if kind not in CONFIGURATION_OF_TYPE:
             raise AwsError("ValidationError", f"PolicyType {kind!r} is none of {', '.join(CONFIGURATION_OF_TYPE)}")
@@ -50,8 +49,8 @@ class GroupPolicies:
         if name not in policies and len(policies) >= MAX_POLICIES_PER_GROUP:
             raise AwsError("LimitExceeded", f"A group takes {MAX_POLICIES_PER_GROUP} scaling policies")
         arn = (
-            f"arn:aws:autoscaling:{group[0]}:{self._account}:scalingPolicy:"
-            f"autoScalingGroupName/{group[1]}:policyName/{name}"
+            f"arn:aws:autoscaling:{group.region}:{group.account}:scalingPolicy:"
+            f"autoScalingGroupName/{group.name}:policyName/{name}"
         )
         policies[name] = {"Enabled": True, **parameters, "PolicyType": kind, "PolicyARN": arn, "Alarms": []}
         return {"PolicyARN": arn, "Alarms": []}
@@ -64,7 +63,7 @@ class GroupPolicies:
         rows = [
             policy
             for group, policies in sorted(self._policies.items())
-            if group[0] == call.region and group_name in (None, group[1])
+            if _is_asked(group, call, group_name)
             for policy in policies.values()
             if (not names or policy["PolicyName"] in names or policy["PolicyARN"] in names)
             and (not kinds or policy["PolicyType"] in kinds)
@@ -83,8 +82,11 @@ class GroupPolicies:
         wanted, group_name = str(call.parameters.get("PolicyName", "")), call.parameters.get("AutoScalingGroupName")
         for group, policies in self._policies.items():
             for name, policy in policies.items():
-                is_here = group[0] == call.region and group_name in (None, group[1])
-                if is_here and wanted in (name, policy["PolicyARN"]):
+                if _is_asked(group, call, group_name) and wanted in (name, policy["PolicyARN"]):
                     del policies[name]
                     return {}
         raise AwsError("ValidationError", f"No scaling policy found: {wanted}")
+
+
+def _is_asked(group: GroupKey, call: AwsCall, name: str | None) -> bool:
+    return group.place == call.place and name in (None, group.name)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, TypeVar
 
+from headroom.domain.account import Place
 from headroom.sandbox.api_paging import page_of
 from headroom.sandbox.api_protocol import AwsCall, AwsError
 from headroom.sandbox.schedule_expressions import Cron, parse_unix_cron
@@ -20,8 +21,20 @@ MAX_BATCH = 50
 MAX_NAME_LENGTH = 255
 DEFAULT_PAGE, MAX_PAGE = 50, 100
 Item = TypeVar("Item")
-GroupKey = tuple[str, str]
-"""Region and group name."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class GroupKey:
+    """An Auto Scaling group."""
+
+    account: str
+    region: str
+    name: str
+
+    @property
+    def place(self) -> Place:
+        """Where it is."""
+        return Place(account=self.account, region=self.region)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,10 +79,9 @@ class GroupSchedules:
     `clock` gives the sandbox's now, `has_group` tells whether a group is there.
     """
 
-    def __init__(self, *, clock: Callable[[], datetime], has_group: Callable[[GroupKey], bool], account: str) -> None:
+    def __init__(self, *, clock: Callable[[], datetime], has_group: Callable[[GroupKey], bool]) -> None:
         self._clock = clock
         self._has_group = has_group
-        self._account = account
         self._actions: dict[GroupKey, dict[str, GroupAction]] = {}
 
     def actions(self, group: GroupKey) -> tuple[GroupAction, ...]:
@@ -128,7 +140,9 @@ class GroupSchedules:
         """DescribeScheduledActions: of one group or of all, by names or by start times, page by page."""
         parameters = call.parameters
         wanted = parameters.get("AutoScalingGroupName")
-        groups = [self._group(call)] if wanted is not None else [key for key in self.groups() if key[0] == call.region]
+        groups = (
+            [self._group(call)] if wanted is not None else [key for key in self.groups() if key.place == call.place]
+        )
         names = set(parameters.get("ScheduledActionNames", []))
         rows = []
         for group in groups:
@@ -150,7 +164,7 @@ class GroupSchedules:
 
     def _group(self, call: AwsCall) -> GroupKey:
         name = str(call.parameters.get("AutoScalingGroupName", ""))
-        group = (call.region, name)
+        group = GroupKey(call.account, call.region, name)
         if not self._has_group(group):
             raise AwsError("ValidationError", f"Group {name} not found")
         return group
@@ -170,7 +184,7 @@ class GroupSchedules:
                 )
         if name not in actions and len(actions) >= MAX_ACTIONS_PER_GROUP:
             raise AwsError(
-                "LimitExceeded", f"The group {group[1]} already has {MAX_ACTIONS_PER_GROUP} scheduled actions"
+                "LimitExceeded", f"The group {group.name} already has {MAX_ACTIONS_PER_GROUP} scheduled actions"
             )
         actions[name] = action
 
@@ -199,11 +213,11 @@ class GroupSchedules:
 
     def _row(self, group: GroupKey, action: GroupAction, starts_at: datetime | None) -> dict[str, Any]:
         arn = (
-            f"arn:aws:autoscaling:{group[0]}:{self._account}:scheduledUpdateGroupAction:"
-            f"autoScalingGroupName/{group[1]}:scheduledActionName/{action.name}"
+            f"arn:aws:autoscaling:{group.region}:{group.account}:scheduledUpdateGroupAction:"
+            f"autoScalingGroupName/{group.name}:scheduledActionName/{action.name}"
         )
         return {
-            "AutoScalingGroupName": group[1],
+            "AutoScalingGroupName": group.name,
             "ScheduledActionName": action.name,
             "ScheduledActionARN": arn,
             "Time": starts_at,

@@ -23,7 +23,7 @@ def describe_instance_types(moto: MotoBridge, call: AwsCall) -> Mapping[str, Any
         raise AwsError("InvalidParameterValue", f"At most {LARGEST_PAGE} instance types can be named")
     filters = {str(item.get("Name")): item.get("Values", []) for item in parameters.get("Filters", [])}
     page, token = page_of(
-        moto.instance_types(call.region, names, filters),
+        moto.instance_types(call.account, call.region, names, filters),
         token=parameters.get("NextToken"),
         size=size,
         default_size=LARGEST_PAGE,

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from headroom.domain.account import Place
 from headroom.domain.window import Window
 from headroom.sandbox.api_paging import page_of, place_of, token_of
 from headroom.sandbox.api_protocol import Answer, AwsCall, AwsError, render_result
@@ -47,7 +48,7 @@ def get_metric_data(world: SandboxWorld, call: AwsCall) -> Answer:
     window = _window(parameters, now_utc=world.now_utc)
     is_descending = _is_descending(parameters)
     results = [
-        _answer_query(world, query, window=window, is_descending=is_descending)
+        _answer_query(world, query, place=call.place, window=window, is_descending=is_descending)
         for query in _checked_queries(parameters)
         if query.get("ReturnData", True)
     ]
@@ -75,7 +76,7 @@ def list_metrics(world: SandboxWorld, call: AwsCall) -> Mapping[str, Any]:
             "MetricName": metric.name,
             "Dimensions": [{"Name": name, "Value": value} for name, value in metric.dimensions],
         }
-        for metric in world.metrics()
+        for metric in world.metrics(call.place)
         if parameters.get("Namespace") in (None, metric.namespace)
         and parameters.get("MetricName") in (None, metric.name)
         and all(
@@ -130,7 +131,7 @@ def _checked_queries(parameters: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _answer_query(
-    world: SandboxWorld, query: Mapping[str, Any], *, window: Window | None, is_descending: bool
+    world: SandboxWorld, query: Mapping[str, Any], *, place: Place, window: Window | None, is_descending: bool
 ) -> QueryResult:
     metric_stat = query["MetricStat"]
     metric, statistic = metric_stat["Metric"], str(metric_stat.get("Stat", ""))
@@ -138,6 +139,7 @@ def _answer_query(
         str(metric.get("Namespace", "")),
         str(metric.get("MetricName", "")),
         {item["Name"]: item["Value"] for item in metric.get("Dimensions", [])},
+        place=place,
     )
     label = str(query.get("Label") or metric.get("MetricName", ""))
     nothing = QueryResult(str(query["Id"]), label, np.empty(0, np.int64), np.empty(0))

@@ -29,9 +29,15 @@ from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import NotFound
 from werkzeug.wsgi import get_input_stream
 
+from headroom.domain.account import Place
+
 log = logging.getLogger(__name__)
 
-SERVICE_OF_SIGNING_NAME = {"monitoring": "cloudwatch"}
+SERVICE_OF_SIGNING_NAME = {
+    "monitoring": "cloudwatch",
+    "elasticloadbalancing": "elbv2",
+    "servicequotas": "service-quotas",
+}
 """Where the name a service signs with is not botocore's name for it; the others the sandbox speaks are the same."""
 DEFAULT_REGION = "us-east-1"
 Headers = list[tuple[str, str]]
@@ -59,10 +65,19 @@ class AwsCall:
     region: str
     environ: dict[str, Any]
     body: bytes
+    access_key: str = ""
+    """Whose credentials signed the request; empty where none did."""
+    account: str = ""
+    """Whose account it is about: that of the credentials."""
     failing_items: int = 0
     """How many items of a batch an injected fault spoils."""
     failing_code: str = ""
     _parameters: dict[str, Any] | None = field(default=None, repr=False)
+
+    @property
+    def place(self) -> Place:
+        """The account and region it is about."""
+        return Place(account=self.account, region=self.region)
 
     @property
     def text(self) -> str:
@@ -104,13 +119,14 @@ class AwsCall:
 def read_call(environ: dict[str, Any]) -> AwsCall:
     """Read a WSGI request: the signature's scope names service and region, the protocol names the operation."""
     body = get_input_stream(environ).read()
-    service, region = _scope(environ)
+    service, region, access_key = _scope(environ)
     return AwsCall(
         service=service,
         operation=_operation(environ, service, body),
         region=region,
         environ=environ,
         body=body,
+        access_key=access_key,
     )
 
 
@@ -155,14 +171,17 @@ def _parse_time(value: str | float) -> datetime:
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
-def _scope(environ: Mapping[str, Any]) -> tuple[str, str]:
-    """Return service and region from `Credential=KEY/DATE/REGION/SERVICE/aws4_request`; unsigned requests are S3's."""
+def _scope(environ: Mapping[str, Any]) -> tuple[str, str, str]:
+    """Return service, region and access key of `Credential=KEY/DATE/REGION/SERVICE/aws4_request`.
+
+    An unsigned request is taken for S3's, and has no key.
+    """
     authorization = str(environ.get("HTTP_AUTHORIZATION", ""))
     _, found, credential = authorization.partition("Credential=")
     parts = credential.split(",")[0].split("/")
     if not found or len(parts) < 5:
-        return "s3", DEFAULT_REGION
-    return SERVICE_OF_SIGNING_NAME.get(parts[-2], parts[-2]), parts[-3]
+        return "s3", DEFAULT_REGION, ""
+    return SERVICE_OF_SIGNING_NAME.get(parts[-2], parts[-2]), parts[-3], "/".join(parts[:-4])
 
 
 def _operation(environ: Mapping[str, Any], service: str, body: bytes) -> str:

@@ -24,6 +24,7 @@ FORBIDDEN_IN_NAMES = ":/|"
 class TargetKey:
     """A scalable target."""
 
+    account: str
     region: str
     namespace: str
     resource_id: str
@@ -75,10 +76,9 @@ class TargetAction:
 class TargetSchedules:
     """Every target's scheduled actions and the operations on them; the caller holds the sandbox's lock."""
 
-    def __init__(self, *, clock: Callable[[], datetime], has_target: Callable[[TargetKey], bool], account: str) -> None:
+    def __init__(self, *, clock: Callable[[], datetime], has_target: Callable[[TargetKey], bool]) -> None:
         self._clock = clock
         self._has_target = has_target
-        self._account = account
         self._actions: dict[TargetKey, dict[str, TargetAction]] = {}
 
     def actions(self, target: TargetKey) -> tuple[TargetAction, ...]:
@@ -140,7 +140,7 @@ class TargetSchedules:
         rows = [
             self._row(target, action)
             for target in self.targets()
-            if target.region == call.region
+            if (target.account, target.region) == (call.account, call.region)
             and target.namespace == parameters.get("ServiceNamespace")
             and parameters.get("ResourceId") in (None, target.resource_id)
             and parameters.get("ScalableDimension") in (None, target.dimension)
@@ -191,7 +191,7 @@ class TargetSchedules:
 
     def _row(self, target: TargetKey, action: TargetAction) -> dict[str, Any]:
         arn = (
-            f"arn:aws:autoscaling:{target.region}:{self._account}:scheduledAction:resource/{target.namespace}/"
+            f"arn:aws:autoscaling:{target.region}:{target.account}:scheduledAction:resource/{target.namespace}/"
             f"{target.resource_id}:scheduledActionName/{action.name}"
         )
         return {
@@ -213,6 +213,7 @@ def target_of(call: AwsCall) -> TargetKey:
     """Return the scalable target that a request names."""
     parameters = call.parameters
     return TargetKey(
+        call.account,
         call.region,
         str(parameters.get("ServiceNamespace", "")),
         str(parameters.get("ResourceId", "")),

@@ -5,8 +5,8 @@ two export formats are made from that. Units: quantities in hours, amounts in US
 """
 
 import hashlib
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import StrEnum
 from typing import Final
@@ -52,10 +52,11 @@ class LineTemplate:
     usage_type: str
     operation: str
     usd_per_hour: float
+    account: str
     region: str
     availability_zone: str | None = None
     instance_type: str | None = None
-    fleet_id: str | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def fingerprint(self) -> str:
@@ -139,6 +140,7 @@ def _nat_gateway(account: str, region: str) -> LineTemplate:
         usage_type=f"{USAGE_PREFIXES[region] or _PREFIX_OF_OTHERS}NatGateway-Hours",
         operation="NatGateway",
         usd_per_hour=NAT_GATEWAY_USD_PER_HOUR,
+        account=account,
         region=region,
     )
 
@@ -185,10 +187,11 @@ def _instance_hours(
                 usage_type=f"{USAGE_PREFIXES[fleet.facts.region]}BoxUsage:{fleet.facts.instance_type}",
                 operation="RunInstances",
                 usd_per_hour=price,
+                account=fleet.facts.account,
                 region=fleet.facts.region,
                 availability_zone=run.zone,
                 instance_type=fleet.facts.instance_type,
-                fleet_id=fleet.facts.id,
+                tags=fleet.facts.tags,
             ),
         )
     if not templates:
@@ -233,6 +236,7 @@ def _fee_part(fleet: FleetWorld, price: float, *, hours: Indices, covered: Float
         usage_type="ComputeSP:1yrNoUpfront",
         operation="",
         usd_per_hour=committed,
+        account=fleet.facts.account,
         region=fleet.facts.region,
     )
     used = np.minimum(used_hours * price * SAVINGS_PLAN_FRACTION, committed)
@@ -253,9 +257,10 @@ def _endpoint_parts(fleet: FleetWorld, price: float, first: int, last: int) -> I
         usage_type=f"{USAGE_PREFIXES[region] or _PREFIX_OF_OTHERS}Host:{fleet.facts.instance_type}",
         operation="RunInstance",
         usd_per_hour=price,
+        account=fleet.facts.account,
         region=region,
         instance_type=fleet.facts.instance_type,
-        fleet_id=fleet.facts.id,
+        tags=fleet.facts.tags,
     )
     there = quantity > 0.0
     yield _Part(template=template, hours=np.arange(first, last)[there], quantity=quantity[there])

@@ -7,15 +7,18 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any, Protocol
 
+from headroom.sandbox.api_access import Access, AccessRefusedError
 from headroom.sandbox.api_capacity import CapacityApi
 from headroom.sandbox.api_group_policies import GroupPolicies
 from headroom.sandbox.api_group_schedules import GroupKey, GroupSchedules
 from headroom.sandbox.api_instance_types import describe_instance_types
+from headroom.sandbox.api_inventory import Inventory
 from headroom.sandbox.api_metrics import get_metric_data, list_metrics
 from headroom.sandbox.api_objects import ObjectsApi
 from headroom.sandbox.api_prices import describe_spot_price_history, get_products
 from headroom.sandbox.api_protocol import Answer, AwsCall, AwsError, render_error, render_result
 from headroom.sandbox.api_target_schedules import TargetSchedules
+from headroom.sandbox.api_target_tags import TargetTags
 from headroom.sandbox.calls import CallLog
 from headroom.sandbox.faults import Faults
 from headroom.sandbox.moto_bridge import MotoBridge
@@ -64,14 +67,15 @@ class SandboxCloud:
     def __init__(self, world: SandboxWorld) -> None:
         self.lock = threading.RLock()
         self.world = world
-        account = world.scenario.account
-        self.moto = MotoBridge(account=account)
+        self.moto = MotoBridge(home_account=world.scenario.account)
         self.objects = ObjectsApi(self.moto)
         self.calls = CallLog()
         self.faults = Faults()
-        self.groups = GroupSchedules(clock=self.now, has_group=self.moto.has_group, account=account)
-        self.targets = TargetSchedules(clock=self.now, has_target=self.moto.has_target, account=account)
-        self.policies = GroupPolicies(has_group=self.moto.has_group, account=account)
+        self.groups = GroupSchedules(clock=self.now, has_group=self.moto.has_group)
+        self.target_tags = TargetTags(self.moto)
+        self.access = Access(world=world, moto=self.moto, target_tags=self.target_tags)
+        self.targets = TargetSchedules(clock=self.now, has_target=self.moto.has_target)
+        self.policies = GroupPolicies(has_group=self.moto.has_group)
         self.capacity = CapacityApi(
             world=world, moto=self.moto, groups=self.groups, policies=self.policies, targets=self.targets
         )
@@ -93,7 +97,10 @@ class SandboxCloud:
         with self.lock:
             handler = self._handlers.get((call.service, call.operation))
             try:
+                self.access.admit(call)
                 result = self.moto.forward(call) if handler is None else handler(call)
+            except AccessRefusedError as error:
+                return render_error(call, error, status=error.status)
             except AwsError as error:
                 return render_error(call, error)
             return result if isinstance(result, Answer) else render_result(call, result)
@@ -171,7 +178,7 @@ class SandboxCloud:
                 for moment in action.occurrences(after_utc, until_utc):
                     yield _Occurrence(
                         passed=PassedAction(
-                            target=group[1],
+                            target=group.name,
                             name=action.name,
                             at_utc=moment,
                             fleet_id=None if fleet is None else fleet.id,
@@ -200,16 +207,20 @@ class SandboxCloud:
                         is_suspended=self.moto.is_scheduled_scaling_suspended(target),
                     )
 
+    def _put_role_policy(self, call: AwsCall) -> Answer:
+        self.access.check_policy(call)
+        return self.moto.forward(call)
+
     def _put_object(self, bucket: str, key: str, content: bytes) -> None:
         self.moto.put_object(bucket, key, content, at_utc=self.now())
 
     @cached_property
     def _specifications(self) -> Mapping[str, Mapping[str, str]]:
-        return self.moto.instance_specifications(self.world.scenario.home_region)
+        return self.moto.instance_specifications(self.world.scenario.account, self.world.scenario.home_region)
 
     @cached_property
     def _handlers(self) -> Mapping[tuple[str, str], Handler]:
-        world, capacity = self.world, self.capacity
+        world, capacity, inventory = self.world, self.capacity, Inventory(self.world)
         return {
             ("cloudwatch", "GetMetricData"): lambda call: get_metric_data(world, call),
             ("cloudwatch", "ListMetrics"): lambda call: list_metrics(world, call),
@@ -238,6 +249,18 @@ class SandboxCloud:
             ("application-autoscaling", "RegisterScalableTarget"): capacity.register_target,
             ("application-autoscaling", "DeregisterScalableTarget"): capacity.deregister_target,
             ("ecs", "UpdateService"): capacity.update_service,
+            ("application-autoscaling", "TagResource"): self.target_tags.tag,
+            ("application-autoscaling", "UntagResource"): self.target_tags.untag,
+            ("application-autoscaling", "ListTagsForResource"): self.target_tags.list,
+            ("autoscaling", "DescribeScalingActivities"): inventory.describe_scaling_activities,
+            ("elbv2", "DescribeTargetGroups"): inventory.describe_target_groups,
+            ("bcm-data-exports", "ListExports"): inventory.list_exports,
+            ("bcm-data-exports", "GetExport"): inventory.get_export,
+            ("service-quotas", "GetServiceQuota"): inventory.get_service_quota,
+            ("sts", "GetCallerIdentity"): self.access.get_caller_identity,
+            ("sts", "AssumeRole"): self.access.assume_role,
+            ("iam", "PutRolePolicy"): self._put_role_policy,
+            ("iam", "SimulatePrincipalPolicy"): self.access.simulate_principal_policy,
             ("sagemaker", "CreateEndpointConfig"): capacity.create_endpoint_config,
             ("sagemaker", "UpdateEndpointWeightsAndCapacities"): capacity.update_endpoint,
         }

@@ -105,13 +105,18 @@ class SandboxControl:
             "no_proxy": "127.0.0.1,localhost",
         }
 
-    def client(self, service: str, *, region: str | None = None, max_attempts: int = 1) -> Any:  # noqa: ANN401, boto3 ships no types
-        """Return a boto3 client of this sandbox; by default it does not retry, so that a fault is seen once."""
+    def client(
+        self, service: str, *, region: str | None = None, max_attempts: int = 1, access_key: str = "admin"
+    ) -> Any:  # noqa: ANN401, boto3 ships no types
+        """Return a boto3 client of this sandbox; by default it does not retry, so that a fault is seen once.
+
+        It may do everything in the home account; `access_key` makes it somebody else (headroom.sandbox.api_access).
+        """
         return _session().client(
             service,
             region_name=region or self.region,
             endpoint_url=self.url,
-            aws_access_key_id="sandbox",
+            aws_access_key_id=access_key,
             aws_secret_access_key="sandbox",  # noqa: S106, made up: the sandbox checks no signature
             config=Config(
                 retries={"total_max_attempts": max_attempts, "mode": "standard"},

@@ -18,6 +18,7 @@ class Fault:
     service: str = ""
     """botocore's service name: autoscaling, application-autoscaling, cloudwatch, s3 ..."""
     operation: str = ""
+    region: str = ""
     match: str = ""
     """Text that must stand in the request's path or (decoded) body, such as a group's name."""
     count: int | None = 1
@@ -52,11 +53,12 @@ class Fault:
         by_status = {400: "ValidationError", 403: "AccessDenied", 404: "ResourceNotFound", 429: "Throttling"}
         return by_status.get(self.status or 500, "ServiceUnavailable" if self.status == 503 else "InternalFailure")
 
-    def fits(self, *, service: str, operation: str, text: str) -> bool:
+    def fits(self, *, service: str, operation: str, region: str, text: str) -> bool:
         """Tell whether this fault is meant for that call."""
         return (
             (not self.service or self.service == service)
             and (not self.operation or self.operation == operation)
+            and (not self.region or self.region == region)
             and self.match in text
         )
 
@@ -80,10 +82,10 @@ class Faults:
         self._waiting.append(fault)
         return fault
 
-    def take(self, *, service: str, operation: str, text: str) -> Fault | None:
+    def take(self, *, service: str, operation: str, region: str, text: str) -> Fault | None:
         """Return the first fault that fits the call and use it up by one."""
         for index, fault in enumerate(self._waiting):
-            if fault.fits(service=service, operation=operation, text=text):
+            if fault.fits(service=service, operation=operation, region=region, text=text):
                 if fault.count is not None and fault.count <= 1:
                     del self._waiting[index]
                 elif fault.count is not None:

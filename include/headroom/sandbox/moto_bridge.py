@@ -17,6 +17,7 @@ from moto.core.exceptions import ServiceException
 from moto.moto_api._internal.models import moto_api_backend
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
+from headroom.domain.account import Place
 from headroom.domain.fleet import TargetKind
 from headroom.sandbox.api_group_schedules import GroupKey
 from headroom.sandbox.api_protocol import Answer, AwsCall, AwsError, copy_environ, render_error
@@ -53,19 +54,21 @@ def target_key(fleet: SandboxFleet) -> TargetKey | None:
     """Return the fleet's scalable target of Application Auto Scaling, None for an Auto Scaling group."""
     first, _, second = fleet.target_name.partition("/")
     if fleet.kind is TargetKind.ECS_SERVICE:
-        return TargetKey(fleet.region, "ecs", f"service/{first}/{second}", "ecs:service:DesiredCount")
+        return TargetKey(fleet.account, fleet.region, "ecs", f"service/{first}/{second}", "ecs:service:DesiredCount")
     if fleet.kind is TargetKind.SAGEMAKER_VARIANT:
         resource_id = f"endpoint/{first}/variant/{second}"
-        return TargetKey(fleet.region, "sagemaker", resource_id, "sagemaker:variant:DesiredInstanceCount")
+        return TargetKey(
+            fleet.account, fleet.region, "sagemaker", resource_id, "sagemaker:variant:DesiredInstanceCount"
+        )
     return None
 
 
 class MotoBridge:
-    """moto's WSGI application and backends; the caller holds the sandbox's lock."""
+    """moto's WSGI application and backends; every bucket is `home_account`'s. The caller holds the sandbox's lock."""
 
-    def __init__(self, *, account: str) -> None:
+    def __init__(self, *, home_account: str) -> None:
         moto_api_backend.reset()
-        self._account = account
+        self._home_account = home_account
         self._application = DomainDispatcherApplication(create_backend_app)
 
     def forward(self, call: AwsCall, body: bytes | None = None) -> Answer:
@@ -79,7 +82,7 @@ class MotoBridge:
             return io.BytesIO().write
 
         try:
-            environ = {**copy_environ(call, body), "HTTP_X_MOTO_ACCOUNT_ID": self._account}
+            environ = {**copy_environ(call, body), "HTTP_X_MOTO_ACCOUNT_ID": call.account}
             chunks: Iterable[bytes] = self._application(environ, start_response)
             content = b"".join(chunks)
         except Exception as error:  # whatever moto lacks must answer as a failing cloud does, not end the request
@@ -107,6 +110,38 @@ class MotoBridge:
         found = self._target(target)
         return found is not None and bool((found.suspended_state or {}).get("ScheduledScalingSuspended"))
 
+    def iam_role(self, account: str, name: str) -> Any:  # noqa: ANN401, moto's role
+        """Return a role with its inline `policies` and `assume_role_policy_document`, None where there is none."""
+        roles = self._backend("iam", account, "aws").roles.values()
+        return next((role for role in roles if role.name == name), None)
+
+    def group_tags(self, place: Place, name: str) -> dict[str, str]:
+        """Return a group's tags; none where there is no such group."""
+        found = self._group(GroupKey(place.account, place.region, name))
+        return {} if found is None else {tag["Key"]: tag.get("Value", "") for tag in found.tags}
+
+    def link_group(self, group: GroupKey, target_group_arns: Sequence[str]) -> None:
+        """Put a group behind load balancers that moto does not know."""
+        self._group(group).target_group_arns = list(target_group_arns)
+        # moto would register the group's instances there; they are the world's.
+        self._backend("autoscaling", group.account, group.region).update_attached_target_groups = lambda _name: None
+
+    def link_service(self, fleet: SandboxFleet, target_group_arn: str) -> None:
+        """Put an ECS service behind a load balancer that moto does not know."""
+        cluster, _, name = fleet.target_name.partition("/")
+        service = self._backend("ecs", fleet.account, fleet.region).services[f"{cluster}:{name}"]
+        service.load_balancers = [
+            {"targetGroupArn": target_group_arn, "containerName": "model-server", "containerPort": 8080}
+        ]
+
+    def target_of_arn(self, place: Place, arn: str) -> TargetKey | None:
+        """Return the scalable target with this ARN."""
+        for dimension, targets in self._backend("applicationautoscaling", place.account, place.region).targets.items():
+            for resource_id, target in targets.items():
+                if target.arn == arn:
+                    return TargetKey(place.account, place.region, target.service_namespace, resource_id, dimension)
+        return None
+
     def launch_settings(self, group: GroupKey) -> Mapping[str, Any]:
         """Return what moto's UpdateAutoScalingGroup would forget where the request leaves it out."""
         found = self._group(group)
@@ -129,9 +164,11 @@ class MotoBridge:
         desired = found.desired_capacity if sizes["desired_capacity"] is None else sizes["desired_capacity"]
         found.set_desired_capacity(min(max(desired, found.min_size), found.max_size))
 
-    def restore_variant_types(self, region: str, config_name: str, types: Mapping[str, str | None]) -> None:
+    def restore_variant_types(self, call: AwsCall, config_name: str, types: Mapping[str, str | None]) -> None:
         """Give the variants of a SageMaker endpoint configuration the instance types that its owner asked for."""
-        for variant in self._backend("sagemaker", region).endpoint_configs[config_name].production_variants:
+        for variant in (
+            self._backend("sagemaker", call.account, call.region).endpoint_configs[config_name].production_variants
+        ):
             if "InstanceType" in variant:
                 variant["InstanceType"] = types[variant["VariantName"]]
 
@@ -160,21 +197,21 @@ class MotoBridge:
 
     @property
     def _objects(self) -> Any:  # noqa: ANN401, moto's own
-        return get_backend("s3")[self._account]["aws"]
+        return self._backend("s3", self._home_account, "aws")
 
     def instance_types(
-        self, region: str, names: Sequence[str], filters: Mapping[str, Sequence[str]]
+        self, account: str, region: str, names: Sequence[str], filters: Mapping[str, Sequence[str]]
     ) -> list[dict[str, Any]]:
         """Return the catalogue of instance types as EC2 describes them; AwsError for an unknown name."""
         try:
-            return list(self._backend("ec2", region).describe_instance_types(list(names), dict(filters)))
+            return list(self._backend("ec2", account, region).describe_instance_types(list(names), dict(filters)))
         except ServiceException as error:
             raise AwsError(error.code, error.message) from error
 
-    def instance_specifications(self, region: str) -> dict[str, dict[str, str]]:
+    def instance_specifications(self, account: str, region: str) -> dict[str, dict[str, str]]:
         """Return vcpu, memory and GPU count by EC2 instance type, as the price list words them."""
         specifications = {}
-        for item in self.instance_types(region, [], {}):
+        for item in self.instance_types(account, region, [], {}):
             memory_gib = item["MemoryInfo"]["SizeInMiB"] / MIB_PER_GIB
             gpus = item.get("GpuInfo", {}).get("Gpus", [])
             specifications[item["InstanceType"]] = {
@@ -205,7 +242,7 @@ class MotoBridge:
             target.suspended_state = {**NOTHING_SUSPENDED, **(target.suspended_state or {})}
 
     def _mirror_group(self, fleet: SandboxFleet, capacity: Capacity, instances: tuple[Instance, ...]) -> None:
-        group = self._group((fleet.region, fleet.target_name))
+        group = self._group(GroupKey(fleet.account, fleet.region, fleet.target_name))
         if group is None:
             return
         group.min_size, group.max_size = capacity.min_instances, capacity.max_instances
@@ -224,7 +261,7 @@ class MotoBridge:
 
     def _mirror_service(self, fleet: SandboxFleet, capacity: Capacity) -> None:
         cluster, _, name = fleet.target_name.partition("/")
-        service = self._backend("ecs", fleet.region).services.get(f"{cluster}:{name}")
+        service = self._backend("ecs", fleet.account, fleet.region).services.get(f"{cluster}:{name}")
         if service is None:
             return
         service.desired_count = capacity.desired_instances
@@ -237,18 +274,19 @@ class MotoBridge:
 
     def _mirror_variant(self, fleet: SandboxFleet, capacity: Capacity) -> None:
         endpoint_name, _, variant_name = fleet.target_name.partition("/")
-        endpoint = self._backend("sagemaker", fleet.region).endpoints.get(endpoint_name)
+        endpoint = self._backend("sagemaker", fleet.account, fleet.region).endpoints.get(endpoint_name)
         for variant in [] if endpoint is None else endpoint.production_variants:
             if variant["VariantName"] == variant_name:
                 variant["CurrentInstanceCount"] = capacity.in_service_instances
                 variant["DesiredInstanceCount"] = capacity.desired_instances
 
-    def _backend(self, service: str, region: str) -> Any:  # noqa: ANN401, moto's backends share no type
-        return get_backend(cast("Any", service))[self._account][region]
+    @staticmethod
+    def _backend(service: str, account: str, region: str) -> Any:  # noqa: ANN401, moto's backends share no type
+        return get_backend(cast("Any", service))[account][region]
 
     def _group(self, group: GroupKey) -> Any:  # noqa: ANN401, as above
-        return self._backend("autoscaling", group[0]).autoscaling_groups.get(group[1])
+        return self._backend("autoscaling", group.account, group.region).autoscaling_groups.get(group.name)
 
     def _target(self, target: TargetKey) -> Any:  # noqa: ANN401, as above
-        targets = self._backend("applicationautoscaling", target.region).targets
+        targets = self._backend("applicationautoscaling", target.account, target.region).targets
         return targets.get(target.dimension, {}).get(target.resource_id)

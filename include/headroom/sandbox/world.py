@@ -11,6 +11,8 @@ from typing import Final
 
 import numpy as np
 
+from headroom.domain.account import Place
+from headroom.domain.fleet import TargetKind
 from headroom.domain.window import Window, as_utc, floor_day
 from headroom.sandbox.prices import DATED_PRICES, on_demand_price_at, usd_in_region
 from headroom.sandbox.scenarios.demo import demo_scenario
@@ -64,7 +66,9 @@ class World:
             self.scenario, seed=seed, start_utc=self.start_utc, now_utc=self._now_utc, demand_file=demand_file
         )
         self._worlds = {world.facts.id: world for world in fleets}
-        self._metrics = {metric: world for world in self._worlds.values() for metric in world.metrics}
+        self._metrics: dict[Place, dict[MetricId, FleetWorld]] = {}
+        for world in self._worlds.values():
+            self._metrics.setdefault(world.facts.place, {}).update(dict.fromkeys(world.metrics, world))
         self._pass_until(self._now_utc)
 
     @property
@@ -126,14 +130,33 @@ class World:
             for run in sorted(world.capacity.running, key=lambda run: run.number)
         )
 
-    def metrics(self) -> tuple[MetricId, ...]:
-        """Return every metric there is."""
-        return tuple(self._metrics)
+    def launches(self, fleet_id: str) -> tuple[tuple[str, datetime, datetime], ...]:
+        """Return the launches since the world's start that came into service, oldest first; only groups have any."""
+        world = self._worlds[fleet_id]
+        if world.facts.kind is not TargetKind.EC2_AUTO_SCALING_GROUP:
+            return ()
+        return tuple(
+            (
+                world.instance_id(run),
+                self.start_utc + timedelta(minutes=run.launched),
+                self.start_utc + timedelta(minutes=run.ready),
+            )
+            for run in sorted((*world.capacity.ended, *world.capacity.running), key=lambda run: run.number)
+            if run.launched >= 0 and run.ready <= (world.capacity.minute if run.ended is None else run.ended)
+        )
 
-    def metric_series(self, namespace: str, name: str, dimensions: Mapping[str, str]) -> MetricSeries | None:
+    def metrics(self, place: Place | None = None) -> tuple[MetricId, ...]:
+        """Return every metric there is, or those of one place."""
+        places = self._metrics if place is None else (place,)
+        return tuple(metric for one in places for metric in self._metrics.get(one, ()))
+
+    def metric_series(
+        self, namespace: str, name: str, dimensions: Mapping[str, str], *, place: Place | None = None
+    ) -> MetricSeries | None:
         """Return the samples up to now; None where no such metric is."""
         metric = MetricId(namespace=namespace, name=name, dimensions=tuple(sorted(dimensions.items())))
-        world = self._metrics.get(metric)
+        places = self._metrics if place is None else (place,)
+        world = next((found for one in places if (found := self._metrics.get(one, {}).get(metric))), None)
         if world is None:
             return None
         return build_series(

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from headroom.domain.account import Place
 from headroom.domain.fleet import TargetKind
 from headroom.domain.window import Window
 
@@ -68,6 +69,11 @@ class SandboxFleet:
     tags: Mapping[str, str]
     demand_origin: str
     """Where its demand comes from: `generator, seed 0` or `file NAME, series ID`."""
+
+    @property
+    def place(self) -> Place:
+        """Account and region."""
+        return Place(account=self.account, region=self.region)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,12 +224,21 @@ class SandboxWorld(Protocol):
         """Return the running instances, oldest first."""
         ...
 
-    def metrics(self) -> tuple[MetricId, ...]:
-        """Return every metric there is, for ListMetrics."""
+    def launches(self, fleet_id: str) -> tuple[tuple[str, datetime, datetime], ...]:
+        """Return an Auto Scaling group's launches: instance id, when it was launched, when it was in service."""
         ...
 
-    def metric_series(self, namespace: str, name: str, dimensions: Mapping[str, str]) -> MetricSeries | None:
-        """Return the samples up to now; None where no such metric is (all dimensions must match exactly, as on AWS)."""
+    def metrics(self, place: Place | None = None) -> tuple[MetricId, ...]:
+        """Return every metric there is, for ListMetrics; with `place`, its own alone."""
+        ...
+
+    def metric_series(
+        self, namespace: str, name: str, dimensions: Mapping[str, str], *, place: Place | None = None
+    ) -> MetricSeries | None:
+        """Return the samples up to now; None where no such metric is (all dimensions must match exactly, as on AWS).
+
+        Without `place`, the first of that name in any.
+        """
         ...
 
     def spot_prices(

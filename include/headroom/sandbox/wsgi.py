@@ -42,7 +42,9 @@ class SandboxApplication:
 
     def _answer_aws(self, call: AwsCall) -> Answer:
         with self._cloud.lock:
-            fault = self._cloud.faults.take(service=call.service, operation=call.operation, text=call.text)
+            fault = self._cloud.faults.take(
+                service=call.service, operation=call.operation, region=call.region, text=call.text
+            )
         if fault is None:
             answer = self._cloud.answer(call)
             self._record(call, answer.status)

@@ -1,5 +1,6 @@
 """Injected faults, the call log, and changes of capacity by hand. Through boto3 over HTTP."""
 
+import json
 import threading
 import time
 from datetime import timedelta
@@ -307,6 +308,18 @@ def test_the_control_endpoints_refuse_what_they_do_not_know(sandbox: Any) -> Non
 def test_an_assumed_role_sees_the_same_account(sandbox: Any) -> None:
     sts = sandbox.control.client("sts")
     role = "arn:aws:iam::123456789012:role/headroom"
+    trust = {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Principal": {"AWS": "123456789012"}, "Action": "sts:AssumeRole"}],
+    }
+    reading = {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Action": "autoscaling:Describe*", "Resource": "*"}],
+    }
+    iam = sandbox.control.client("iam")
+    iam.create_role(RoleName="headroom", AssumeRolePolicyDocument=json.dumps(trust))
+    iam.put_role_policy(RoleName="headroom", PolicyName="read", PolicyDocument=json.dumps(reading))
+    sandbox.control.clear_calls()
     given = sts.assume_role(RoleArn=role, RoleSessionName="headroom")["Credentials"]
     client = boto3.client(
         "autoscaling",

@@ -135,5 +135,5 @@ def test_many_fleets_start_with_their_configuration_and_without_bills(tmp_path: 
 
 
 def test_an_unknown_scenario_is_refused_before_anything_is_started(tmp_path: Path) -> None:
-    with pytest.raises(SandboxStartError, match="expected one of demo, many:N, found 'few'"):
+    with pytest.raises(SandboxStartError, match="expected one of demo, company, many:N, found 'few'"):
         SandboxProcess(tmp_path, scenario="few").start()

@@ -16,7 +16,7 @@ from headroom.sandbox.world import World
 
 @pytest.mark.parametrize("name", ["", "demo:4", "many", "many:", "many:0", "many:-1", "many:1.5", "other"])
 def test_an_unknown_scenario_is_refused_with_the_names_there_are(name: str) -> None:
-    with pytest.raises(ValueError, match=r"expected one of demo, many:N.*found"):
+    with pytest.raises(ValueError, match=r"expected one of demo, company, many:N.*found"):
         scenario_named(name)
 
 

@@ -50,7 +50,7 @@ def first_delivery(opened_world: World) -> tuple[Bucket, tuple[Delivery, ...]]:
 
 def test_the_chat_is_billed_fifty_instances_for_24_hours(opened_world: World) -> None:
     lines = bill_lines(opened_world, YESTERDAY)
-    mine = [place for place, template in enumerate(lines.templates) if template.fleet_id == "chat-large"]
+    mine = [place for place, template in enumerate(lines.templates) if template.tags == {"fleet": "chat-large"}]
     assert len(mine) == 50
     quantity = lines.quantity[np.isin(lines.template, mine)]
     assert len(quantity) == 50 * 24
@@ -61,7 +61,7 @@ def test_instance_hours_on_the_bill_are_those_that_ran(opened_world: World) -> N
     lines = bill_lines(opened_world, YESTERDAY)
     minutes = slice(41 * 1440, 42 * 1440)  # the world starts 42 days before the 18th
     for fleet in opened_world.fleets:
-        mine = [place for place, template in enumerate(lines.templates) if template.fleet_id == fleet.id]
+        mine = [place for place, template in enumerate(lines.templates) if template.tags.get("fleet") == fleet.id]
         billed = lines.quantity[np.isin(lines.template, mine)].sum()
         ran = sum(opened_world.fleet_world(fleet.id).capacity.running_counts[minutes]) / 60.0
         assert billed == pytest.approx(ran, abs=1e-6), fleet.id

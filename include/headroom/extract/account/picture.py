@@ -12,7 +12,7 @@ from headroom.extract.account.metrics import read_metric_names
 from headroom.extract.account.registrations import read_registrations
 from headroom.extract.account.services import read_services
 from headroom.extract.clients import Clients
-from headroom.extract.errors import answering
+from headroom.extract.errors import SourceError, answering
 
 
 def own_account(clients: Clients, *, region: str) -> str:
@@ -26,23 +26,39 @@ def read_account(
 ) -> AccountPicture:
     """Return what stands in `places`, read-only; what could not be read is in `unread`, and the rest goes on.
 
+    A place that STS does not let us into, or that does not answer, is given up after that one question; SourceError
+    where that is every place.
+
     `on_step` is told in words what is being read.
     """
     attempts = Attempts(clients)
     targets: list[FoundTarget] = []
     metrics = {}
-    for place in places:
+    entered = [place for place in places if _can_enter(attempts, place)]
+    if not entered:
+        raise SourceError(f"nothing could be read: {attempts.unread[0].cause}")
+    for place in entered:
         on_step(f"{place}: groups, services, endpoints")
         targets += _targets_of(attempts, place)
         on_step(f"{place}: metrics")
         metrics[place] = read_metric_names(attempts, place)
     exports = []
-    for account in sorted({place.account for place in places}):
+    for account in sorted({place.account for place in entered}):
         on_step(f"billing exports of {account}")
         exports += read_exports(attempts, account)
     return AccountPicture(
         targets=tuple(targets), metrics=metrics, exports=tuple(exports), unread=tuple(attempts.unread)
     )
+
+
+def _can_enter(attempts: Attempts, place: Place) -> bool:
+    """Ask who we are there, which needs no permission: a role that cannot be assumed or a dead region fails here."""
+
+    def ask() -> bool:
+        attempts.client("sts", place).get_caller_identity()
+        return True
+
+    return attempts.value(place, "sts get_caller_identity", ask, lost=f"everything in {place}", otherwise=False)
 
 
 def _targets_of(attempts: Attempts, place: Place) -> list[FoundTarget]:
