@@ -14,7 +14,7 @@ from headroom.airflow_glue.task_defaults import task_defaults
     params={
         "push_id": Param(
             type="string",
-            minLength=1,
+            pattern="^[a-z0-9-]{1,100}-[0-9]{8}T[0-9]{4}Z-[0-9a-f]{8}$",
             title="Push",
             description="Id of the push to take back, as the report and the ledger show it.",
         ),

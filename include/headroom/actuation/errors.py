@@ -5,6 +5,8 @@ from contextlib import contextmanager
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from headroom.config.secrets import redact
+
 
 class ActuationError(RuntimeError):
     """A scaling target cannot be read or changed; the message says which call failed, for what, and why.
@@ -13,7 +15,7 @@ class ActuationError(RuntimeError):
     """
 
     def __init__(self, message: str, *, code: str = "") -> None:
-        super().__init__(message)
+        super().__init__(redact(message))
         self.code = code
 
 

@@ -23,8 +23,8 @@ from headroom.domain.window import Window, as_utc
 STALE_AFTER: Final = timedelta(hours=2)
 """A window that ended longer ago is past: its plan is recorded, never pushed."""
 
-_PUSH_ID = re.compile(r"(?P<fleet>[a-z0-9-]+)-(?P<label>\d{8}T\d{4}Z)-(?P<hash>[0-9a-f]{8})")
-_EVENT_PATH = re.compile(r"(?:.*/)?push=(?P<push>[^/]+)/(?P<sequence>\d+)-(?P<state>[a-z_]+)\.json")
+_PUSH_ID = re.compile(r"(?P<fleet>[a-z0-9-]{1,100})-(?P<label>[0-9]{8}T[0-9]{4}Z)-(?P<hash>[0-9a-f]{8})")
+_EVENT_PATH = re.compile(r"(?:.*/)?push=(?P<push>[^/]+)/(?P<sequence>[0-9]{1,9})-(?P<state>[a-z_]+)\.json")
 _INTENTS = frozenset({LedgerState.INTENDED, LedgerState.ROLLBACK_INTENDED})
 _SETTLED = frozenset({LedgerState.VERIFIED, LedgerState.ROLLED_BACK, LedgerState.REPAIRED})
 _OUTCOMES = frozenset(
@@ -39,6 +39,7 @@ _OUTCOMES = frozenset(
 )
 _AT_ANY_TIME = frozenset({LedgerState.PLANNED, LedgerState.ROLLED_BACK, LedgerState.REPAIRED})
 """What may be said of a push long after its moment: all other events come within STALE_AFTER of it."""
+_SHOWN: Final = 140
 _LOOK_BACK = STALE_AFTER + timedelta(hours=1)
 
 
@@ -86,14 +87,22 @@ def fleet_of(push_id: str) -> str:
 
 def moment_of(push_id: str) -> datetime:
     """Return the moment in a push id; raise ActuationError when it is no push id."""
-    return datetime.strptime(_parse(push_id)["label"], "%Y%m%dT%H%MZ").replace(tzinfo=UTC)
+    try:
+        return datetime.strptime(_parse(push_id)["label"], "%Y%m%dT%H%MZ").replace(tzinfo=UTC)
+    except ValueError as error:
+        raise _no_push_id(push_id) from error
 
 
 def _parse(push_id: str) -> re.Match[str]:
     match = _PUSH_ID.fullmatch(push_id)
     if match is None:
-        raise ActuationError(f"{push_id!r} is no push id; expected one such as chat-large-20261118T0600Z-0a1b2c3d")
+        raise _no_push_id(push_id)
     return match
+
+
+def _no_push_id(push_id: str) -> ActuationError:
+    shown = repr(push_id[:_SHOWN]) + ("…" if len(push_id) > _SHOWN else "")
+    return ActuationError(f"{shown} is no push id; expected one such as chat-large-20261118T0600Z-0a1b2c3d")
 
 
 @dataclass(frozen=True, slots=True, order=True)

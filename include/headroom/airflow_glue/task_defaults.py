@@ -1,4 +1,4 @@
-"""What all tasks have in common: owner, retries with backoff where a retry can help, and who is told of a failure."""
+"""What all tasks have in common: owner, retries where one can help, who is told of a failure, no secrets in the log."""
 
 from collections.abc import Mapping
 from datetime import timedelta
@@ -8,6 +8,7 @@ from airflow.sdk import BaseNotifier
 from airflow.sdk.definitions.retry_policy import ExceptionRetryPolicy, RetryAction, RetryRule
 
 from headroom.airflow_glue.notifications import FailureNotifier
+from headroom.airflow_glue.secret_masking import mask_secrets
 
 OWNER = "headroom"
 
@@ -38,5 +39,6 @@ def task_defaults(
         "max_retry_delay": timedelta(minutes=10),
         "retry_policy": ExceptionRetryPolicy(rules=[SAME_AGAIN]),
         "execution_timeout": execution_timeout,
+        "on_execute_callback": [mask_secrets],
         "on_failure_callback": [notifier],
     }

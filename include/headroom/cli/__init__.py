@@ -4,11 +4,11 @@ Exit codes: 0 done; 2 bad input, one line on stderr; 3 something was refused by 
 the cloud while the others went on.
 """
 
-import sys
 from collections.abc import Sequence
 
 from headroom.cli.exits import EXIT_BAD_INPUT, EXIT_FAILED, BadInput
 from headroom.cli.parser import build_parser
+from headroom.cli.terminal import complain
 from headroom.config import ConfigError
 from headroom.extract.errors import CLOUD_ERRORS, SourceError, describe_failure
 from headroom.lake.errors import LakeError
@@ -31,5 +31,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _complain(message: str, code: int) -> int:
-    sys.stderr.write(f"headroom: {message}\n")
+    complain(message)
     return code

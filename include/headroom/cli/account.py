@@ -11,6 +11,7 @@ from pathlib import Path
 from rich.console import Console
 
 from headroom.cli.exits import EXIT_FAILED, EXIT_OK, BadInput
+from headroom.cli.terminal import complain, plain
 from headroom.config import Settings, load_fleets
 from headroom.domain.fleet import ACCOUNT_PATTERN, REGION_PATTERN
 from headroom.pipelines.discover import Discovery, account_clients, discover
@@ -44,7 +45,7 @@ def discover_account(options: argparse.Namespace) -> int:
         _print_discovery(found, out)
     for item in found.unread:
         place = f" in {item.place}" if item.place else ""
-        sys.stderr.write(f"headroom: could not read {item.lost}: {item.operation}{place}: {item.cause}\n")
+        complain(f"could not read {item.lost}: {item.operation}{place}: {item.cause}")
     return EXIT_FAILED if found.unread else EXIT_OK
 
 
@@ -70,11 +71,9 @@ def _print_discovery(found: Discovery, out: Path) -> None:
         chip = f", {draft.found.accelerator}" if draft.found.accelerator else ""
         state = "" if draft.demand else " (in comments: no metric of its demand was found)"
         place = f"{draft.found.place.region}{chip}"
-        console.print(
-            f"{draft.fleet_id}: {draft.found.target.kind} {draft.found.target.name}, {place}{state}", markup=False
-        )
+        console.print(plain(f"{draft.fleet_id}: {draft.found.target.kind} {draft.found.target.name}, {place}{state}"))
     for skipped in found.skipped:
-        console.print(f"left out: {skipped.found.target.name}: {skipped.reason}", markup=False)
+        console.print(plain(f"left out: {skipped.found.target.name}: {skipped.reason}"))
     console.print(
         f"wrote {out}: {_counted(len(found.drafts), 'fleet')} drafted in mode observe, "
         f"{_counted(found.guess_count, 'guess', 'guesses')} to look at",

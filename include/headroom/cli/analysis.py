@@ -16,6 +16,7 @@ from rich.table import Table
 from headroom.capacity import ImpossibleObjective
 from headroom.capacity import size as size_fleet
 from headroom.cli.exits import EXIT_BAD_INPUT, EXIT_OK, BadInput
+from headroom.cli.terminal import complain
 from headroom.forecasting import DEFAULT_SEASONS, FrameError
 from headroom.forecasting.backtest import MODELS, backtest_series
 from headroom.forecasting.series_jobs import forecast_series
@@ -140,7 +141,7 @@ def _write_frame(frame: "pd.DataFrame", file: Path) -> None:
 
 def _report_failures(file: Path, failures: dict[str, str], *, served: int) -> int:
     for cause in failures.values():
-        sys.stderr.write(f"headroom: {file}: {cause}\n")
+        complain(f"{file}: {cause}")
     return EXIT_BAD_INPUT if failures and not served else EXIT_OK
 
 

@@ -10,12 +10,14 @@ from typing import Any
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
+from rich.text import Text
 
 from headroom.actuation.confirmation import confirm_baseline
 from headroom.actuation.errors import ActuationError
 from headroom.actuation.ledger import Ledger
 from headroom.actuation.outcome import PushOutcome, PushState
 from headroom.cli.exits import EXIT_FAILED, EXIT_OK, EXIT_REFUSED, BadInput
+from headroom.cli.terminal import complain, plain
 from headroom.domain.window import HOUR, Window, floor_hour
 from headroom.extract.cloud_clock import read_cloud_clock_utc
 from headroom.extract.errors import SourceError
@@ -103,7 +105,7 @@ def build(options: argparse.Namespace) -> int:
     for name, count in summary.row_counts.items():
         shown.add_row(name, f"{count:,}")
     Console().print(shown)
-    Console().print(f"built {summary.path}")
+    Console().print(plain(f"built {summary.path}"))
     return code
 
 
@@ -184,7 +186,7 @@ def confirm(options: argparse.Namespace) -> int:
         raise BadInput(str(error)) from error
     reason = memory.paused_reason if memory else None
     setting = baseline.setting
-    Console().print(f"{fleet.id}: was paused: {reason}" if reason else f"{fleet.id}: was not paused")
+    Console().print(plain(f"{fleet.id}: was paused: {reason}" if reason else f"{fleet.id}: was not paused"))
     Console().print(
         f"{fleet.id}: baseline min {setting.min_instances}, max {setting.max_instances}, "
         f"desired {setting.desired_instances}; it may be pushed to again",
@@ -203,7 +205,7 @@ def report(options: argparse.Namespace) -> int:
     if options.json:
         _print_json({"page": place, **workspace.lake.read_json(page.replace(".html", ".json"))})
     else:
-        Console().print(f"wrote {place}")
+        Console().print(plain(f"wrote {place}"))
     return EXIT_OK
 
 
@@ -235,7 +237,7 @@ def _complain_of_damage(workspace: Workspace) -> int:
 
 def _complain(bad: list[Outcome]) -> int:
     for item in bad:
-        sys.stderr.write(f"headroom: {item.subject}: {item.status}: {item.cause}\n")
+        complain(f"{item.subject}: {item.status}: {item.cause}")
     return EXIT_FAILED if bad else EXIT_OK
 
 
@@ -264,23 +266,22 @@ def _print_push(fleet_id: str, result: PushOutcome | str) -> None:
     console = _console()
     outcome = outcome_of(fleet_id, result)
     state = result if isinstance(result, str) else result.state.value.replace("_", " ")
-    console.print(
-        f"[bold]{fleet_id}[/bold]: {state}{f': {outcome.cause}' if outcome.cause and state != result else ''}"
-    )
+    said = f": {state}{f': {outcome.cause}' if outcome.cause and state != result else ''}"
+    console.print(Text.assemble(plain(fleet_id, style="bold"), plain(said)))
     if isinstance(result, str) or result.diff is None:
         return
     shown = Table("change", "starts (UTC)", "min", "max", "desired", "why", "name")
     summary = result.summary()
     for change, sign in (("create", "+"), ("replace", "~"), ("keep", "=")):
         for item in summary[change]:
-            shown.add_row(f"{sign} {change}", *_action_cells(item), item["purpose"], item["name"])
+            shown.add_row(f"{sign} {change}", *_action_cells(item), item["purpose"], plain(item["name"]))
     for name in summary["delete"]:
-        shown.add_row("- delete", "", "", "", "", "", name)
+        shown.add_row("- delete", "", "", "", "", "", plain(name))
     if shown.row_count:
         console.print(shown)
     for verdict in result.verdicts:
         if not verdict.is_passed:
-            console.print(f"  refused by {verdict.rule}: {verdict.reason}")
+            console.print(plain(f"  refused by {verdict.rule}: {verdict.reason}"))
 
 
 def _action_cells(item: Mapping[str, Any]) -> list[str]:

@@ -10,6 +10,7 @@ from headroom.cli.account import discover_account
 from headroom.cli.analysis import backtest, forecast, size
 from headroom.cli.exits import EXIT_BAD_INPUT
 from headroom.cli.operations import build, confirm, extract, plan, push, report, rollback
+from headroom.domain.foreign_text import one_line
 from headroom.domain.window import as_utc
 
 FIRST_YEAR, LAST_YEAR = 2000, 2200
@@ -22,7 +23,7 @@ class _OneLineParser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Exit with 2."""
-        self.exit(EXIT_BAD_INPUT, f"{self.prog}: {message} (see {self.prog} --help)\n")
+        self.exit(EXIT_BAD_INPUT, f"{self.prog}: {one_line(message)} (see {self.prog} --help)\n")
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -10,7 +10,7 @@ from headroom.config.errors import ConfigError
 
 PACKAGE_ROOT = Path(__file__).resolve().parents[1]
 PROJECT_ROOT = PACKAGE_ROOT.parents[1]
-DEPLOYMENT_PATTERN = re.compile(r"[a-z0-9]+")
+DEPLOYMENT_PATTERN = re.compile(r"[a-z0-9]{1,40}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

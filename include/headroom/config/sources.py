@@ -11,6 +11,8 @@ from headroom.domain.fleet import ACCOUNT_PATTERN, FORBID_UNKNOWN_KEYS, REGION_P
 
 _ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::(?:\d{12}|\{account\}):role/[\w+=,.@/-]+")
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+_EXPORT_NAME = re.compile(r"(?!\.{1,2}\Z)[^/\\\x00-\x1f\x7f]{1,128}")
+_NO_PREFIX = re.compile(r"(?:^|/)\.{1,2}(?:/|$)|[\\\x00-\x1f\x7f]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,9 +38,11 @@ class BillingExport:
             raise ValueError(f"region must be an AWS region such as us-east-1, found {self.region!r}")
         if self.account is not None and ACCOUNT_PATTERN.fullmatch(self.account) is None:
             raise ValueError(f"account must be an AWS account's 12 digits, found {self.account!r}")
-        if not self.export_name or "/" in self.export_name:
+        if _EXPORT_NAME.fullmatch(self.export_name) is None:
             message = f"export_name must be the export's name without a slash, found {self.export_name!r}"
             raise ValueError(message)
+        if _NO_PREFIX.search(self.prefix):
+            raise ValueError(f"prefix must be an S3 prefix without '..' and control characters, found {self.prefix!r}")
 
     @property
     def name(self) -> str:

@@ -11,7 +11,8 @@ from enum import StrEnum
 from typing import Any, ClassVar, Literal
 
 FORBID_UNKNOWN_KEYS: dict[str, Any] = {"extra": "forbid"}
-FLEET_ID_PATTERN = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
+FLEET_ID_PATTERN = re.compile(r"(?=.{1,100}\Z)[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
+"""Ids stand in the names of files and of scheduled actions, which may have 255 characters."""
 REGION_PATTERN = re.compile(r"[a-z]{2}(?:-[a-z]+)+-\d{1,2}")
 ACCOUNT_PATTERN = re.compile(r"\d{12}")
 _TYPE_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*")

@@ -232,4 +232,7 @@ def _key_of(export: BillingExport, manifest: str, location: str) -> str:
     root = f"s3://{export.bucket}/"
     if location.startswith("s3://") and not location.startswith(root):
         raise BadExport(f"{manifest}: dataFiles: expected files in {root}, found {location}")
-    return location.removeprefix(root)
+    key = location.removeprefix(root)
+    if not key.startswith(f"{export.root}data/"):
+        raise BadExport(f"{manifest}: dataFiles: expected files below {root}{export.root}data/, found {location}")
+    return key

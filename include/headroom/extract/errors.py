@@ -5,6 +5,8 @@ from contextlib import contextmanager
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from headroom.config.secrets import redact
+
 THROTTLING_CODES = frozenset(
     {
         "RequestLimitExceeded",
@@ -27,6 +29,9 @@ CLOUD_ERRORS = (BotoCoreError, ClientError)
 class SourceError(RuntimeError):
     """A source that did not answer or answered nonsense, after retries; the message says which source and why."""
 
+    def __init__(self, message: str) -> None:
+        super().__init__(redact(message))
+
 
 class BadExport(SourceError):  # noqa: N818, reads as what was found
     """A billing export that cannot be read as it is; the message names file, column and what was expected.
@@ -43,8 +48,9 @@ def describe_failure(error: ClientError | BotoCoreError) -> str:
         said = error.response.get("Error", {})
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
         code = said.get("Code", "an error without code")
-        return f"{code}{f' (HTTP {status})' if status else ''}: {' '.join(str(said.get('Message', '')).split())}"
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"
+        message = redact(" ".join(str(said.get("Message", "")).split()))
+        return f"{code}{f' (HTTP {status})' if status else ''}: {message}"
+    return f"{type(error).__name__}: {redact(' '.join(str(error).split()))}"
 
 
 def is_refusal(error: ClientError | BotoCoreError) -> bool:

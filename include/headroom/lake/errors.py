@@ -1,8 +1,13 @@
 """The errors of the lake: a path that may not be, a frame that does not fit its table, a file that cannot be read."""
 
+from headroom.config.secrets import redact
+
 
 class LakeError(ValueError):
     """The lake refuses or cannot read something; the message names path, table or column, and what was expected."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(redact(message))
 
 
 class PathError(LakeError):

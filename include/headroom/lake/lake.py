@@ -26,6 +26,8 @@ from headroom.lake.storage import Storage
 from headroom.lake.tables import Table
 
 Read = TypeVar("Read")
+MOST_JSON_BYTES = 32 * 1024 * 1024
+"""Far above a report of a thousand fleets; a larger document is not ours, and would fill a task's memory."""
 QUARANTINE_FOLDER = "quarantine"
 """Where refused and damaged files are kept: no view of the lake looks there."""
 
@@ -141,10 +143,12 @@ class Lake:
     def read_json(self, path: str) -> Any:  # noqa: ANN401, a JSON document is any plain value
         """Return the document, or None when it is not there; raise UnreadableFileError when it is not JSON."""
         try:
-            return json.loads(self.storage.read_bytes(path))
+            data = self.storage.read_bytes(path, most_bytes=MOST_JSON_BYTES)
         except FileNotFoundError:
             return None
-        except ValueError as error:
+        try:
+            return json.loads(data, parse_constant=_refuse_constant)
+        except (ValueError, RecursionError) as error:
             raise UnreadableFileError(f"{path}: not a JSON document: {error}") from error
 
     def _write_if_different(self, path: str, data: bytes) -> bool:
@@ -188,6 +192,10 @@ def json_bytes(obj: object) -> bytes:
     """Return canonical JSON: sorted keys, UTF-8, times in ISO 8601, decimals as text; ValueError for NaN."""
     text = json.dumps(obj, sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False, default=_plain)
     return (text + "\n").encode()
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")
 
 
 def _plain(value: object) -> str:

@@ -11,7 +11,8 @@ from botocore.exceptions import ClientError
 from fsspec.implementations.arrow import ArrowFSWrapper
 from pyarrow.fs import S3FileSystem
 
-from headroom.lake.storage import checked_path
+from headroom.lake.paths import checked_path
+from headroom.lake.storage import check_size
 
 _ABSENT_CODES: Final = frozenset({"404", "NoSuchKey", "NotFound"})
 _TAKEN_CODES: Final = frozenset({"412", "PreconditionFailed"})
@@ -27,14 +28,15 @@ class S3Storage:
         self._client = client if client is not None else boto3.client("s3", config=_CONFIG)
         self._filesystem: Any = None
 
-    def read_bytes(self, path: str) -> bytes:
-        """Return the object's content; raise FileNotFoundError when it is not there."""
+    def read_bytes(self, path: str, *, most_bytes: int | None = None) -> bytes:
+        """Return the object's content, if no larger than `most_bytes`; FileNotFoundError when it is not there."""
         try:
             response = self._client.get_object(Bucket=self.bucket, Key=self._key(path))
         except ClientError as error:
             if _code(error) in _ABSENT_CODES:
                 raise FileNotFoundError(self.url(path)) from error
             raise
+        check_size(path, response["ContentLength"], most_bytes=most_bytes)
         body: bytes = response["Body"].read()
         return body
 

@@ -10,7 +10,8 @@ import uuid
 from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
 
-from headroom.lake.errors import PathError
+from headroom.lake.errors import PathError, UnreadableFileError
+from headroom.lake.paths import checked_path
 
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 
@@ -18,8 +19,11 @@ _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 class Storage(Protocol):
     """Files under one root, addressed by relative paths with forward slashes."""
 
-    def read_bytes(self, path: str) -> bytes:
-        """Return the file's content; raise FileNotFoundError naming it when it is not there."""
+    def read_bytes(self, path: str, *, most_bytes: int | None = None) -> bytes:
+        """Return the file's content; raise FileNotFoundError naming it when it is not there.
+
+        UnreadableFileError, without reading it, where it is larger than `most_bytes`.
+        """
         ...
 
     def write_bytes(self, path: str, data: bytes) -> None:
@@ -51,23 +55,27 @@ class Storage(Protocol):
         ...
 
 
-def checked_path(path: str) -> str:
-    """Return `path`; raise PathError when it is empty, absolute, or could leave the root."""
-    parts = path.split("/")
-    if not path or "\\" in path or "\0" in path or any(part in ("", ".", "..") for part in parts):
-        raise PathError(f"path {path!r}: expected a relative path inside the lake, without '..' or empty parts")
-    return path
+def check_size(path: str, size_bytes: int, *, most_bytes: int | None) -> None:
+    """Raise UnreadableFileError where a file is larger than its reader takes."""
+    if most_bytes is not None and size_bytes > most_bytes:
+        raise UnreadableFileError(f"{path}: has {size_bytes:,} bytes; expected at most {most_bytes:,}")
 
 
 class LocalStorage:
-    """Storage on a local folder, made when first written to. Names that start with a dot are writes under way."""
+    """Storage on a local folder, made when first written to. Names that start with a dot are writes under way.
+
+    The root may be a link; a link below it that leads out of it is refused with PathError.
+    """
 
     def __init__(self, root: Path) -> None:
         self.root = root.absolute()
+        self._real_root = os.path.realpath(self.root)
 
-    def read_bytes(self, path: str) -> bytes:
-        """Return the file's content."""
-        return self._at(path).read_bytes()
+    def read_bytes(self, path: str, *, most_bytes: int | None = None) -> bytes:
+        """Return the file's content, if it is no larger than `most_bytes`."""
+        with self._at(path).open("rb") as file:
+            check_size(path, os.fstat(file.fileno()).st_size, most_bytes=most_bytes)
+            return file.read()
 
     def write_bytes(self, path: str, data: bytes) -> None:
         """Write beside, flush to disk, rename over."""
@@ -105,15 +113,18 @@ class LocalStorage:
         if not base.is_dir():
             return []
         found = []
-        for entry in os.scandir(base):
-            if entry.name.startswith(".") or not entry.name.startswith(name_prefix):
-                continue
-            if entry.is_dir():
-                for parent, folders, names in os.walk(entry.path):
-                    folders[:] = [name for name in folders if not name.startswith(".")]
-                    found += [os.path.join(parent, name) for name in names if not name.startswith(".")]  # noqa: PTH118, thousands of paths
-            else:
-                found.append(entry.path)
+        with os.scandir(base) as entries:
+            for entry in entries:
+                if entry.name.startswith(".") or not entry.name.startswith(name_prefix):
+                    continue
+                if entry.is_symlink():
+                    self._check_inside(entry.path)
+                if entry.is_dir():
+                    for parent, folders, names in os.walk(entry.path):
+                        folders[:] = [name for name in folders if not name.startswith(".")]
+                        found += [os.path.join(parent, name) for name in names if not name.startswith(".")]  # noqa: PTH118, thousands of paths
+                else:
+                    found.append(entry.path)
         return sorted(PurePosixPath(os.path.relpath(file, self.root)).as_posix() for file in found)
 
     def exists(self, path: str) -> bool:
@@ -133,7 +144,15 @@ class LocalStorage:
         return
 
     def _at(self, path: str) -> Path:
-        return self.root / checked_path(path)
+        place = self.root / checked_path(path)
+        self._check_inside(place)
+        return place
+
+    def _check_inside(self, place: str | Path) -> None:
+        real = os.path.realpath(place)
+        if real != self._real_root and not real.startswith(f"{self._real_root.rstrip(os.sep)}{os.sep}"):
+            shown = os.path.relpath(place, self.root)
+            raise PathError(f"path {shown!r}: a link leads out of the lake; expected a path inside the lake")
 
     def _write_beside(self, target: Path, data: bytes) -> Path:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -156,10 +175,13 @@ def open_storage(root: str) -> Storage:
         from headroom.lake.s3_storage import S3Storage  # noqa: PLC0415, boto3 takes half a second local lakes need not pay
 
         bucket, _, prefix = root.removeprefix("s3://").partition("/")
-        if _BUCKET.fullmatch(bucket) is None or ".." in prefix.split("/"):
+        if _BUCKET.fullmatch(bucket) is None:
             raise PathError(f"lake root {root!r}: expected s3://bucket/prefix with a bucket's name")
-        return S3Storage(bucket, prefix.strip("/"))
-    if "://" in root or root.startswith("s3:"):
+        try:
+            return S3Storage(bucket, checked_path(prefix.strip("/")) if prefix.strip("/") else "")
+        except PathError as error:
+            raise PathError(f"lake root {root!r}: expected s3://bucket/prefix; {error}") from error
+    if "://" in root or root.startswith("s3:") or "\0" in root:
         raise PathError(f"lake root {root!r}: expected a path or s3://bucket/prefix")
     folder = Path(root)
     if folder.exists() and not folder.is_dir():

@@ -14,6 +14,7 @@ from headroom.extract.billing import ExportManifest, fetch_file, list_periods, r
 from headroom.extract.errors import BadExport, SourceError
 from headroom.lake.errors import LakeError
 from headroom.lake.layout import period_path
+from headroom.lake.paths import file_name
 from headroom.lake.tables import TABLES
 from headroom.pipelines.gates import pass_gate
 from headroom.pipelines.marts import run_marts
@@ -79,7 +80,7 @@ def _bad_period(workspace: Workspace, export: BillingExport, manifest: ExportMan
     """Keep the file that cannot be read, with the reason beside it; the period already in the lake stays."""
     if error.key is None:
         return _outcome(manifest, OutcomeStatus.FAILED, str(error))
-    path = f"{period_path(BILL_TABLE, manifest.period_start)}.{error.key.rsplit('/', 1)[-1]}"
+    path = f"{period_path(BILL_TABLE, manifest.period_start)}.{file_name(error.key.rsplit('/', 1)[-1])}"
     content = fetch_file(workspace.clients, export, error.key)
     kept = quarantine(workspace.lake, path, content, unreadable(BILL_TABLE, str(error)))
     return _outcome(manifest, OutcomeStatus.QUARANTINED, f"{error}; kept as {kept}")

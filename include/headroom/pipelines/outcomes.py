@@ -5,10 +5,11 @@ so the run shows red while everything else was served; the report lists the caus
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from typing import Any
 
+from headroom.config.secrets import redact
 from headroom.domain.window import Window
 from headroom.pipelines.windows import window_key
 from headroom.pipelines.workspace import Workspace, open_workspace
@@ -59,8 +60,11 @@ def record_outcomes(
     part: str,
     outcomes: Iterable[Outcome],
 ) -> dict[str, Any]:
-    """Replace the outcomes of one task of a run; `part` names the task and its chunk. Return counts by status."""
-    rows = [asdict(outcome) for outcome in outcomes]
+    """Replace the outcomes of one task of a run; `part` names the task and its chunk. Return counts by status.
+
+    Causes are the words of whatever failed, so secrets in them are masked here, where they are written down.
+    """
+    rows = [asdict(replace(outcome, cause=redact(outcome.cause))) for outcome in outcomes]
     workspace.lake.write_json(f"{_folder(dag_id, window)}/{part}.json", rows)
     counts: dict[str, Any] = {}
     for row in rows:

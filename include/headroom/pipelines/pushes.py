@@ -11,8 +11,10 @@ from headroom.actuation.outcome import PushOutcome, PushState
 from headroom.actuation.push import push_fleet
 from headroom.actuation.registry import target_for
 from headroom.actuation.request import PushRequest
+from headroom.config.secrets import redact
 from headroom.domain.demand import DemandForecast
 from headroom.domain.fleet import Fleet, Mode
+from headroom.domain.foreign_text import code_span
 from headroom.domain.scaling import Action, ActionDiff, TargetState, Verdict
 from headroom.domain.window import Window
 from headroom.extract.errors import SourceError
@@ -109,7 +111,7 @@ def push_fleets(
         try:
             return inputs.push(fleet, plan, approvals.get(fleet.id, {}))
         except (ActuationError, SourceError, LakeError, KeyError, ValueError) as error:
-            return str(error) or type(error).__name__
+            return redact(error) or type(error).__name__
 
     return dict(zip(plans, at_once(push, fleets), strict=True))
 
@@ -212,9 +214,11 @@ def pending_approvals(window: Window, chunk: int) -> list[dict[str, Any]]:
 
 
 def _approval_body(fleet: Fleet, plan: Mapping[str, Any], result: Mapping[str, Any]) -> str:
+    """Return the request in Markdown; names and reasons, which others chose, stand in code spans."""
+    plan_id = code_span(plan["plan_id"])
     lines = [
-        f"Fleet **{fleet.id}** ({fleet.target.kind} {fleet.target.name}), plan `{plan['plan_id']}`.",
-        f"Sized by {plan['sizing_method']}.",
+        f"Fleet **{fleet.id}** ({fleet.target.kind} {code_span(fleet.target.name)}), plan {plan_id}.",
+        f"Sized by {code_span(plan['sizing_method'])}.",
         "",
         "| start (UTC) | min | max | desired | why | change |",
         "| --- | --- | --- | --- | --- | --- |",
@@ -225,7 +229,7 @@ def _approval_body(fleet: Fleet, plan: Mapping[str, Any], result: Mapping[str, A
             f"| {_cell(item['desired_instances'])} | {item['purpose']} | {change} |"
             for item in result[change]
         ]
-    lines += ["", *(f"- {check['rule']}: {check['reason']}" for check in result["verdicts"])]
+    lines += ["", *(f"- {check['rule']}: {code_span(check['reason'])}" for check in result["verdicts"])]
     return "\n".join(lines)
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from datetime import UTC, date, datetime, time
 from typing import Any
 
@@ -71,12 +72,19 @@ def _known_span(workspace: Workspace) -> str:
     return f"; expected one from {first} to {last}"
 
 
+_PERIOD = re.compile(r"[0-9]{4}-(?:[0-9]{2}-[0-9]{2}|W[0-9]{2}|[0-9]{2})")
+_SHOWN = 40
+
+
 class PeriodError(ValueError):
     """A period's name cannot be read; the message says what was expected."""
 
 
 def period_window(name: str) -> Window:
-    """Return the span of a period's name; raise PeriodError for any other form."""
+    """Return the span of a period's name; raise PeriodError for any other form, for the name is that of its page."""
+    expected = "expected a day 2026-11-17, a week 2026-W47 or a month 2026-11"
+    if _PERIOD.fullmatch(name) is None:
+        raise PeriodError(f"period {name[:_SHOWN]!r}: {expected}")
     try:
         if "W" in name:
             start = datetime.strptime(f"{name}-1", "%G-W%V-%u").replace(tzinfo=UTC)
@@ -86,7 +94,7 @@ def period_window(name: str) -> Window:
             return Window(start, (start + 31 * DAY).replace(day=1))
         return Window.day_of(datetime.combine(date.fromisoformat(name), time(), UTC))
     except (ValueError, OverflowError) as error:
-        raise PeriodError(f"period {name!r}: expected a day 2026-11-17, a week 2026-W47 or a month 2026-11") from error
+        raise PeriodError(f"period {name!r}: {expected}") from error
 
 
 def write_savings(workspace: Workspace, day: Window, *, ledger: Ledger, is_due: bool = False) -> bool:

@@ -1,5 +1,6 @@
 """Plotly figures as HTML fragments; the script they share is put into a page once, so that it works offline."""
 
+import html
 import re
 from typing import TYPE_CHECKING, Any, Final
 
@@ -30,7 +31,7 @@ def plotly_script() -> Markup:
 
 def demand_figure(section: "FleetSection") -> Markup:
     """Draw the last week of demand and the forecast to come, with its 80 % band and the quantile that is bought."""
-    figure = _figure(f"Demand of {section.fleet_id}", "requests per second")
+    figure = _figure(f"Demand of {_literal(section.fleet_id)}", "requests per second")
     history = section.history
     if history is not None:
         figure.add_scatter(
@@ -75,7 +76,7 @@ def demand_figure(section: "FleetSection") -> Markup:
 def capacity_figure(section: "FleetSection") -> Markup:
     """Draw planned capacity over required and today's, with a mark at every action."""
     hours = [row.hour_start_utc for row in section.schedule]
-    figure = _figure(f"Capacity of {section.fleet_id}", "instances")
+    figure = _figure(f"Capacity of {_literal(section.fleet_id)}", "instances")
     step: dict[str, Any] = {"shape": "hv"}
     figure.add_scatter(
         x=hours,
@@ -105,7 +106,7 @@ def capacity_figure(section: "FleetSection") -> Markup:
             mode="markers",
             marker={"color": BLUE, "size": 9, "symbol": "triangle-up"},
             name="scheduled action",
-            text=[action.name for action in marks],
+            text=[_literal(action.name) for action in marks],
         )
     return _fragment(figure, f"{section.fleet_id}-capacity")
 
@@ -126,15 +127,20 @@ def _figure(title: str, unit: str) -> Any:  # noqa: ANN401, plotly ships no type
     return figure
 
 
+def _literal(name: str) -> str:
+    """Return a name as Plotly shows it literally: it reads tags and links in its texts."""
+    return html.escape(name)
+
+
 def _mark_now(figure: Any, moment: np.datetime64) -> None:  # noqa: ANN401, plotly ships no types
     figure.add_vline(x=str(moment), line={"color": INK, "width": 1, "dash": "dot"})
 
 
 def _fragment(figure: Any, div_id: str) -> Markup:  # noqa: ANN401, plotly ships no types
-    html = figure.to_html(
+    fragment = figure.to_html(
         full_html=False,
         include_plotlyjs=False,
         div_id=re.sub(r"[^A-Za-z0-9-]", "-", div_id),  # plotly writes it as it is
         config={"displaylogo": False, "responsive": True},
     )
-    return Markup(html)  # noqa: S704, plotly escapes the texts it writes
+    return Markup(fragment)  # noqa: S704, plotly escapes the texts it writes

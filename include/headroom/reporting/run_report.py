@@ -4,6 +4,8 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
+from markupsafe import Markup
+
 from headroom.domain.demand import DemandForecast, DemandHistory
 from headroom.domain.plan import RightsizingOption, SpotMixPlan
 from headroom.domain.scaling import Action, Verdict
@@ -91,7 +93,7 @@ class RunReport:
 
 def render_run_report(report: RunReport) -> str:
     """Return the run's page: one HTML document that needs no network."""
-    drawn = [
+    drawn: list[dict[str, Any]] = [
         {
             "section": section,
             "demand_figure": demand_figure(section) if section.history is not None else "",
@@ -99,13 +101,15 @@ def render_run_report(report: RunReport) -> str:
         }
         for section in report.fleets
     ]
-    has_figures = any(item["demand_figure"] or item["capacity_figure"] for item in drawn)
+    figures = [figure for item in drawn for figure in (item["demand_figure"], item["capacity_figure"]) if figure]
+    shared = plotly_script() if figures else Markup("")
     known = [s for s in report.fleets if s.saved_usd_per_day is not None]
     return render_page(
         "run_report.html.j2",
         report=report,
         drawn=drawn,
-        plotly_script=plotly_script() if has_figures else "",
+        plotly_script=shared,
+        scripts=[shared, *figures],
         today_total_usd=sum(s.today_usd_per_day or 0.0 for s in known),
         planned_total_usd=sum(s.planned_usd_per_day or 0.0 for s in known),
         action_count=sum(len(s.actions) for s in report.fleets),

@@ -94,9 +94,13 @@ class LocalAirflow:
 
     def start(self) -> None:
         """Start the three processes; `wait_until_ready` says when they serve."""
-        for name in ("api-server", "dag-processor"):
-            self._start(name, COMPONENTS[name])
+        self.start_api_server()
+        self._start("dag-processor", COMPONENTS["dag-processor"])
         self.start_scheduler()
+
+    def start_api_server(self) -> None:
+        """Start what serves the UI, the API and our pages."""
+        self._start("api-server", COMPONENTS["api-server"])
 
     def start_scheduler(self) -> None:
         """Start the scheduler, for the first time or again after `kill_scheduler`."""
@@ -127,7 +131,11 @@ class LocalAirflow:
 
     def run_command(self, *arguments: str, timeout_seconds: float = 120.0) -> None:
         """Run `airflow ARGUMENTS` against this Airflow; raise ProcessEndedError with its output if it fails."""
-        self._run(arguments[0], ("airflow", *arguments), timeout_seconds=timeout_seconds)
+        self.run_module("airflow", *arguments, name=arguments[0], timeout_seconds=timeout_seconds)
+
+    def run_module(self, *module: str, name: str = "module", timeout_seconds: float = 120.0) -> None:
+        """Run `python -m MODULE ARGUMENTS` as Airflow's processes are run; ProcessEndedError if it fails."""
+        self._run(name, module, timeout_seconds=timeout_seconds)
 
     def _run(self, name: str, module: tuple[str, ...], *, timeout_seconds: float) -> None:
         self._start_module(name, module).wait_for_success(timeout_seconds=timeout_seconds)

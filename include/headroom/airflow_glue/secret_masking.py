@@ -1,0 +1,27 @@
+"""Masks in a task's log what headroom.domain.secrets calls secret: tracebacks hold the words of whatever failed.
+
+Airflow masks its own options and Connections. It does not know AWS's variables, HEADROOM_ALERT_URL, or a password in an
+address in somebody's error.
+"""
+
+import os
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from airflow.sdk.log import mask_secret
+
+from headroom.domain.secrets import LOOKS_SECRET, secrets_of
+
+
+def mask_secrets(_context: Mapping[str, Any] | None = None, *, environment: Mapping[str, str] = os.environ) -> None:
+    """Tell Airflow's masker before a task begins; `on_execute_callback` of every task."""
+    # Patterns can be given only to the masker itself, whose next add_mask compiles them all.
+    from airflow.sdk._shared.secrets_masker import _secrets_masker  # noqa: PLC0415, no public way
+
+    masker = _secrets_masker()
+    if not masker.patterns.issuperset(LOOKS_SECRET):
+        masker.patterns.update(LOOKS_SECRET)
+        masker.replacer = re.compile("|".join(masker.patterns))
+    for secret in sorted(secrets_of(environment)):
+        mask_secret(secret)

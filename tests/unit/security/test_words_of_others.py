@@ -1,0 +1,164 @@
+"""Names, tags, notes and causes are shown as they are wherever they are shown, and do nothing."""
+
+import io
+import json
+import re
+from datetime import UTC, datetime
+from html.parser import HTMLParser
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from markdown_it import MarkdownIt
+from rich.console import Console
+from tests.unit.security.hostile import HOSTILE, hostile_texts
+
+from headroom.cli.terminal import complain, plain
+from headroom.domain.fleet import Target, TargetKind
+from headroom.domain.foreign_text import chat_text, code_span, one_line
+from headroom.pipelines.pushes import _approval_body
+from headroom.pipelines.windows import hour_window
+from headroom.reporting.page import content_policy, render_page
+from headroom.reporting.run_report import FleetSection, Incident, RunReport, render_run_report
+from headroom.reporting.savings_report import FleetSavings, SavingsReport, render_savings_report
+
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+class Tags(HTMLParser):
+    """Collects every tag and attribute of a page, outside scripts."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.attributes: set[str] = set()
+        self.links: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes |= {name for name, _ in attrs}
+        self.links += [value or "" for name, value in attrs if name in ("href", "src")]
+
+
+@given(hostile_texts)
+def test_one_line_has_one_line_and_nothing_that_a_terminal_obeys(text: str) -> None:
+    line = one_line(text)
+    assert not CONTROL.search(line)
+    assert len(f"log: {line}".splitlines()) == 1
+    line.encode()
+    assert one_line(line) == line
+
+
+@given(hostile_texts)
+def test_a_code_span_is_one_code_span_and_nothing_else(text: str) -> None:
+    tokens = MarkdownIt("gfm-like").parse(f"Fleet {code_span(text)} end")
+    (inline,) = [token for token in tokens if token.type == "inline"]
+    kinds = [(token.type, token.content) for token in inline.children or ()]
+    assert [kind for kind, _ in kinds] == ["text", "code_inline", "text"]
+    assert kinds[1][1].strip() == one_line(text).strip()
+    assert kinds[2][1] == " end"
+
+
+@given(hostile_texts)
+def test_a_chat_message_mentions_links_and_formats_nothing(text: str) -> None:
+    message = chat_text(text)
+    assert not CONTROL.search(message)
+    assert "<" not in message
+    assert ">" not in message
+    assert not re.search(r"@(channel|here|all|everyone|team)\b", message, re.IGNORECASE)
+    assert not re.search(r"\]\(", message)
+    assert json.loads(json.dumps({"text": message})) == {"text": message}
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_a_request_for_approval_shows_names_and_reasons_as_code(text: str) -> None:
+    fleet: Any = SimpleNamespace(id="chat", target=SimpleNamespace(kind="ec2_auto_scaling_group", name=text))
+    action = {"starts_at_utc": "2026-11-18T06:00:00", "purpose": "raise"}
+    counts = {"min_instances": 1, "max_instances": None, "desired_instances": 2}
+    verdicts = [{"rule": "foreign_actions", "reason": text, "is_passed": True}]
+    result = {"create": [{**action, **counts}], "replace": [], "keep": [], "verdicts": verdicts}
+    body = _approval_body(fleet, {"plan_id": "plan", "sizing_method": text}, result)
+    tokens = MarkdownIt("gfm-like").parse(body)
+    kinds = {child.type for token in tokens for child in token.children or ()} | {token.type for token in tokens}
+    assert not kinds & {"link_open", "image", "html_inline", "html_block", "fence", "code_block"}
+    assert sum(token.type == "table_open" for token in tokens) == 1
+    assert sum(token.type == "list_item_open" for token in tokens) == 1
+    code = [child.content.strip() for token in tokens for child in token.children or () if child.type == "code_inline"]
+    assert code.count(one_line(text).strip()) == 3
+
+
+def hostile_report(text: str, **section: Any) -> RunReport:
+    at = datetime(2026, 11, 18, 6, tzinfo=UTC)
+    words = {"mode": text, "target": text, "instance_type": text, "state": text, "cause": text, "sizing_method": text}
+    return RunReport(
+        window_start_utc=at,
+        window_end_utc=at,
+        deployment=text,
+        fleets=(FleetSection(**{"fleet_id": text, "critical_ratio": 0.9, **words, **section}),),
+        incidents=(Incident(step=text, subject=text, status=text, cause=text),),
+        notes=(text,),
+    )
+
+
+@settings(max_examples=40, deadline=None)
+@given(hostile_texts)
+def test_a_page_has_the_same_tags_and_attributes_whatever_the_names(text: str) -> None:
+    plain_page, hostile_page = (Tags(render_run_report(hostile_report(words))) for words in ("harmless", text or "x"))
+    assert hostile_page.tags == plain_page.tags
+    assert hostile_page.attributes == plain_page.attributes
+    assert all(link.startswith("#") for link in hostile_page.links)
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_the_page_of_savings_and_of_a_backtest_are_escaped_too(text: str) -> None:
+    window = hour_window("2026-11-18T05:00:00")
+
+    def savings(name: str) -> str:
+        numbers = dict.fromkeys(FleetSavings.__dataclass_fields__, None)
+        fleet = FleetSavings(**{**numbers, "fleet_id": name, "days": 1, "is_estimated": False})  # type: ignore[arg-type]
+        return render_savings_report(SavingsReport(name=name, window=window, fleets=(fleet,)))
+
+    def backtest(name: str) -> str:
+        columns, rows = ["model", name], [[name, 1.0]]
+        values = {"source": name, "columns": columns, "rows": rows, "failures": {"x": name}, "plotly_script": ""}
+        return render_page("backtest_report.html.j2", **values)
+
+    for render in (savings, backtest):
+        assert Tags(render(text)).tags == Tags(render("harmless")).tags
+
+
+def test_a_page_without_figures_runs_no_script_and_one_with_figures_only_its_own() -> None:
+    page = render_run_report(hostile_report("<script>alert(1)</script>"))
+    assert "script-src &#39;none&#39;" in page
+    assert content_policy(()).startswith("default-src 'none'; script-src 'none';")
+
+
+def printed(text: str) -> str:
+    console = Console(file=io.StringIO(), width=4000, force_terminal=False)
+    console.print(plain(f"chat: {text}"))
+    return console.file.getvalue()  # type: ignore[attr-defined, no-any-return]
+
+
+@given(hostile_texts)
+def test_a_terminal_shows_a_cause_literally(text: str) -> None:
+    said = printed(text)
+    assert not CONTROL.search(said.removesuffix("\n").replace("\n", ""))
+    assert "".join(said.split()) == "".join(f"chat:{one_line(text)}".split())
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_a_complaint_is_one_line(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    complain(text)
+    said = capsys.readouterr().err
+    assert said.startswith("headroom: ")
+    assert said.endswith("\n")
+    assert len(said.splitlines()) == 1
+    assert "\x1b" not in said
+
+
+def test_a_target_may_have_any_name_and_is_shown_with_it() -> None:
+    """Targets are not ours to name: what cannot be refused must be escaped."""
+    for text in HOSTILE:
+        assert Target(kind=TargetKind.EC2_AUTO_SCALING_GROUP, name=text).name == text
