@@ -8,15 +8,18 @@ import logging
 import os
 from collections.abc import Mapping
 from datetime import timedelta
+from http.client import HTTPException
 from typing import Any
-from urllib.error import URLError
-from urllib.request import Request, urlopen
+from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from airflow.sdk import BaseNotifier
 from airflow.sdk.definitions.callback import SyncCallback
 from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
 
-ALERT_URL_VARIABLE = "HEADROOM_ALERT_URL"
+from headroom.config.secrets import redact
+from headroom.domain.foreign_text import chat_text, one_line
+from headroom.domain.secrets import ALERT_URL as ALERT_URL_VARIABLE
+
 DELIVERY_TIMEOUT_SECONDS = 10.0
 
 log = logging.getLogger(__name__)
@@ -25,8 +28,10 @@ log = logging.getLogger(__name__)
 def send_alert(text: str, *, environment: Mapping[str, str] = os.environ) -> bool:
     """Log `text` as an error and post it to HEADROOM_ALERT_URL if set; return whether it was delivered.
 
-    An alert that cannot be delivered is logged and never raised: it must not hide the failure it is about.
+    An alert that cannot be delivered is logged and never raised: it must not hide the failure it is about. Secrets are
+    masked; names and causes can neither mention, link nor format anything where it is read.
     """
+    text = one_line(redact(text, environment))
     log.error("alert: %s", text)
     url = environment.get(ALERT_URL_VARIABLE)
     if not url:
@@ -36,15 +41,23 @@ def send_alert(text: str, *, environment: Mapping[str, str] = os.environ) -> boo
         return False
     request = Request(  # noqa: S310, the scheme was checked above
         url,
-        data=json.dumps({"text": text}).encode(),
+        data=json.dumps({"text": chat_text(text)}).encode(),
         headers={"Content-Type": "application/json"},
     )
     try:
-        with urlopen(request, timeout=DELIVERY_TIMEOUT_SECONDS):  # noqa: S310, as above
+        with build_opener(_NoRedirects).open(request, timeout=DELIVERY_TIMEOUT_SECONDS):
             return True
-    except (URLError, TimeoutError) as error:
-        log.error("the alert could not be delivered to %s: %s", ALERT_URL_VARIABLE, error)  # noqa: TRY400, one line will do
+    except (OSError, ValueError, HTTPException) as error:
+        cause = one_line(redact(error, environment))
+        log.error("the alert could not be delivered to %s: %s", ALERT_URL_VARIABLE, cause)  # noqa: TRY400, one line will do
         return False
+
+
+class _NoRedirects(HTTPRedirectHandler):
+    """A redirected POST would arrive elsewhere, as a GET without its message."""
+
+    def redirect_request(self, *_: object) -> None:
+        """Follow none: the answer becomes an HTTPError."""
 
 
 class FailureNotifier(BaseNotifier):

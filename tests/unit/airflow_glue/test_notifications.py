@@ -98,3 +98,24 @@ def test_the_deadline_carries_its_limit_to_the_callback() -> None:
     assert alert.interval == timedelta(minutes=70)
     assert alert.callback.kwargs == {"minutes": 70.0}
     assert alert.callback.path == "headroom.airflow_glue.notifications.report_missed_deadline"
+
+
+def test_an_alert_holds_no_secret_and_mentions_nobody(inbox: Inbox, caplog: pytest.LogCaptureFixture) -> None:
+    url = f"{inbox.url}?key=plant3d-key-4f9c1d7e"
+    text = "<!channel>\nno answer from http://ada:plant3d-pass@h plant3d-key-4f9c1d7e"
+    assert send_alert(text, environment={"HEADROOM_ALERT_URL": url})
+    assert inbox.texts == ["&lt;!channel&gt; no answer from http://ada:***@h ***"]
+    assert "plant3d" not in caplog.text
+
+
+def test_a_url_that_no_request_can_be_made_of_is_logged_without_its_token(caplog: pytest.LogCaptureFixture) -> None:
+    url = "http://127.0.0.1:1/hook/plant3d token-4f9c1d7e"
+    assert not send_alert("news", environment={"HEADROOM_ALERT_URL": url})
+    assert "could not be delivered" in caplog.text
+    assert "token-4f9c1d7e" not in caplog.text
+
+
+def test_a_redirect_is_not_followed(inbox: Inbox) -> None:
+    inbox.status = 302
+    assert not send_alert("news", environment={"HEADROOM_ALERT_URL": inbox.url})
+    assert inbox.texts == ["news"]
