@@ -13,6 +13,7 @@ from headroom.domain.fleet import Fleet, Mode, TargetKind
 from headroom.sandbox.process import SandboxProcess
 from headroom.sandbox.scenarios.company import ACCOUNT, HOME_REGION, RESEARCH_ACCOUNT, SECOND_REGION, company_scenario
 
+pytestmark = pytest.mark.integration
 BOTH = ("--region", HOME_REGION, "--region", SECOND_REGION)
 ROLE = "arn:aws:iam::{account}:role/headroom-read"
 TRUTH = {fleet.id: fleet for fleet in company_scenario().fleets}
