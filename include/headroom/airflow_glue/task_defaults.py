@@ -7,6 +7,7 @@ from typing import Any
 from airflow.sdk import BaseNotifier
 from airflow.sdk.definitions.retry_policy import ExceptionRetryPolicy, RetryAction, RetryRule
 
+from headroom.airflow_glue.aws_connection import use_aws_connection
 from headroom.airflow_glue.notifications import FailureNotifier
 from headroom.airflow_glue.secret_masking import mask_secrets
 
@@ -41,4 +42,5 @@ def task_defaults(
         "execution_timeout": execution_timeout,
         "on_execute_callback": [mask_secrets],
         "on_failure_callback": [notifier],
+        "pre_execute": use_aws_connection,
     }

@@ -1,4 +1,4 @@
-"""Commands that look at an account before and while Headroom works there: discover, doctor. Both only read it."""
+"""`headroom discover`: drafts fleets.yaml from what an account has; it only reads it."""
 
 import argparse
 import json
@@ -19,7 +19,7 @@ from headroom.pipelines.discover import Discovery, account_clients, discover
 
 def discover_account(options: argparse.Namespace) -> int:
     """Draft fleets.yaml from what the account has."""
-    _check_places(options.region, options.account)
+    check_places(options.region, options.account)
     out: Path = options.out
     if not out.parent.is_dir():
         raise BadInput(f"--out: no folder at {out.parent}; expected one to write {out.name} into")
@@ -29,7 +29,7 @@ def discover_account(options: argparse.Namespace) -> int:
         raise BadInput(f"--out: {out} is there already; --force replaces it, or name another file to compare with it")
     settings = Settings.from_environment(os.environ)
     clients = account_clients(settings, role_arn=options.role_arn)
-    with _steps() as on_step:
+    with show_steps("reading the account") as on_step:
         found = discover(
             clients,
             regions=options.region,
@@ -49,7 +49,8 @@ def discover_account(options: argparse.Namespace) -> int:
     return EXIT_FAILED if found.unread else EXIT_OK
 
 
-def _check_places(regions: list[str], accounts: list[str] | None) -> None:
+def check_places(regions: list[str], accounts: list[str] | None) -> None:
+    """Raise BadInput where a region or an account cannot be one."""
     for region in regions:
         if REGION_PATTERN.fullmatch(region) is None:
             raise BadInput(f"--region: expected an AWS region such as us-east-1, found {region!r}")
@@ -86,11 +87,11 @@ def _counted(count: int, one: str, many: str | None = None) -> str:
 
 
 @contextmanager
-def _steps() -> Iterator[Callable[[str], None]]:
+def show_steps(first: str) -> Iterator[Callable[[str], None]]:
     """Show on a terminal's stderr what is being done; silent elsewhere."""
     console = Console(stderr=True)
     if not sys.stderr.isatty():
         yield lambda _text: None
         return
-    with console.status("reading the account") as status:
+    with console.status(first) as status:
         yield status.update

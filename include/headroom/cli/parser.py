@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 
 from headroom.cli.account import discover_account
 from headroom.cli.analysis import backtest, forecast, size
+from headroom.cli.doctor import examine_installation
 from headroom.cli.exits import EXIT_BAD_INPUT
 from headroom.cli.operations import build, confirm, extract, plan, push, report, rollback
 from headroom.domain.foreign_text import one_line
@@ -31,6 +32,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser = _OneLineParser(prog="headroom", description="Buy AI-inference capacity before it is needed.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_discover(commands)
+    _add_doctor(commands)
     _add_forecast(commands)
     _add_backtest(commands)
     _add_size(commands)
@@ -81,6 +83,20 @@ def _add_discover(commands: Any) -> None:  # noqa: ANN401, as above
     parser.add_argument("--include-cpu", action="store_true", help="draft targets without accelerators, too")
     parser.add_argument("--out", required=True, type=Path, metavar="FILE", help="the fleets.yaml to write")
     parser.add_argument("--force", action="store_true", help="replace FILE where it is there already")
+    _add_json(parser)
+
+
+def _add_doctor(commands: Any) -> None:  # noqa: ANN401, as above
+    parser = _add(
+        commands,
+        "doctor",
+        examine_installation,
+        "say what is missing or in the way, and how to get it; writes to no account; exit 3: a problem, 4: unknown",
+    )
+    parser.add_argument(
+        "--region", action="append", metavar="R", help="look at our own account there, too; may be given several times"
+    )
+    parser.add_argument("--quiet", action="store_true", help="leave out what is in order")
     _add_json(parser)
 
 

@@ -36,10 +36,20 @@ class Settings:
             raise ConfigError(message)
         return cls(
             config_folder=config_folder,
-            lake_root=environment.get("HEADROOM_LAKE") or str(PROJECT_ROOT / "var" / "lake"),
-            warehouse_path=Path(environment.get("HEADROOM_WAREHOUSE") or PROJECT_ROOT / "var" / "warehouse.duckdb"),
+            lake_root=lake_root_of(environment),
+            warehouse_path=warehouse_path_of(environment),
             deployment=deployment,
         )
+
+
+def lake_root_of(environment: Mapping[str, str]) -> str:
+    """Return where the lake is, whatever the other variables say."""
+    return environment.get("HEADROOM_LAKE") or str(PROJECT_ROOT / "var" / "lake")
+
+
+def warehouse_path_of(environment: Mapping[str, str]) -> Path:
+    """Return where the warehouse is, whatever the other variables say."""
+    return Path(environment.get("HEADROOM_WAREHOUSE") or PROJECT_ROOT / "var" / "warehouse.duckdb")
 
 
 def _check_endpoint(url: str) -> None:

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
@@ -124,3 +126,70 @@ class AccountPicture:
     metrics: Mapping[Place, frozenset[MetricIdentity]] = field(default_factory=dict)
     exports: tuple[FoundExport, ...] = ()
     unread: tuple[Unread, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """Who our credentials are in an account: `arn` of the caller, `principal_arn` of the role or user behind it."""
+
+    account: str
+    arn: str
+    principal_arn: str | None
+
+    @property
+    def partition(self) -> str:
+        """The partition of AWS: aws, aws-cn, aws-us-gov."""
+        return self.arn.split(":")[1]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """What STS said when asked who we are; `identity` is None where it refused or did not answer, for `cause`.
+
+    `error_code` is AWS's, or the name of the error where no answer came. `cloud_utc` is the cloud's clock, which a
+    refusal tells too.
+    """
+
+    identity: Identity | None = None
+    cloud_utc: datetime | None = None
+    cause: str = ""
+    error_code: str = ""
+
+
+class TriedResult(StrEnum):
+    """What became of a read call that was tried."""
+
+    ANSWERED = "answered"
+    """Also where it was refused for what it asked: permission is looked at first."""
+    DENIED = "denied"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TriedCall:
+    """A read call that was tried for an IAM action; `is_for_tasks` tells whether a run needs it, or discover alone."""
+
+    action: str
+    is_for_tasks: bool
+    result: TriedResult
+    cause: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SimulatedAction:
+    """What IAM's simulator says of an action on a resource: allowed, implicitDeny or explicitDeny."""
+
+    action: str
+    resource: str
+    decision: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MachineQuota:
+    """An account's limit of running vCPUs of some instance families on demand, in a place; None is unknown."""
+
+    name: str
+    limit_vcpus: float | None
+    needed_vcpus: int
+    fleet_ids: tuple[str, ...]
+    cause: str = ""

@@ -47,6 +47,8 @@ class ExportManifest:
     assembly_id: str
     files: tuple[str, ...]
     etags: tuple[str | None, ...]
+    delivered_at_utc: datetime
+    """When the manifest was written, by S3."""
 
     @property
     def fingerprint(self) -> str:
@@ -75,13 +77,13 @@ def list_periods(
                 newest.get(period, (datetime.min.replace(tzinfo=UTC), "")), (item["LastModified"], item["Key"])
             )
     manifests = []
-    for period, (_, key) in sorted(newest.items()):
+    for period, (delivered_at_utc, key) in sorted(newest.items()):
         etags = {
             item["Key"]: item["ETag"].strip('"')
             for item in _list(client, export, f"{export.root}data/BILLING_PERIOD={period}/")
         }
         try:
-            manifests.append(_manifest(client, export, key, period, etags))
+            manifests.append(_manifest(client, export, key, period, etags=etags, delivered_at_utc=delivered_at_utc))
         except BadExport as error:
             if on_bad is None:
                 raise
@@ -204,7 +206,9 @@ def _manifest(
     export: BillingExport,
     key: str,
     period: str,
+    *,
     etags: dict[str, str],
+    delivered_at_utc: datetime,
 ) -> ExportManifest:
     name = f"s3://{export.bucket}/{key}"
     with answering(f"S3 GetObject of {name}"):
@@ -225,6 +229,7 @@ def _manifest(
         assembly_id=assembly_id,
         files=files,
         etags=tuple(etags.get(file) for file in files),
+        delivered_at_utc=delivered_at_utc,
     )
 
 

@@ -1,7 +1,9 @@
 """The cloud's clock: what is past and what is to come is decided by it, never by this machine's."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from typing import Any
 
 from headroom.extract.clients import Clients
 from headroom.extract.errors import SourceError, answering
@@ -12,12 +14,23 @@ def read_cloud_clock_utc(clients: Clients, *, region: str) -> datetime:
     source = f"STS GetCallerIdentity in {region}"
     with answering(source):
         response = clients.client("sts", region=region).get_caller_identity()
+    try:
+        return date_of(response)
+    except ValueError as error:
+        raise SourceError(f"{source} answered {error}") from error
+
+
+def date_of(response: Mapping[str, Any]) -> datetime:
+    """Return the Date header of a botocore response, a refusal's too; ValueError where there is none that can be read.
+
+    The message goes on from "answered".
+    """
     headers = {name.lower(): value for name, value in response["ResponseMetadata"].get("HTTPHeaders", {}).items()}
     date = headers.get("date")
     if date is None:
-        raise SourceError(f"{source} answered without a Date header: the cloud's clock is unknown")
+        raise ValueError("without a Date header: the cloud's clock is unknown")
     try:
         moment = parsedate_to_datetime(date)
     except ValueError as error:
-        raise SourceError(f"{source} answered with the Date {date!r}, which is no HTTP date") from error
+        raise ValueError(f"with the Date {date!r}, which is no HTTP date") from error
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

@@ -1,6 +1,7 @@
 """The warehouse: one DuckDB file with the marts, built from the lake, for people and BI tools."""
 
 import fcntl
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -64,6 +65,16 @@ def _remove(beside: Path) -> None:
 
 def _in_a_line(error: Exception) -> str:
     return " ".join(str(error).split())
+
+
+def check_place(path: Path) -> None:
+    """Raise PathError where a warehouse could not be built at `path`, as far as can be told without writing."""
+    _check_is_ours(path)
+    folder = next(one for one in path.absolute().parents if one.exists())
+    if not folder.is_dir():
+        raise PathError(f"{folder} is a file; expected a folder, for {path.name} to be built in")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise PathError(f"{folder} is no folder that this user may write to")
 
 
 def _check_is_ours(path: Path) -> None:

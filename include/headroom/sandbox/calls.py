@@ -7,7 +7,10 @@ from datetime import datetime
 MAX_CALLS = 200_000
 """Older calls are forgotten, so that a sandbox left running does not grow without end."""
 
-READ_PREFIXES = ("Describe", "Get", "List", "Head", "Select", "Search", "Lookup", "BatchGet", "AssumeRole", "Decode")
+READ_PREFIXES = (
+    *("Describe", "Get", "List", "Head", "Select", "Search", "Lookup", "BatchGet"),
+    *("AssumeRole", "Decode", "Simulate"),
+)
 
 
 def is_write_operation(operation: str) -> bool:
