@@ -6,11 +6,12 @@ credentials come the way boto3 finds them.
 
 import os
 from collections.abc import Mapping, MutableMapping
-from typing import Any
-
-import boto3
+from typing import TYPE_CHECKING, Any
 
 from headroom.config import ConfigError
+
+if TYPE_CHECKING:  # DAG files import this module, and boto3 takes half a second
+    import boto3
 
 CONNECTION_VARIABLE = "HEADROOM_AWS_CONN_ID"
 _REPLACED = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE")
@@ -28,7 +29,7 @@ def use_aws_connection(_context: Mapping[str, Any] | None = None) -> None:
         set_credentials(os.environ, connection_id, session=session, endpoint_url=endpoint_url)
 
 
-def session_of(connection_id: str) -> tuple[boto3.Session, str | None]:
+def session_of(connection_id: str) -> "tuple[boto3.Session, str | None]":
     """Return the Connection's session, its role assumed, and its endpoint_url; ConfigError where it is not defined."""
     # The provider takes seconds to import, and nobody without a Connection needs it.
     from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook  # noqa: PLC0415
@@ -43,7 +44,7 @@ def session_of(connection_id: str) -> tuple[boto3.Session, str | None]:
 
 
 def set_credentials(
-    environment: MutableMapping[str, str], connection_id: str, *, session: boto3.Session, endpoint_url: str | None
+    environment: MutableMapping[str, str], connection_id: str, *, session: "boto3.Session", endpoint_url: str | None
 ) -> None:
     """Put a session's credentials, region and endpoint into `environment`, and take out what speaks of others."""
     credentials = session.get_credentials()
