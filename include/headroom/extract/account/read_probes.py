@@ -242,7 +242,7 @@ def _ecs_probes(fleets: Sequence[Fleet]) -> Iterator[Probe]:
         "DescribeClusters": {"clusters": [cluster]},
         "DescribeServices": {"cluster": cluster, "services": [service]},
         "DescribeContainerInstances": {"cluster": cluster, "containerInstances": [_SOME_ID.replace("-", "")]},
-        "DescribeCapacityProviders": {"maxResults": 1},
+        "DescribeCapacityProviders": {"capacityProviders": [_SOME_NAME]},
     }
     for operation, given in arguments.items():
         yield Probe(
