@@ -30,6 +30,9 @@ def _setting() -> dict[str, Any]:
 
     url = conf.get("database", "sql_alchemy_conn")
     database_error = _database_error(url)
+    if not database_error:
+        # Airflow looks Connections up in its database only where it takes a process for one of its own (3.3.2).
+        os.environ.setdefault("_AIRFLOW_PROCESS_CONTEXT", "server")
     setting = {
         "executor": conf.get("core", "executor"),
         "database": make_url(url).get_backend_name(),
