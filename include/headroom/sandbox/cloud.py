@@ -7,6 +7,12 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any, Protocol
 
+from headroom.sandbox.api_absent import (
+    describe_container_instances,
+    describe_inference_component,
+    list_inference_components,
+    list_sagemaker_tags,
+)
 from headroom.sandbox.api_access import Access, AccessRefusedError
 from headroom.sandbox.api_capacity import CapacityApi
 from headroom.sandbox.api_group_policies import GroupPolicies
@@ -261,6 +267,10 @@ class SandboxCloud:
             ("sts", "AssumeRole"): self.access.assume_role,
             ("iam", "PutRolePolicy"): self._put_role_policy,
             ("iam", "SimulatePrincipalPolicy"): self.access.simulate_principal_policy,
+            ("ecs", "DescribeContainerInstances"): describe_container_instances,
+            ("sagemaker", "DescribeInferenceComponent"): describe_inference_component,
+            ("sagemaker", "ListInferenceComponents"): list_inference_components,
+            ("sagemaker", "ListTags"): lambda call: list_sagemaker_tags(self.moto, call),
             ("sagemaker", "CreateEndpointConfig"): capacity.create_endpoint_config,
             ("sagemaker", "UpdateEndpointWeightsAndCapacities"): capacity.update_endpoint,
         }
