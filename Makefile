@@ -9,7 +9,7 @@ STAMP := .venv/.installed
 RUN := PYTHONPATH=include .venv/bin/python
 COVERAGE_FLOOR := 90
 
-.PHONY: help env demo team team-down test test-fast lint format docs up down bench bench-quick lock clean
+.PHONY: help env demo team team-down compose-env test test-fast lint format docs up down bench bench-quick lock clean
 
 help: ## list the verbs
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /\1	/' | expand -t 14
@@ -35,6 +35,9 @@ team: $(STAMP) ## the same on PostgreSQL, Redis and two Celery workers, lake in 
 team-down: $(STAMP) ## stop what `make team KEEP=1` left up
 	@$(RUN) -m headroom.sandbox.team down
 
+compose-env: ## make .env for docker compose, with new secrets (SANDBOX=1: all on the sandbox cloud)
+	@./tools/make_env_file.sh $(if $(SANDBOX),--sandbox)
+
 test: $(STAMP) ## everything CI runs: lint, types, layers, SQL style, all tests, coverage
 	@$(MAKE) --no-print-directory lint
 	@rm -f .coverage .coverage.*
@@ -50,7 +53,7 @@ test: $(STAMP) ## everything CI runs: lint, types, layers, SQL style, all tests,
 test-fast: $(STAMP) ## the tests that start no server: under a minute
 	@$(RUN) -m pytest -q -n 2 -m "not integration and not end_to_end"
 
-lint: $(STAMP) ## ruff, mypy, import layers, SQL style
+lint: $(STAMP) ## ruff, mypy, import layers, SQL style, compose file
 	@echo "== ruff"
 	@.venv/bin/python -m ruff check --quiet .
 	@.venv/bin/python -m ruff format --check --quiet .
@@ -60,6 +63,8 @@ lint: $(STAMP) ## ruff, mypy, import layers, SQL style
 	@PYTHONPATH=include .venv/bin/lint-imports
 	@echo "== SQL style"
 	@.venv/bin/python -m sqlfluff lint sql --disable-progress-bar
+	@echo "== docker-compose.yaml"
+	@.venv/bin/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yaml
 
 format: $(STAMP) ## format Python and mend what can be mended
 	@.venv/bin/python -m ruff format .

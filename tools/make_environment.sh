@@ -36,15 +36,4 @@ if ! install_with_uv; then
   .venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.txt -r requirements-dev.txt
 fi
 
-# The package is used where it lies: on the path of this environment, with a command beside its Python.
-.venv/bin/python - <<'END'
-import pathlib
-import sysconfig
-
-pathlib.Path(sysconfig.get_path("purelib"), "headroom.pth").write_text(f"{pathlib.Path('include').resolve()}\n")
-END
-cat > .venv/bin/headroom <<'END'
-#!/bin/sh
-exec "$(dirname "$0")/python" -c 'import sys; from headroom.cli import main; sys.exit(main())' "$@"
-END
-chmod +x .venv/bin/headroom
+./tools/link_package.sh .venv

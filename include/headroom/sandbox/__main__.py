@@ -16,9 +16,11 @@ import time
 import warnings
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from ipaddress import IPv4Address
 from pathlib import Path
 
 from headroom.domain.window import as_utc
+from headroom.sandbox.ports import LOOPBACK
 from headroom.sandbox.process import CONFIG_FOLDER, ENDPOINT_FILE
 
 BAD_INPUT = 2
@@ -37,6 +39,8 @@ def main(arguments: list[str] | None = None) -> int:
     )  # moto's serializer knows no common errors
     if options.log:
         _log_to(options.state / "sandbox.log")
+    if not options.host.is_loopback:
+        _say(f"WARNING: listening on {options.host}. It checks no signature: whoever reaches it may do anything in it")
     _say(f"building {options.history_days} days of fleets, demand and prices")
     # the imports take seconds: after argparse, so that --help and bad options answer at once
     from headroom.sandbox.cloud import SandboxCloud  # noqa: PLC0415, see above
@@ -57,7 +61,7 @@ def main(arguments: list[str] | None = None) -> int:
         )
         owners_group = find_group(world, options.foreign_action) if options.foreign_action else None
         cloud = SandboxCloud(world)
-        server = SandboxServer(cloud, port=options.port)
+        server = SandboxServer(cloud, host=str(options.host), port=options.port)
     except (ValueError, OSError) as error:
         sys.stderr.write(f"sandbox: {error}\n")
         return BAD_INPUT
@@ -92,7 +96,13 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m headroom.sandbox", description="A local cloud to try Headroom with: AWS APIs, fleets, a clock."
     )
     parser.add_argument("--state", type=Path, required=True, help="folder for endpoint.json and sandbox.log")
-    parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1; 0 (the default) takes a free one")
+    parser.add_argument("--port", type=int, default=0, help="0 (the default) takes a free one")
+    parser.add_argument(
+        "--host",
+        type=IPv4Address,
+        default=IPv4Address(LOOPBACK),
+        help="address to listen on; no signature is checked, so leave 127.0.0.1 (the default) only inside a container",
+    )
     parser.add_argument("--seed", type=int, default=0, help="another seed changes everything but the structure")
     parser.add_argument("--scenario", default="demo", help="whose account it is: demo (the default), company or many:N")
     parser.add_argument(

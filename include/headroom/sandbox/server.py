@@ -1,4 +1,4 @@
-"""Serves a sandbox cloud over HTTP on loopback, with the sandbox's clock in the Date header."""
+"""Serves a sandbox cloud over HTTP, on loopback unless told otherwise, with its own clock in the Date header."""
 
 import logging
 import threading
@@ -9,22 +9,27 @@ from moto.moto_server.werkzeug_app import MotoRequestHandler
 from werkzeug.serving import make_server
 
 from headroom.sandbox.cloud import SandboxCloud
+from headroom.sandbox.ports import LOOPBACK
 from headroom.sandbox.wsgi import SandboxApplication
 
 log = logging.getLogger(__name__)
-HOST = "127.0.0.1"
+EVERY_ADDRESS = "0.0.0.0"  # noqa: S104, only where the user asks for it
 POLL_SECONDS = 0.1
 """How long it may take to notice that it shall stop."""
 
 
 class SandboxServer:
-    """A threaded HTTP server in a thread of its own; `port` 0 takes a free one. OSError where the port is taken."""
+    """A threaded HTTP server in a thread of its own; `port` 0 takes a free one. OSError where the port is taken.
 
-    def __init__(self, cloud: SandboxCloud, *, port: int = 0) -> None:
+    `host` is an address of this machine. `url` is how this machine itself reaches the server.
+    """
+
+    def __init__(self, cloud: SandboxCloud, *, host: str = LOOPBACK, port: int = 0) -> None:
         self._server = make_server(
-            HOST, port, SandboxApplication(cloud), threaded=True, request_handler=_request_handler(cloud)
+            host, port, SandboxApplication(cloud), threaded=True, request_handler=_request_handler(cloud)
         )
-        self.url = f"http://{HOST}:{self._server.server_port}"
+        own_address = LOOPBACK if host == EVERY_ADDRESS else host
+        self.url = f"http://{own_address}:{self._server.server_port}"
         self._thread = threading.Thread(
             target=self._server.serve_forever, args=(POLL_SECONDS,), name="sandbox-server", daemon=True
         )

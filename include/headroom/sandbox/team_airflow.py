@@ -78,7 +78,7 @@ class TeamAirflow(LocalAirflow):
 
     def start_worker(self, number: int) -> None:
         """Start a worker, for the first time or again after `kill_worker`."""
-        self._start(worker_name(number), (*COMPONENTS["worker"], "--celery-hostname", f"{worker_name(number)}@%h"))
+        self._start(worker_name(number), (*COMPONENTS["worker"], "--celery-hostname", f"celery@{worker_name(number)}"))
 
     def kill_worker(self, number: int) -> None:
         """End a worker and the tasks it runs as a lost machine would."""

@@ -1,43 +1,14 @@
 """The team set-up for real: PostgreSQL, Redis, two Celery workers, the lake in S3, the whole chain through them."""
 
-import os
-import shutil
-from collections.abc import Iterator
-
 import pytest
-from rich.console import Console
 from tests.integration.end_to_end.demo_under_test import Demo
+from tests.integration.team.conftest import HISTORY_DAYS
 
-from headroom.config import load_fleets
-from headroom.sandbox.demo_display import Display
-from headroom.sandbox.demo_run import bring_up, read_summary, report_path, run_chain
-from headroom.sandbox.local_stack import DEMO_CONFIG
-from headroom.sandbox.prerequisites import missing_servers
+from headroom.sandbox.demo_run import report_path
 from headroom.sandbox.process_group import session_members
 from headroom.sandbox.team_stack import TeamStack
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.integration]
-
-HISTORY_DAYS, BACKFILLED_DAYS = 15, 1
-
-
-@pytest.fixture(scope="module")
-def team(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Demo, TeamStack]]:
-    missing = missing_servers()
-    if missing and not os.environ.get("CI"):
-        pytest.skip("; ".join(missing))
-    assert missing == []
-    folder = tmp_path_factory.mktemp("a team")
-    config = folder / "config"
-    shutil.copytree(DEMO_CONFIG, config)
-    stack = TeamStack(folder / "stack", config_folder=config)
-    try:
-        calendar = bring_up(stack, Display(Console()), history_days=HISTORY_DAYS, backfilled_days=BACKFILLED_DAYS)
-        run_chain(stack, Display(Console()), calendar)
-        fleets = {fleet.id: fleet for fleet in load_fleets(config / "fleets.yaml")}
-        yield Demo(stack, calendar, read_summary(stack, calendar), fleets), stack
-    finally:
-        stack.stop()
 
 
 def test_every_push_is_verified_and_stands_in_the_cloud(team: tuple[Demo, TeamStack]) -> None:

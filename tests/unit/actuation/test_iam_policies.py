@@ -67,6 +67,13 @@ def test_every_push_statement_asks_for_the_tag() -> None:
         assert statement["Condition"]["StringEquals"]["aws:ResourceTag/headroom"] == "managed"
 
 
+def test_the_lake_policy_allows_what_the_lake_does_and_only_there() -> None:
+    assert actions("lake.json") == {"s3:ListBucket", "s3:GetObject", "s3:PutObject", "s3:DeleteObject"}
+    for statement in statements("lake.json"):
+        assert statement["Resource"].startswith("arn:aws:s3:::YOUR-LAKE-BUCKET")
+        assert "Condition" not in statement  # a prefix condition would turn a missing file's 404 into 403
+
+
 @pytest.mark.parametrize("name", ["read.json", "push.json"])
 def test_no_action_is_a_wildcard_and_each_is_a_call_that_exists(name: str) -> None:
     session = botocore.session.get_session()
