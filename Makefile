@@ -9,7 +9,7 @@ STAMP := .venv/.installed
 RUN := PYTHONPATH=include .venv/bin/python
 COVERAGE_FLOOR := 90
 
-.PHONY: help env demo team team-down compose-env test test-fast lint format docs up down bench bench-quick lock clean
+.PHONY: help env demo team team-down compose-env test test-fast lint audit format docs up down bench bench-quick lock clean
 
 help: ## list the verbs
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /\1	/' | expand -t 14
@@ -53,7 +53,7 @@ test: $(STAMP) ## everything CI runs: lint, types, layers, SQL style, all tests,
 test-fast: $(STAMP) ## the tests that start no server: under a minute
 	@$(RUN) -m pytest -q -n 2 -m "not integration and not end_to_end"
 
-lint: $(STAMP) ## ruff, mypy, import layers, SQL style, compose file
+lint: $(STAMP) ## ruff, mypy, import layers, SQL style, compose file, secrets
 	@echo "== ruff"
 	@.venv/bin/python -m ruff check --quiet .
 	@.venv/bin/python -m ruff format --check --quiet .
@@ -65,6 +65,11 @@ lint: $(STAMP) ## ruff, mypy, import layers, SQL style, compose file
 	@.venv/bin/python -m sqlfluff lint sql --disable-progress-bar
 	@echo "== docker-compose.yaml"
 	@.venv/bin/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yaml
+	@echo "== secrets"
+	@.venv/bin/python tools/scan_secrets.py
+
+audit: $(STAMP) ## locked packages: pins, licences, bad releases, advisories (ADVISORIES=if-reachable: go on where none answer)
+	@.venv/bin/python tools/audit_dependencies.py $(if $(ADVISORIES),--advisories=$(ADVISORIES))
 
 format: $(STAMP) ## format Python and mend what can be mended
 	@.venv/bin/python -m ruff format .

@@ -200,7 +200,6 @@ class LocalAirflow:
             "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "60",
             # After a task ends, its worker may look only this much later whether the process is gone (default 5 s).
             "WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
-            "USAGE_DATA_COLLECTION__ENABLED": "False",
         }
         return {
             "AIRFLOW_HOME": str(self.home),

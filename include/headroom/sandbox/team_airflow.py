@@ -24,7 +24,6 @@ TEAM_OPTIONS: Final[Mapping[str, str]] = {
     "CELERY_BROKER_TRANSPORT_OPTIONS__VISIBILITY_TIMEOUT": "14400",
     # A lost worker's tasks are tried again after this; an hour's actions cannot wait for the default of 300 s.
     "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "60",
-    "USAGE_DATA_COLLECTION__ENABLED": "False",
 }
 """Addresses and secrets come beside these, made anew each time."""
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from airflow.configuration import conf
 from tests.unit.deployment.compose_file import (
     VARIABLE,
     command_of,
@@ -213,6 +214,16 @@ def test_airflow_is_set_as_make_team_sets_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", sorted(AIRFLOW_SERVICES))
 def test_every_airflow_service_has_the_same_settings(name: str) -> None:
     assert airflow_environment(name) == airflow_environment("worker")
+
+
+def test_every_setting_is_one_that_airflow_knows() -> None:
+    known = conf.configuration_description
+    unknown = []
+    for name in set(airflow_environment()) - {"CELERY_BROKER_TRANSPORT_OPTIONS__VISIBILITY_TIMEOUT"}:  # Celery's own
+        section, option = name.lower().split("__")
+        if option not in known.get(section, {}).get("options", {}):
+            unknown.append(name)
+    assert unknown == []
 
 
 def test_as_many_tasks_run_as_the_workers_can_take() -> None:
