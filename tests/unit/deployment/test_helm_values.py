@@ -20,7 +20,7 @@ CHART_KEYS = {
     "apiServer": {"replicas", "args", "serviceAccount", "resources", "startupProbe", "livenessProbe", "readinessProbe"},
     "config": set[str](),  # sections of airflow.cfg
     "createUserJob": {"enabled"},
-    "dagProcessor": {"resources", "livenessProbe"},
+    "dagProcessor": {"resources", "livenessProbe", "logGroomerSidecar"},
     "dags": {"persistence", "gitSync"},
     "data": {"metadataSecretName"},
     "env": set[str](),
@@ -32,10 +32,10 @@ CHART_KEYS = {
     "jwtSecretName": set[str](),
     "postgresql": {"enabled"},
     "redis": {"enabled"},
-    "scheduler": {"replicas", "resources", "livenessProbe"},
+    "scheduler": {"replicas", "resources", "livenessProbe", "logGroomerSidecar"},
     "securityContexts": {"pod", "containers"},
     "statsd": {"enabled"},
-    "triggerer": {"resources", "livenessProbe", "persistence"},
+    "triggerer": {"resources", "livenessProbe", "logGroomerSidecar", "persistence"},
     "volumeMounts": set[str](),
     "volumes": set[str](),
     "workers": {"kubernetes"},
@@ -126,6 +126,13 @@ def test_every_lasting_part_is_limited_and_probed(part: tuple[str]) -> None:
     found = VALUES[part[0]]
     assert set(found["resources"]) == {"requests", "limits"}
     assert found["livenessProbe"]["periodSeconds"] >= found["livenessProbe"]["timeoutSeconds"]
+
+
+def test_nothing_is_started_that_our_image_lacks() -> None:
+    """The groomers run /clean-logs, which is in Airflow's own image only; its probes call /entrypoint."""
+    groomers = [VALUES[part]["logGroomerSidecar"] for part in ("scheduler", "dagProcessor", "triggerer")]
+    assert groomers == [{"enabled": False}] * 3
+    assert "> /entrypoint" in (ROOT / "Dockerfile").read_text()
 
 
 def test_every_volume_is_mounted_and_every_mount_has_its_volume() -> None:
