@@ -46,7 +46,8 @@ def read_reviewed(text: str) -> list[Reviewed]:
 
 def tracked_files() -> list[str]:
     """Return what git tracks or would add, below the current folder."""
-    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    # Whoever owns the checkout: it is only read.
+    command = ["git", "-c", "safe.directory=*", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     listed = subprocess.run(command, capture_output=True, check=True).stdout.decode()  # noqa: S603, our own command
     return [path for path in listed.split("\0") if path and path != str(REVIEWED) and Path(path).is_file()]
 
