@@ -62,6 +62,14 @@ def test_a_file_that_git_ignores_is_not_looked_at(project: Path) -> None:
     assert scan(project).returncode == 0
 
 
+def test_in_tests_a_planted_password_is_none_but_a_key_is(project: Path) -> None:
+    (project / "tests").mkdir()
+    (project / "tests" / "test_one.py").write_text(f'password = "{PHRASE}"\nkey = "{AWS_KEY}"\n')
+    done = scan(project)
+    assert (done.returncode, done.stdout.splitlines()[0]) == (1, "tests/test_one.py:2: AWS Access Key")
+    assert done.stdout.splitlines()[1] == "2 files, 0 findings reviewed, 1 new."
+
+
 def test_what_was_reviewed_is_passed_over_where_it_stands_and_nowhere_else(project: Path) -> None:
     line = f'password = "{PHRASE}"\n'
     (project / "one.py").write_text(line)
