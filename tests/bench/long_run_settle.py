@@ -29,6 +29,7 @@ from headroom.lake.lake import Lake
 from headroom.lake.storage import LocalStorage
 from headroom.pipelines.demand_history import HISTORY_DAYS
 from headroom.pipelines.windows import window_key
+from headroom.sandbox.airflow_api import AirflowApi, AirflowApiError
 from headroom.sandbox.demo_chain import (
     DAG_IDS,
     ChainError,
@@ -40,6 +41,7 @@ from headroom.sandbox.demo_chain import (
 
 CONCURRENT_DAYS = 2
 POLL_SECONDS = 10.0
+TRIES = 5
 TIMEOUT_SECONDS = 4 * 3600.0
 
 
@@ -115,7 +117,20 @@ def ask_for(stack: ManyFleets, days: list[Window], *, is_shuffled: bool) -> None
         api.backfill("settle_days", first_day=first, last_day=last, max_active_runs=CONCURRENT_DAYS)
         return
     for day in random.Random(0).sample(days, len(days)):  # noqa: S311, an order and no secret
-        api.trigger("settle_days", key=window_key(day))
+        trigger(api, window_key(day))
+
+
+def trigger(api: AirflowApi, key: str) -> None:
+    """Ask for a day; while the scheduler writes, SQLite refuses now and then, and is asked again."""
+    for _ in range(TRIES):
+        try:
+            api.trigger("settle_days", key=key)
+        except AirflowApiError as error:
+            sys.stderr.write(f"{key}: {error}\n")
+            time.sleep(POLL_SECONDS)
+        else:
+            return
+    raise ChainError(f"Airflow would not take {key}")
 
 
 def follow(stack: ManyFleets, days: list[Window], leaders: list[int]) -> dict[str, Any]:
