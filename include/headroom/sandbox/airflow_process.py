@@ -3,6 +3,7 @@
 import json
 import os
 import secrets
+import shlex
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -124,6 +125,11 @@ class LocalAirflow:
         """End everything that was started; no process is left when this returns."""
         for name in reversed(list(self._processes)):
             self._processes.pop(name).stop()
+
+    def settings_script(self) -> str:
+        """Return the shell commands that let `airflow` in another shell work on this Airflow."""
+        names = sorted(name for name in self._environment if name.startswith("AIRFLOW"))
+        return "".join(f"export {name}={shlex.quote(self._environment[name])}\n" for name in names)
 
     def process_ids(self) -> list[int]:
         """Return the ids of the processes started, each the leader of a session."""

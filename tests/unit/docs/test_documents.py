@@ -12,8 +12,6 @@ import pytest
 from headroom.actuation.outcome import PushState
 from headroom.cli.parser import build_parser
 from headroom.cli.reference import subcommands
-from headroom.config import load_fleets
-from headroom.config.sources import load_sources
 
 ROOT = Path(__file__).resolve().parents[3]
 DOCS = ROOT / "docs"
@@ -105,15 +103,6 @@ def test_the_runbook_has_every_way_a_push_can_end() -> None:
 def test_every_dag_is_listed_and_every_listed_dag_is_there() -> None:
     listed = re.findall(r"^\| `(\w+)` \|", (DOCS / "reference" / "dags.md").read_text(), re.MULTILINE)
     assert sorted(listed) == sorted(file.stem for file in (ROOT / "dags").glob("*.py"))
-
-
-def test_the_configuration_in_getting_started_can_be_used(tmp_path: Path) -> None:
-    blocks = FENCED.finditer((DOCS / "getting-started.md").read_text())
-    examples = {block["code"].split()[1].rstrip(":"): block["code"] for block in blocks if block["language"] == "yaml"}
-    for name, text in examples.items():
-        (tmp_path / name).write_text(text)
-    assert [fleet.id for fleet in load_fleets(tmp_path / "fleets.yaml")] == ["chat-large"]
-    assert [export.format for export in load_sources(tmp_path / "sources.yaml").billing] == ["focus"]
 
 
 def permissions(policy: Path) -> list[str]:
