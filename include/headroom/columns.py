@@ -79,7 +79,8 @@ _COLUMNS: Final = (
     Column("mean_demand_per_second", "DOUBLE", "mean rate over the hour; null when no sample was seen"),
     Column("peak_demand_per_second", "DOUBLE", "largest 5-minute mean inside the hour"),
     Column("samples_expected", "INTEGER", "samples a complete hour has"),
-    Column("samples_seen", "INTEGER", "samples that were there"),
+    Column("samples_seen", "INTEGER", "samples that were there, inferred zeros among them"),
+    Column("samples_inferred", "INTEGER", "samples taken for 0: the source leaves zeros out, and instances ran"),
     Column("censored_fraction", "DOUBLE", "share of samples taken while saturated, when demand is under-reported"),
     *(
         Column(f"{part}_utilization_{statistic}_fraction", "DOUBLE", f"{statistic} over the hour's samples")
@@ -133,6 +134,7 @@ _COLUMNS: Final = (
     Column("usd_per_hour", MONEY, "price of one instance-hour"),
     Column("today_cost_usd", MONEY, "cost of the hour without the plan"),
     Column("planned_cost_usd", MONEY, "cost of the hour under the plan"),
+    Column("desired_instances", "BIGINT", "instances the target was set to; null in a plan of a past window"),
     Column("sizing_method", "VARCHAR", "where the sustainable rate came from, and the formula"),
     Column("rank", "INTEGER", "1 is recommended, 2 the runner-up"),
     Column("is_current", "BOOLEAN", "today's type"),
@@ -148,13 +150,17 @@ _COLUMNS: Final = (
     Column("shortage_probability", "DOUBLE", "chance that a draw of interruptions leaves fewer than required"),
     Column("risk_budget_fraction", "DOUBLE", "the most of that chance the owner accepts"),
     Column("mixed_instances_policy", "VARCHAR", "JSON as EC2 Auto Scaling takes it; null where it does not apply"),
-    Column("cost_per_million_units_usd", MONEY, "effective cost / work served"),
+    Column("cost_per_million_units_usd", MONEY, "actual cost of the day / work served"),
     Column("waste_fraction", "DOUBLE", "share of paid instance-hours above what the demand needed"),
     Column("slo_hours_fraction", "DOUBLE", "share of hours whose latency percentile met the objective"),
     Column("baseline_cost_usd", MONEY, "the day at the baseline's capacity and on-demand prices"),
-    Column("actual_cost_usd", MONEY, "effective cost on the bill"),
+    Column("actual_cost_usd", MONEY, "billed_cost_usd, else estimated_cost_usd; cost_basis says which"),
     Column("realised_savings_usd", MONEY, "baseline_cost_usd - actual_cost_usd"),
-    Column("is_estimated", "BOOLEAN", "true where the bill was not there yet and list prices stood in"),
+    Column("cost_basis", "VARCHAR", "where the money comes from: billed, estimated or unknown (docs/estimates.md)"),
+    Column("billed_cost_usd", MONEY, "effective cost on the bill; null until the bill covers the day"),
+    Column("estimated_cost_usd", MONEY, "instances x hours x on-demand price, beside the bill as before it"),
+    Column("instances_basis", "VARCHAR", "what was counted for the cost: in_service, desired or baseline instances"),
+    Column("price_day_utc", "DATE", "day of the price list; null where fleets.yaml names the price or none is known"),
 )
 
 COLUMNS: Final = {column.name: column for column in _COLUMNS}

@@ -25,9 +25,11 @@ final as (
         fleets.objective_percentile,
         fleets.objective_latency_metric,
         fleets.has_error_metric,
+        fleets.is_demand_omitted_at_zero,
         fleets.instance_type,
         fleets.sustainable_rate_per_second,
         fleets.on_demand_usd_per_hour,
+        fleets.price_day_utc,
         fleets.baseline_instances,
         hours.hour_start_utc,
         cast(hours.hour_start_utc at time zone 'UTC' as date) as day_utc

@@ -14,11 +14,15 @@ fleets as (
 
 days as (
     select
-        kpis.*,
+        kpis.* exclude (cost_basis),
         savings.baseline_cost_usd,
         savings.actual_cost_usd,
         savings.realised_savings_usd,
-        savings.is_estimated
+        savings.billed_cost_usd,
+        savings.estimated_cost_usd,
+        savings.instances_basis,
+        savings.price_day_utc,
+        coalesce(savings.cost_basis, 'unknown') as cost_basis
     from kpis
     inner join fleets on kpis.fleet_id = fleets.fleet_id
     left join savings
@@ -32,10 +36,20 @@ final as (
     select
         fleet_id,
         count(*) as days,
-        sum(baseline_cost_usd) as baseline_cost_usd,
-        sum(actual_cost_usd) as actual_cost_usd,
-        sum(realised_savings_usd) as realised_savings_usd,
-        coalesce(bool_or(is_estimated), true) as is_estimated,
+        count(*) filter (where cost_basis = 'billed') as billed_days,
+        count(*) filter (where cost_basis = 'estimated') as estimated_days,
+        count(*) filter (where cost_basis = 'unknown') as unknown_days,
+        -- the baseline is only compared on days whose cost is known
+        sum(baseline_cost_usd) filter (where realised_savings_usd is not null) as baseline_cost_usd,
+        sum(billed_cost_usd) filter (where cost_basis = 'billed') as billed_cost_usd,
+        sum(estimated_cost_usd) filter (where cost_basis = 'estimated') as estimated_cost_usd,
+        sum(realised_savings_usd) filter (where cost_basis = 'billed') as billed_savings_usd,
+        sum(realised_savings_usd) filter (where cost_basis = 'estimated') as estimated_savings_usd,
+        count(*) filter (where billed_cost_usd is not null and estimated_cost_usd is not null) as compared_days,
+        sum(billed_cost_usd) filter (where estimated_cost_usd is not null) as compared_billed_cost_usd,
+        sum(estimated_cost_usd) filter (where billed_cost_usd is not null) as compared_estimated_cost_usd,
+        list_sort(list(distinct instances_basis) filter (where instances_basis is not null)) as instances_bases,
+        max(price_day_utc) as price_day_utc,
         -- floats are added in the order of days, so that the same days give the same bytes
         sum(instance_hours order by day_utc asc) as instance_hours,
         avg(gpu_utilization_p50_fraction order by day_utc asc) as gpu_utilization_p50_fraction,

@@ -20,7 +20,8 @@ final as (
         sum(pools.billed_cost) as billed_cost,
         sum(pools.list_cost) as list_cost,
         pools.billing_currency,
-        sum(pools.usage_hours order by pools.usage_hours asc) as usage_hours
+        sum(pools.usage_hours order by pools.usage_hours asc) as usage_hours,
+        'billed' as cost_basis
     from pools
     inner join fleet_tags on pools.tags = fleet_tags.tags
     group by

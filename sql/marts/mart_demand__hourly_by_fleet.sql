@@ -15,6 +15,7 @@ hourly as (
         sum(demand_count order by bin_start_utc asc) / sum(demand_seconds) as mean_demand_per_second,
         max(demand_per_second) as peak_demand_per_second,
         sum(samples_seen) as samples_seen,
+        sum(samples_inferred) as samples_inferred,
         avg(cast(is_saturated as integer)) as censored_fraction
     from bins
     group by all
@@ -29,6 +30,7 @@ final as (
         cast(extract(epoch from interval 1 hour) // fleet_hours.expected_period_seconds as integer)
             as samples_expected,
         cast(coalesce(hourly.samples_seen, 0) as integer) as samples_seen,
+        cast(coalesce(hourly.samples_inferred, 0) as integer) as samples_inferred,
         hourly.censored_fraction
     from fleet_hours
     left join hourly

@@ -121,6 +121,7 @@ final as (
             / nullif(daily.mean_demand_per_second * daily_cost.hours * extract(epoch from interval 1 hour), 0)
             * 1000000 as decimal(38, 10)
         ) as cost_per_million_units_usd,
+        daily_cost.cost_basis,
         daily.waste_fraction,
         daily.slo_hours_fraction
     from daily

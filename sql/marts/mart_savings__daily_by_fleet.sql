@@ -25,7 +25,11 @@ final as (
         baselines.baseline_cost_usd,
         daily_cost.actual_cost_usd,
         baselines.baseline_cost_usd - daily_cost.actual_cost_usd as realised_savings_usd,
-        daily_cost.is_estimated
+        daily_cost.cost_basis,
+        daily_cost.billed_cost_usd,
+        daily_cost.estimated_cost_usd,
+        daily_cost.instances_basis,
+        daily_cost.price_day_utc
     from daily_cost
     inner join baselines
         on daily_cost.fleet_id = baselines.fleet_id and daily_cost.day_utc = baselines.day_utc

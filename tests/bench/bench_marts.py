@@ -89,6 +89,7 @@ def _relation(fleets: list[str]) -> pa.Table:
         "objective_percentile": 95.0,
         "objective_latency_metric": "latency_p95_seconds",
         "has_error_metric": False,
+        "is_demand_omitted_at_zero": False,
         "instance_type": "g5.12xlarge",
     }
     return pa.Table.from_pylist([{**row, "fleet_id": fleet} for fleet in fleets], FLEET_RELATION_SCHEMA)

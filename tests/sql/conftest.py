@@ -29,6 +29,7 @@ FLEET = {
     "objective_percentile": 95.0,
     "objective_latency_metric": "latency_p95_seconds",
     "has_error_metric": True,
+    "is_demand_omitted_at_zero": True,
     "instance_type": "g5.xlarge",
 }
 

@@ -74,6 +74,77 @@ def test_a_gap_inside_an_hour_is_left_out_of_the_mean(run_model: Any) -> None:
     assert row["samples_seen"] == 9
 
 
+def idle_hour(*, hour: Any = HOUR) -> Any:
+    """An hour of which the load balancer says nothing, while the instances behind it report their CPU."""
+    return [sample("cpu_utilization_percent", minute, 2.0, hour=hour) for minute in range(0, 60, 5)]
+
+
+IDLE_WINDOW = Window(HOUR, HOUR + timedelta(hours=2))
+
+
+def run_idle(run_model: Any, rows: Any, **fleet: Any) -> Any:
+    return run_model(DEMAND, {"metric_sample": rows}, fleets=[fleet], window=IDLE_WINDOW)[0]
+
+
+def test_where_zeros_are_left_out_an_hour_without_demand_but_with_instances_is_zero(run_model: Any) -> None:
+    row = run_idle(run_model, idle_hour())
+
+    assert (row["mean_demand_per_second"], row["peak_demand_per_second"]) == (0.0, 0.0)
+    assert (row["samples_seen"], row["samples_inferred"], row["censored_fraction"]) == (12, 12, 0.0)
+
+
+def test_idle_minutes_inside_an_hour_count_as_zero_in_its_mean(run_model: Any) -> None:
+    row = run_idle(run_model, [*idle_hour(), *demand_of_an_hour(300.0)[:3]])
+
+    assert row["mean_demand_per_second"] == pytest.approx(3 * 300 / 3600)
+    assert row["peak_demand_per_second"] == pytest.approx(1.0)
+    assert (row["samples_seen"], row["samples_inferred"]) == (12, 9)
+
+
+@pytest.mark.parametrize(
+    ("fleet", "rows"),
+    [
+        ({"is_demand_omitted_at_zero": False}, idle_hour()),
+        ({}, []),
+        ({}, [sample("instances_in_service", minute, 0.0) for minute in range(0, 60, 5)]),
+        ({}, [*idle_hour(), *(sample("latency_p95_seconds", minute, 0.4) for minute in range(0, 60, 5))]),
+        ({}, [*idle_hour(), *(sample("error_count", minute, 3.0) for minute in range(0, 60, 5))]),
+    ],
+    ids=[
+        "its source would publish zeros",
+        "no metric at all has a sample",
+        "no instance runs, so the balancer counts nothing it turns away",
+        "latency was measured, so there were requests",
+        "errors were counted, so there were requests",
+    ],
+)
+def test_demand_nobody_can_know_stays_missing(run_model: Any, fleet: Any, rows: Any) -> None:
+    row = run_idle(run_model, rows, **fleet)
+
+    assert row["mean_demand_per_second"] is None
+    assert (row["samples_seen"], row["samples_inferred"]) == (0, 0)
+
+
+def test_instances_in_service_are_a_sign_of_an_idle_fleet_too(run_model: Any) -> None:
+    rows = [sample("instances_in_service", minute, 1.0) for minute in range(0, 60, 5)]
+
+    assert run_idle(run_model, rows)["mean_demand_per_second"] == 0.0
+
+
+def test_the_newest_minutes_are_not_taken_for_idle_since_their_demand_may_be_late(run_model: Any) -> None:
+    (row,) = run_model(DEMAND, {"metric_sample": idle_hour()})  # the window ends with the hour
+
+    assert (row["samples_seen"], row["samples_inferred"]) == (10, 10)
+
+
+def test_a_finer_period_infers_as_many_samples_as_it_expects(run_model: Any) -> None:
+    rows = [sample("cpu_utilization_percent", minute, 2.0, period=60) for minute in range(60)]
+
+    row = run_idle(run_model, rows, expected_period_seconds=60)
+
+    assert (row["samples_expected"], row["samples_seen"], row["mean_demand_per_second"]) == (60, 60, 0.0)
+
+
 def test_a_sample_read_twice_counts_once_with_its_later_larger_value(run_model: Any) -> None:
     rows = [*demand_of_an_hour(300.0), sample("demand_count", 0, 120.0), sample("demand_count", 0, 600.0)]
 

@@ -10,7 +10,8 @@ from headroom.pipelines.workspace import SQL_FOLDER
 MODELS = SqlModels.load(SQL_FOLDER)
 SUMMED = re.compile(r"\b(?:sum|avg)\(((?:[^()]|\((?:[^()]|\([^()]*\))*\))*)\)")
 EXACT = re.compile(
-    r"_usd$|_cost$|samples_(?:seen|expected)$|demand_seconds$|period_seconds$|cold_start(?:s|_count)$|as integer\)$"
+    r"_usd$|_cost$|samples_(?:seen|expected|inferred)$|demand_seconds$|period_seconds$|cold_start(?:s|_count)$"
+    r"|as integer\)$"
 )
 """Decimals and whole numbers: their sums do not depend on any order."""
 

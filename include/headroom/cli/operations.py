@@ -3,20 +3,21 @@
 import argparse
 import json
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
-from rich.text import Text
 
 from headroom.actuation.confirmation import confirm_baseline
 from headroom.actuation.errors import ActuationError
 from headroom.actuation.ledger import Ledger
 from headroom.actuation.outcome import PushOutcome, PushState
+from headroom.cli.cost_text import savings_table
 from headroom.cli.exits import EXIT_FAILED, EXIT_OK, EXIT_REFUSED, BadInput
+from headroom.cli.push_text import plain_console, print_push, push_json
 from headroom.cli.terminal import complain, plain
 from headroom.domain.window import HOUR, Window, floor_hour
 from headroom.extract.cloud_clock import read_cloud_clock_utc
@@ -29,16 +30,13 @@ from headroom.pipelines.clock import closed_at_utc
 from headroom.pipelines.forecasts import forecast_fleets
 from headroom.pipelines.market import catalogue_outcomes, settle_spot_prices, spot_price_outcomes
 from headroom.pipelines.outcomes import Outcome, OutcomeStatus, damaged_outcomes
-from headroom.pipelines.pushes import outcome_of, push_fleets, stored_plan
+from headroom.pipelines.pushes import push_fleets, stored_plan
 from headroom.pipelines.rollback import roll_back
 from headroom.pipelines.savings import PeriodError, report_period
 from headroom.pipelines.schedules import plan_fleets_at, schedule_fleets
 from headroom.pipelines.settle import settle_one_day
 from headroom.pipelines.utilization import extract_utilization
 from headroom.pipelines.workspace import Workspace, open_workspace
-
-PLAIN_WIDTH = 160
-"""Columns of text written to a file or pipe: wide enough for an action's whole name."""
 
 
 def extract(options: argparse.Namespace) -> int:
@@ -126,30 +124,41 @@ def _push(as_of: datetime, *, as_json: bool, is_dry_run: bool) -> int:
     window = Window(as_of - HOUR, as_of)
     closed_at_utc(workspace, window)
     results: dict[str, PushOutcome | str] = {}
+    plans: dict[str, dict[str, Any]] = {}
     for chunk in _tracked(list(workspace.chunks()), "chunks"):
         try:
-            results |= _push_chunk(workspace, window, chunk, is_dry_run=is_dry_run)
+            planned, failed = _plan_chunk(workspace, window, chunk, is_dry_run=is_dry_run)
+            plans |= {fleet_id: plan for fleet_id, plan in planned.items() if not isinstance(plan, str)}
+            pushed = push_fleets(workspace, window, chunk, planned, approvals={}, is_dry_run=is_dry_run)
+            results |= {**pushed, **failed}
         except (LakeError, SourceError) as error:
             results |= {fleet.id: str(error) for fleet in workspace.fleets_in(chunk) if fleet.id not in results}
     if as_json:
-        _print_json([_as_json(fleet_id, result) for fleet_id, result in sorted(results.items())])
+        _print_json([push_json(fleet_id, result, plans) for fleet_id, result in sorted(results.items())])
     else:
         for fleet_id, result in sorted(results.items()):
-            _print_push(fleet_id, result)
+            print_push(fleet_id, result, plan=plans.get(fleet_id))
     return _complain_of_damage(workspace) or _exit_code(results.values())
 
 
-def _push_chunk(workspace: Workspace, window: Window, chunk: int, *, is_dry_run: bool) -> dict[str, PushOutcome | str]:
-    """Forecast, plan and push one chunk; a dry run plans in memory and leaves the plans in the lake alone."""
+def _plan_chunk(
+    workspace: Workspace,
+    window: Window,
+    chunk: int,
+    *,
+    is_dry_run: bool,
+) -> tuple[dict[str, dict[str, Any] | str], dict[str, str]]:
+    """Forecast and plan one chunk; return the plans by fleet, or why there is none, and what failed on the way.
+
+    A dry run plans in memory and leaves the plans in the lake alone.
+    """
     fleets = workspace.fleets_in(chunk)
     failed = {item.subject: item.cause for item in forecast_fleets(workspace, window, chunk) if item.is_bad}
     if is_dry_run:
         planned = plan_fleets_at(workspace, window, chunk, fleets)
-        plans = {fleet_id: plan if isinstance(plan, str) else plan.record for fleet_id, plan in planned.items()}
-        return {**push_fleets(workspace, window, chunk, plans, approvals={}, is_dry_run=True), **failed}
+        return {fleet_id: plan if isinstance(plan, str) else plan.record for fleet_id, plan in planned.items()}, failed
     failed |= {item.subject: item.cause for item in schedule_fleets(workspace, window, chunk) if item.is_bad}
-    stored = {fleet.id: stored_plan(workspace, fleet, window) for fleet in fleets}
-    return {**push_fleets(workspace, window, chunk, stored, approvals={}), **failed}
+    return {fleet.id: stored_plan(workspace, fleet, window) for fleet in fleets}, failed
 
 
 def rollback(options: argparse.Namespace) -> int:
@@ -163,7 +172,7 @@ def rollback(options: argparse.Namespace) -> int:
     if options.json:
         _print_json(outcome.summary())
     else:
-        _print_push(outcome.fleet_id, outcome)
+        print_push(outcome.fleet_id, outcome)
     return _exit_code([outcome])
 
 
@@ -202,16 +211,13 @@ def report(options: argparse.Namespace) -> int:
     except PeriodError as error:
         raise BadInput(f"--period: {error}") from error
     place = workspace.lake.storage.url(page)
+    summary = workspace.lake.read_json(page.replace(".html", ".json"))
     if options.json:
-        _print_json({"page": place, **workspace.lake.read_json(page.replace(".html", ".json"))})
+        _print_json({"page": place, **summary})
     else:
-        Console().print(plain(f"wrote {place}"))
+        plain_console().print(savings_table(summary))
+        plain_console().print(plain(f"wrote {place}"), soft_wrap=True)
     return EXIT_OK
-
-
-def _console() -> Console:
-    """Return a console that cuts no name short where its output is read by no person."""
-    return Console() if sys.stdout.isatty() else Console(width=PLAIN_WIDTH)
 
 
 def _tracked(items: list[Any], text: str) -> Iterable[Any]:
@@ -227,6 +233,8 @@ def _finish(outcomes: list[Outcome], *, as_json: bool) -> int:
         _print_json({"counts": {name: count for name, count in counts.items() if count}, "failed": causes})
     else:
         Console().print(", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts.items() if count))
+        for cause in sorted({item.cause for item in outcomes if item.status is OutcomeStatus.NOTHING_TO_DO} - {""}):
+            Console().print(f"nothing to do: {cause}", highlight=False, soft_wrap=True)
     return _complain(bad)
 
 
@@ -254,39 +262,6 @@ def _is_refused(result: PushOutcome) -> bool:
     return result.is_refused or (
         result.state is PushState.DRY_RUN and not all(verdict.is_passed for verdict in result.verdicts)
     )
-
-
-def _as_json(fleet_id: str, result: PushOutcome | str) -> dict[str, Any]:
-    if isinstance(result, str):
-        return {"fleet_id": fleet_id, "state": "failed", "reasons": [result]}
-    return result.summary()
-
-
-def _print_push(fleet_id: str, result: PushOutcome | str) -> None:
-    console = _console()
-    outcome = outcome_of(fleet_id, result)
-    state = result if isinstance(result, str) else result.state.value.replace("_", " ")
-    said = f": {state}{f': {outcome.cause}' if outcome.cause and state != result else ''}"
-    console.print(Text.assemble(plain(fleet_id, style="bold"), plain(said)))
-    if isinstance(result, str) or result.diff is None:
-        return
-    shown = Table("change", "starts (UTC)", "min", "max", "desired", "why", "name")
-    summary = result.summary()
-    for change, sign in (("create", "+"), ("replace", "~"), ("keep", "=")):
-        for item in summary[change]:
-            shown.add_row(f"{sign} {change}", *_action_cells(item), item["purpose"], plain(item["name"]))
-    for name in summary["delete"]:
-        shown.add_row("- delete", "", "", "", "", "", plain(name))
-    if shown.row_count:
-        console.print(shown)
-    for verdict in result.verdicts:
-        if not verdict.is_passed:
-            console.print(plain(f"  refused by {verdict.rule}: {verdict.reason}"))
-
-
-def _action_cells(item: Mapping[str, Any]) -> list[str]:
-    counts = [item["min_instances"], item["max_instances"], item["desired_instances"]]
-    return [item["starts_at_utc"][:16].replace("T", " "), *("" if count is None else str(count) for count in counts)]
 
 
 def _print_json(value: object) -> None:

@@ -2,11 +2,13 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Final
 
 import pyarrow as pa
 
 from headroom.domain.fleet import Fleet
+from headroom.domain.sparse_metrics import is_omitted_at_zero
 from headroom.lake.money import money_array
 
 EXPECTED_PERIOD_SECONDS: Final = 300
@@ -25,16 +27,20 @@ FLEET_RELATION_SCHEMA: Final = pa.schema(
         pa.field("objective_percentile", pa.float64(), nullable=False),
         pa.field("objective_latency_metric", pa.string(), nullable=False),
         pa.field("has_error_metric", pa.bool_(), nullable=False),
+        pa.field("is_demand_omitted_at_zero", pa.bool_(), nullable=False),
         pa.field("instance_type", pa.string(), nullable=False),
         pa.field("sustainable_rate_per_second", pa.float64()),
         pa.field("on_demand_usd_per_hour", pa.decimal128(38, 10)),
+        pa.field("price_day_utc", pa.date32()),
         pa.field("baseline_instances", pa.float64()),
     ],
 )
 """fleet_id is unique. tags: JSON object every tag of which a bill line must carry, null when the fleet names none.
 objective_latency_seconds: null for objectives on tokens. has_error_metric: errors are measured, so no sample means none
-(CloudWatch reports them only when there are some). instance_type: today's. Rates and prices are of that type and null
-where unknown; baseline_instances is the baseline's desired count, null before a fleet is adopted."""
+(CloudWatch reports them only when there are some). is_demand_omitted_at_zero: no sample of demand may mean that there
+was none (headroom.domain.sparse_metrics). instance_type: today's. Rates and prices are of that type and null
+where unknown; price_day_utc is the day of the list the price is of, null where fleets.yaml names it. baseline_instances
+is the baseline's desired count, null before a fleet is adopted."""
 
 
 def fleet_relation(
@@ -43,6 +49,7 @@ def fleet_relation(
     expected_period_seconds: int = EXPECTED_PERIOD_SECONDS,
     sustainable_rate_per_second: Mapping[str, float] | None = None,
     on_demand_usd_per_hour: Mapping[str, float] | None = None,
+    price_day_utc: Mapping[str, date] | None = None,
     baseline_instances: Mapping[str, float] | None = None,
 ) -> pa.Table:
     """Return the relation `fleet`; the mappings are by fleet id, of today's type, and what fleets.yaml says wins."""
@@ -59,6 +66,7 @@ def fleet_relation(
         "objective_percentile": [fleet.objective.percentile for fleet in fleets],
         "objective_latency_metric": [latency_metric(fleet.objective.percentile) for fleet in fleets],
         "has_error_metric": ["error_count" in fleet.metrics for fleet in fleets],
+        "is_demand_omitted_at_zero": [is_omitted_at_zero(fleet.demand.metric) for fleet in fleets],
         "instance_type": [fleet.current_type.name for fleet in fleets],
         "sustainable_rate_per_second": [
             _first(fleet.current_type.sustainable_rate_per_second, rates.get(fleet.id)) for fleet in fleets
@@ -66,6 +74,7 @@ def fleet_relation(
         "on_demand_usd_per_hour": money_array(
             [_first(fleet.current_type.on_demand_usd_per_hour, prices.get(fleet.id)) for fleet in fleets],
         ),
+        "price_day_utc": [(price_day_utc or {}).get(fleet.id) for fleet in fleets],
         "baseline_instances": [baselines.get(fleet.id) for fleet in fleets],
     }
     return pa.table(columns, schema=FLEET_RELATION_SCHEMA)

@@ -33,6 +33,14 @@ def fit_frame(table: Table, frame: pa.Table) -> pa.Table:
     return fitted
 
 
+def with_columns_of(table: Table, present: pa.Table) -> pa.Table:
+    """Return the rows of an older file of the lake with null in the columns that the table has gained since."""
+    for field in table.schema:
+        if field.name not in present.column_names:
+            present = present.append_column(field, pa.nulls(present.num_rows, field.type))
+    return present
+
+
 def schema_faults(table: Table, frame: pa.Table) -> list[tuple[str, str]]:
     """Return (column, why) for each one missing, unknown, given twice, or of a dtype that cannot become the table's."""
     names = frame.schema.names

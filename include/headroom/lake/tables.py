@@ -133,7 +133,7 @@ _TABLES: Final = (
         "fleet, hour",
         "fleet_id hour_start_utc",
         "fleet_id hour_start_utc mean_demand_per_second peak_demand_per_second samples_expected samples_seen "
-        "censored_fraction",
+        "samples_inferred censored_fraction",
     ),
     _table(
         "mart_utilization__hourly_by_fleet",
@@ -157,7 +157,7 @@ _TABLES: Final = (
         "fleet, hour, pool, purchase option",
         "fleet_id hour_start_utc instance_type availability_zone purchase_option billing_currency",
         "fleet_id hour_start_utc region instance_type availability_zone purchase_option effective_cost billed_cost "
-        "list_cost billing_currency usage_hours",
+        "list_cost billing_currency usage_hours cost_basis",
     ),
     _table(
         "mart_forecast__hourly_by_fleet",
@@ -179,7 +179,8 @@ _TABLES: Final = (
         "plan, hour",
         "plan_id hour_start_utc",
         "plan_id fleet_id made_at_utc hour_start_utc sized_for_demand_per_second required_instances planned_instances "
-        "today_instances instance_type usd_per_hour today_cost_usd planned_cost_usd sizing_method",
+        "today_instances instances_basis desired_instances instance_type usd_per_hour price_day_utc today_cost_usd "
+        "planned_cost_usd cost_basis sizing_method",
     ),
     _table(
         "mart_plan__rightsizing",
@@ -187,7 +188,7 @@ _TABLES: Final = (
         "plan, type, purchase option",
         "plan_id instance_type purchase_option",
         "plan_id fleet_id made_at_utc instance_type purchase_option is_feasible is_current rank "
-        "sustainable_rate_per_second rate_source usd_per_hour peak_instances instance_hours cost_usd "
+        "sustainable_rate_per_second rate_source usd_per_hour peak_instances instance_hours cost_usd cost_basis "
         "break_even_rate_per_second explanation",
     ),
     _table(
@@ -196,7 +197,7 @@ _TABLES: Final = (
         "plan, pool, purchase option",
         "plan_id instance_type availability_zone purchase_option",
         "plan_id fleet_id made_at_utc instance_type availability_zone purchase_option instances usd_per_hour "
-        "required_instances shortage_probability risk_budget_fraction mixed_instances_policy explanation",
+        "cost_basis required_instances shortage_probability risk_budget_fraction mixed_instances_policy explanation",
     ),
     _table(
         "mart_action__ledger",
@@ -211,14 +212,16 @@ _TABLES: Final = (
         "fleet, day",
         "fleet_id day_utc",
         f"fleet_id day_utc mean_demand_per_second peak_demand_per_second {_UTILIZATION} latency_p99_seconds "
-        "success_fraction cold_starts instance_hours cost_per_million_units_usd waste_fraction slo_hours_fraction",
+        "success_fraction cold_starts instance_hours cost_per_million_units_usd cost_basis waste_fraction "
+        "slo_hours_fraction",
     ),
     _table(
         "mart_savings__daily_by_fleet",
         "mart",
         "fleet, day",
         "fleet_id day_utc",
-        "fleet_id day_utc baseline_cost_usd actual_cost_usd realised_savings_usd is_estimated",
+        "fleet_id day_utc baseline_cost_usd actual_cost_usd realised_savings_usd cost_basis billed_cost_usd "
+        "estimated_cost_usd instances_basis price_day_utc",
     ),
 )
 

@@ -24,6 +24,7 @@ from headroom.quality import quarantine, unreadable
 
 COST_TABLE = "mart_cost__hourly_by_fleet"
 BILL_TABLE = "billing_line"
+_ESTIMATED = "costs are estimated from list prices (docs/estimates.md)"
 _ONE_EXPORT = "not read: two exports may hold the same lines, so the first in sources.yaml alone is the bill"
 
 
@@ -40,7 +41,7 @@ def extract_bills(workspace: Workspace) -> list[Outcome]:
     file = workspace.config_folder / "sources.yaml"
     exports = load_sources(file).billing if file.exists() else ()
     if not exports:
-        cause = "sources.yaml names no billing export; costs are estimated from list prices"
+        cause = f"{file.name} names no billing export; {_ESTIMATED}"
         return [Outcome(step="extract", subject="billing", status=OutcomeStatus.NOTHING_TO_DO, cause=cause)]
     export, *others = exports
     outcomes = [
@@ -58,6 +59,9 @@ def extract_bills(workspace: Workspace) -> list[Outcome]:
         outcomes.append(Outcome(step="extract", subject=subject, status=OutcomeStatus.FAILED, cause=str(error)))
 
     manifests = list_periods(workspace.clients, export, on_bad=note_bad)
+    if not manifests and not any(outcome.is_bad for outcome in outcomes):
+        cause = f"export {export.name} has delivered nothing yet, the first takes up to a day; {_ESTIMATED}"
+        outcomes.append(Outcome(step="extract", subject="billing", status=OutcomeStatus.NOTHING_TO_DO, cause=cause))
     outcomes += [_try_period(workspace, export, manifest) for manifest in manifests]
     return outcomes + [failed for manifest in manifests if (failed := _try_cost(workspace, manifest))]
 

@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from headroom.config.events import load_events
 from headroom.domain.demand import DemandForecast, DemandHistory
 from headroom.domain.event import CalendarEvent
 from headroom.domain.fleet import Fleet
+from headroom.domain.sparse_metrics import is_omitted_at_zero
 from headroom.domain.window import Window
 from headroom.forecasting.fleet_forecast import forecast_fleet, refit_members, select_members, select_provisionally
 from headroom.forecasting.selection import Selection
@@ -261,10 +263,20 @@ def _keep(workspace: Workspace, fleet: Fleet, selection: Selection) -> Selection
 
 
 def known_history(histories: dict[str, DemandHistory], fleet: Fleet) -> DemandHistory:
-    """Return a fleet's history; raise ForecastError where nobody saw an hour of it."""
+    """Return a fleet's history; raise ForecastError where nobody saw an hour of it, or nothing but inferred zeros.
+
+    A metric that is left out at zero and never had a sample may as well be named wrongly: no reason to scale in.
+    """
     if fleet.id not in histories:
         raise ForecastError("no hour of its demand is known; backfill settle_days, or see why extraction fails")
-    return histories[fleet.id]
+    history = histories[fleet.id]
+    if is_omitted_at_zero(fleet.demand.metric) and not np.nansum(history.mean_per_second):
+        metric = fleet.demand.metric
+        raise ForecastError(
+            f"{metric.namespace} {metric.name} had no sample in {len(history.hours)} hours, while other metrics of the "
+            "fleet had: nobody used it, or the metric's name or dimensions in fleets.yaml are wrong",
+        )
+    return history
 
 
 def _events_of(workspace: Workspace, fleet: Fleet) -> tuple[CalendarEvent, ...]:

@@ -1,6 +1,7 @@
 """Computing marts with the SQL models over the lake's views."""
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
 
 import pyarrow as pa
 
@@ -13,6 +14,7 @@ from headroom.pipelines.model_runs import run_models
 from headroom.pipelines.prices import Market
 from headroom.pipelines.workspace import Workspace
 
+Fact = TypeVar("Fact")
 HOURLY_MARTS = ("mart_demand__hourly_by_fleet", "mart_utilization__hourly_by_fleet", "mart_latency__hourly_by_fleet")
 
 
@@ -33,6 +35,7 @@ def run_marts(
     relation = fleet_relation(
         fleets,
         on_demand_usd_per_hour=_known(fleets, market.on_demand_usd_per_hour) if market else None,
+        price_day_utc=_known(fleets, market.price_day) if market else None,
         sustainable_rate_per_second=_known(fleets, market.sustainable_rate_per_second) if market else None,
         baseline_instances=baseline_instances,
     )
@@ -63,5 +66,5 @@ def run_marts_by_fleet(
         return {name: pa.concat_tables([part[name] for part in parts]) for name in marts}, broken
 
 
-def _known(fleets: Sequence[Fleet], ask: Callable[[Fleet], float | None]) -> dict[str, float]:
-    return {fleet.id: number for fleet in fleets if (number := ask(fleet)) is not None}
+def _known(fleets: Sequence[Fleet], ask: Callable[[Fleet], Fact | None]) -> dict[str, Fact]:
+    return {fleet.id: fact for fleet in fleets if (fact := ask(fleet)) is not None}

@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from headroom.capacity import UnknownRate, required_capacity, rightsize, sustainable_rate
+from headroom.domain.cost import CostBasis
 from headroom.domain.demand import DemandForecast
 from headroom.domain.fleet import Fleet, TargetKind
 from headroom.domain.instance_type import CapacityPool, SpotPricePoint
@@ -209,6 +210,7 @@ def _rightsizing_rows(
             "is_feasible": True,
             "usd_per_hour": money(option.usd_per_hour),
             "cost_usd": money(option.cost_usd),
+            "cost_basis": CostBasis.ESTIMATED.value,
         }
         for option in kept
     ]
@@ -220,6 +222,7 @@ def _rightsizing_rows(
             "instance_type": item.instance_type,
             "purchase_option": "on_demand",
             "is_feasible": False,
+            "cost_basis": CostBasis.UNKNOWN.value,
             "is_current": False,
             "explanation": item.reason,
         }
@@ -240,6 +243,7 @@ def _spot_rows(plan_id: str, made_at_utc: datetime, mix: SpotMixPlan) -> list[di
             "purchase_option": allocation.purchase_option,
             "instances": allocation.instances,
             "usd_per_hour": money(allocation.usd_per_hour),
+            "cost_basis": CostBasis.ESTIMATED.value,
             "required_instances": mix.required_instances,
             "shortage_probability": mix.shortage_probability,
             "risk_budget_fraction": mix.risk_budget_fraction,

@@ -1,8 +1,10 @@
 """Prices and types as of a moment: from the fleet's own configuration first, else the newest in the lake, else none."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+
+import pyarrow as pa
 
 from headroom.capacity import UnknownRate, sustainable_rate
 from headroom.domain.fleet import Fleet
@@ -27,6 +29,8 @@ class Market:
 
     types: dict[str, dict[str, InstanceType]]
     on_demand: dict[str, dict[str, float]]
+    list_days: dict[str, dict[str, date]]
+    """Day of the price list that each on-demand price is of."""
     spot: dict[str, dict[CapacityPool, float]]
 
     def on_demand_usd_per_hour(self, fleet: Fleet) -> float | None:
@@ -35,6 +39,12 @@ class Market:
         if configured is not None:
             return configured
         return self.on_demand.get(fleet.region, {}).get(fleet.current_type.name)
+
+    def price_day(self, fleet: Fleet) -> date | None:
+        """Return the day of the list that price is of; None where fleets.yaml names the price, or none is known."""
+        if fleet.current_type.on_demand_usd_per_hour is not None:
+            return None
+        return self.list_days.get(fleet.region, {}).get(fleet.current_type.name)
 
     def sustainable_rate_per_second(self, fleet: Fleet) -> float | None:
         """Return the work one instance of the fleet's type today carries, or None where nothing tells."""
@@ -47,19 +57,38 @@ class Market:
 
 def read_market(workspace: Workspace, fleets: Sequence[Fleet], as_of_utc: datetime) -> Market:
     """Return the newest types and prices that were known at `as_of_utc`; what is unknown is absent."""
-    window = Window(floor_day(as_of_utc) - CATALOGUE_LOOK_BACK, as_of_utc + CATALOGUE_LOOK_BACK)
     recent = Window(as_of_utc - SPOT_LOOK_BACK, as_of_utc)
-    as_of = {"as_of": as_of_utc}
-    catalogue = run_models(workspace, (_TYPES, _PRICES), fleet_relation(fleets), window=window, parameters=as_of)
-    spot_prices = run_model(workspace, _SPOT_PRICES, fleets, window=recent, parameters=as_of)
+    catalogue = _catalogue(workspace, fleets, as_of_utc, (_TYPES, _PRICES))
+    spot_prices = run_model(workspace, _SPOT_PRICES, fleets, window=recent, parameters={"as_of": as_of_utc})
     types: dict[str, dict[str, InstanceType]] = {}
     for row in catalogue[_TYPES].drop_columns("day_utc").rename_columns({"instance_type": "name"}).to_pylist():
         types.setdefault(row["region"], {})[row["name"]] = InstanceType(**row)
-    on_demand: dict[str, dict[str, float]] = {}
-    for row in catalogue[_PRICES].to_pylist():
-        on_demand.setdefault(row["region"], {})[row["instance_type"]] = float(row["on_demand_usd_per_hour"])
     spot: dict[str, dict[CapacityPool, float]] = {}
     for row in spot_prices.to_pylist():
         pool = CapacityPool(instance_type=row["instance_type"], availability_zone=row["availability_zone"])
         spot.setdefault(row["region"], {})[pool] = float(row["spot_usd_per_hour"])
-    return Market(types=types, on_demand=on_demand, spot=spot)
+    return replace(_with_prices(catalogue[_PRICES]), types=types, spot=spot)
+
+
+def read_on_demand_prices(workspace: Workspace, fleets: Sequence[Fleet], as_of_utc: datetime) -> Market:
+    """Return the on-demand prices that read_market would, and nothing else: quick enough to ask for many days."""
+    return _with_prices(_catalogue(workspace, fleets, as_of_utc, (_PRICES,))[_PRICES])
+
+
+def _catalogue(
+    workspace: Workspace,
+    fleets: Sequence[Fleet],
+    as_of_utc: datetime,
+    models: Sequence[str],
+) -> dict[str, pa.Table]:
+    window = Window(floor_day(as_of_utc) - CATALOGUE_LOOK_BACK, as_of_utc + CATALOGUE_LOOK_BACK)
+    return run_models(workspace, models, fleet_relation(fleets), window=window, parameters={"as_of": as_of_utc})
+
+
+def _with_prices(rows: pa.Table) -> Market:
+    market = Market(types={}, on_demand={}, list_days={}, spot={})
+    for row in rows.to_pylist():
+        price = float(row["on_demand_usd_per_hour"])
+        market.on_demand.setdefault(row["region"], {})[row["instance_type"]] = price
+        market.list_days.setdefault(row["region"], {})[row["instance_type"]] = row["day_utc"]
+    return market

@@ -25,6 +25,7 @@ from headroom.pipelines.clock import closed_at_utc
 from headroom.pipelines.forecasts import KnownForecast, read_forecasts
 from headroom.pipelines.observed import NOTHING_KNOWN, Freshness, band_record, freshness
 from headroom.pipelines.outcomes import Outcome, OutcomeStatus, run_step
+from headroom.pipelines.plan_costs import describe_estimate
 from headroom.pipelines.schedules import plan_path, wanted_actions
 from headroom.pipelines.windows import window_key
 from headroom.pipelines.workspace import Workspace, open_workspace
@@ -219,6 +220,7 @@ def _approval_body(fleet: Fleet, plan: Mapping[str, Any], result: Mapping[str, A
     lines = [
         f"Fleet **{fleet.id}** ({fleet.target.kind} {code_span(fleet.target.name)}), plan {plan_id}.",
         f"Sized by {code_span(plan['sizing_method'])}.",
+        f"{describe_estimate(plan['estimate'], plan['instance_type'])}.",
         "",
         "| start (UTC) | min | max | desired | why | change |",
         "| --- | --- | --- | --- | --- | --- |",

@@ -2,9 +2,11 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from datetime import timedelta
+from datetime import UTC, timedelta
+from decimal import Decimal
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -29,6 +31,7 @@ from headroom.pipelines.windows import window_key
 from headroom.pipelines.workspace import Workspace, open_workspace
 from headroom.reporting.run_report import (
     FleetSection,
+    HistorySpan,
     Incident,
     PresentedAction,
     RunReport,
@@ -96,12 +99,16 @@ def build_run_report(workspace: Workspace, window: Window) -> RunReport:
                 state=_state(result, plan),
                 cause=_cause(fleet, result, incidents),
                 history=_last_week(histories.get(fleet.id)),
+                history_span=_span_of(histories.get(fleet.id)),
                 forecast=forecasts.get(fleet.id),
-                schedule=tuple(hour for hour, _, _ in hours),
+                schedule=tuple(_schedule_hour(row) for row in hours),
                 actions=_presented(plan, result),
                 verdicts=tuple(Verdict(**verdict) for verdict in (result or {}).get("verdicts", ())),
-                today_usd_per_day=_first_day(today for _, today, _ in hours),
-                planned_usd_per_day=_first_day(planned for _, _, planned in hours),
+                today_usd_per_day=_first_day(row["today_cost_usd"] for row in hours),
+                planned_usd_per_day=_first_day(row["planned_cost_usd"] for row in hours),
+                instances_basis=(hours[0]["instances_basis"] if hours else None) or "baseline",
+                usd_per_hour=amount_of(hours[0]["usd_per_hour"]) if hours else None,
+                price_day=hours[0]["price_day_utc"] if hours else None,
                 sizing_method="" if plan is None else plan["sizing_method"],
                 rightsizing=tuple(types.get(fleet.id, ())),
                 spot_mix=mixes.get(fleet.id),
@@ -158,30 +165,40 @@ def _presented(plan: Mapping[str, Any] | None, result: Mapping[str, Any] | None)
     return tuple(presented)
 
 
-def _first_day(costs: Iterable[float | None]) -> float | None:
-    known = list(costs)[:HOURS_PER_DAY]
+def _first_day(costs: Iterable[Decimal | None]) -> float | None:
+    known = [amount_of(cost) for cost in costs][:HOURS_PER_DAY]
     if not known or any(cost is None for cost in known):
         return None
     return sum(cost for cost in known if cost is not None)
 
 
-def _schedules(
-    workspace: Workspace,
-    window: Window,
-) -> dict[str, list[tuple[ScheduleHour, float | None, float | None]]]:
+def _span_of(history: DemandHistory | None) -> HistorySpan | None:
+    if history is None:
+        return None
+    return HistorySpan(
+        first_hour_utc=history.hours[0].astype("datetime64[us]").item().replace(tzinfo=UTC),
+        hours=len(history.hours),
+        hours_seen=int(np.isfinite(history.mean_per_second).sum()),
+    )
+
+
+def _schedules(workspace: Workspace, window: Window) -> dict[str, list[dict[str, Any]]]:
     rows = read_rows(workspace, SCHEDULE_TABLE, window)
     rows = rows.filter(pc.field("made_at_utc") == pa.scalar(window.end_utc))
     rows = rows.sort_by([("fleet_id", "ascending"), ("hour_start_utc", "ascending")])
     schedules = defaultdict(list)
     for row in rows.to_pylist():
-        hour = ScheduleHour(
-            hour_start_utc=row["hour_start_utc"],
-            required_instances=row["required_instances"],
-            planned_instances=row["planned_instances"],
-            today_instances=row["today_instances"],
-        )
-        schedules[row["fleet_id"]].append((hour, amount_of(row["today_cost_usd"]), amount_of(row["planned_cost_usd"])))
+        schedules[row["fleet_id"]].append(row)
     return schedules
+
+
+def _schedule_hour(row: Mapping[str, Any]) -> ScheduleHour:
+    return ScheduleHour(
+        hour_start_utc=row["hour_start_utc"],
+        required_instances=row["required_instances"],
+        planned_instances=row["planned_instances"],
+        today_instances=row["today_instances"],
+    )
 
 
 def _rightsizing(workspace: Workspace, window: Window) -> dict[str, list[RightsizingOption]]:

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
 from headroom.actuation.baseline import Adoption
@@ -17,18 +16,18 @@ from headroom.actuation.registry import target_for
 from headroom.capacity import required_capacity, sustainable_rate
 from headroom.domain.demand import Floats
 from headroom.domain.fleet import Fleet
-from headroom.domain.scaling import Action, ActionPurpose, CapacityRequirement, CapacitySetting, Counts
+from headroom.domain.scaling import Action, ActionPurpose, CapacityRequirement, Counts
 from headroom.domain.window import HOUR, Window
 from headroom.extract.errors import SourceError
 from headroom.lake.errors import LakeError
 from headroom.lake.layout import chunk_name, hourly_path
-from headroom.lake.money import money
 from headroom.lake.tables import TABLES
 from headroom.pipelines.at_once import at_once
 from headroom.pipelines.clock import closed_at_utc
 from headroom.pipelines.forecasts import KnownForecast, read_forecasts
 from headroom.pipelines.observed import instances_a_day_before
 from headroom.pipelines.outcomes import Outcome, OutcomeStatus, run_step
+from headroom.pipelines.plan_costs import PlanCosts, running_under_plan, today_instances
 from headroom.pipelines.prices import Market, read_market
 from headroom.pipelines.utilization import replace_fleets
 from headroom.pipelines.windows import window_key
@@ -184,8 +183,7 @@ class _Planner:
         )
         pushed = _first_hours(requirement, PUSHED_HOURS)
         holds = _holds_without_us(adoption)
-        is_past = self.now_utc - made_at > STALE_AFTER
-        starts_after_utc = earliest_start(made_at if is_past else self.now_utc)
+        starts_after_utc = earliest_start(made_at if self._is_past else self.now_utc)
         try:
             schedule = schedule_capacity(
                 pushed,
@@ -219,6 +217,10 @@ class _Planner:
         running = mean_floor(schedule, pushed.hours, current_instances=holds)
         return self._written(pushed, planned, running, wanted, adoption)
 
+    @property
+    def _is_past(self) -> bool:
+        return self.now_utc - self.known.forecast.made_at_utc > STALE_AFTER
+
     def _is_ours(self, name: str) -> bool:
         return parse_action_name(name, deployment=self.workspace.deployment, fleet_id=self.fleet.id) is not None
 
@@ -231,9 +233,16 @@ class _Planner:
         adoption: Adoption,
     ) -> FleetPlan:
         fleet, made_at = self.fleet, self.known.forecast.made_at_utc
-        price = self.market.on_demand_usd_per_hour(fleet)
-        today = _today_instances(adoption, self.observed, len(planned))
-        running = _running_under_plan(floor, today, adoption)
+        today, basis = today_instances(adoption, self.observed, len(planned))
+        costs = PlanCosts(
+            today_instances=today,
+            instances_basis=basis,
+            planned_instances=running_under_plan(floor, today, adoption),
+            usd_per_hour=self.market.on_demand_usd_per_hour(fleet),
+            price_day=self.market.price_day(fleet),
+        )
+        # A past window's plan reads the target as it stands now, which says nothing of that hour.
+        desired = None if self._is_past else adoption.state.current_instances
         plan_id = plan_push_id(fleet.id, window_end_utc=made_at, wanted=wanted)
         rows = [
             {
@@ -244,12 +253,10 @@ class _Planner:
                 "sized_for_demand_per_second": float(requirement.demand_per_second[position]),
                 "required_instances": int(requirement.required_instances[position]),
                 "planned_instances": int(planned[position]),
-                "today_instances": float(today[position]),
+                "desired_instances": desired,
                 "instance_type": fleet.current_type.name,
-                "usd_per_hour": money(price),
-                "today_cost_usd": money(None if price is None else price * today[position]),
-                "planned_cost_usd": money(None if price is None else price * running[position]),
                 "sizing_method": requirement.method,
+                **costs.columns_at(position),
             }
             for position, hour in enumerate(requirement.hours)
         ]
@@ -257,9 +264,11 @@ class _Planner:
             "plan_id": plan_id,
             "fleet_id": fleet.id,
             "made_at_utc": made_at.isoformat(),
+            "forecast_note": self.known.forecast.note,
             "inputs_hash": self.known.inputs_hash,
             "instance_type": fleet.current_type.name,
-            "on_demand_usd_per_hour": price,
+            "on_demand_usd_per_hour": costs.usd_per_hour,
+            "estimate": costs.record(),
             "sizing_method": requirement.method,
             "current_instances": adoption.state.current_instances,
             "setting": setting_record(adoption.state.setting),
@@ -285,29 +294,3 @@ def _holds_without_us(adoption: Adoption) -> int:
     if state.has_reactive_policy:
         return state.setting.min_instances or 0
     return state.current_instances
-
-
-def _today_instances(adoption: Adoption, observed: Floats | None, count: int) -> Floats:
-    """Return, per hour to come, the instances that would run without Headroom.
-
-    Where a policy scales, what ran at the same hour of the day before; elsewhere the baseline's desired (EC2) or its
-    minimum, below which nothing scales in.
-    """
-    baseline: CapacitySetting = adoption.baseline.setting
-    owned = (baseline.desired_instances, baseline.min_instances, adoption.state.current_instances)
-    fixed = next(count for count in owned if count is not None)
-    if adoption.state.has_reactive_policy and observed is not None:
-        return np.array([observed[hour % len(observed)] for hour in range(count)], dtype=np.float64)
-    return np.full(count, float(fixed))
-
-
-def _running_under_plan(
-    floor: Floats,
-    today: Floats,
-    adoption: Adoption,
-) -> Floats:
-    """Return, per hour, the instances that will run: the floor, or more where a policy went above the minimum."""
-    if not adoption.state.has_reactive_policy:
-        return floor
-    is_policy_above = today > float(adoption.baseline.setting.min_instances or 0)
-    return np.where(is_policy_above, np.maximum(floor, today), floor)

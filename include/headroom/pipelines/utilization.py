@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from headroom.domain.fleet import Fleet
 from headroom.domain.window import HOUR, Window
 from headroom.extract.cloudwatch import read_metrics
+from headroom.lake.frames import with_columns_of
 from headroom.lake.layout import chunk_name, hourly_path, settled_path
 from headroom.lake.tables import TABLES, Table
 from headroom.pipelines.at_once import at_once
@@ -101,7 +102,8 @@ def replace_fleets(
     """Write `rows` over those of the same fleets in the file at `path`; others' rows stay; return if it changed."""
     present = workspace.lake.read_table(path)
     if present is not None:
-        rows = pa.concat_tables([rows, _of_others(present, _fleet_ids(rows)).select(rows.column_names)])
+        others = with_columns_of(table, _of_others(present, _fleet_ids(rows)))
+        rows = pa.concat_tables([rows, others.select(rows.column_names)])
     return workspace.lake.write_table(path, table, rows, fingerprint=fingerprint).is_changed
 
 

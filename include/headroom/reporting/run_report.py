@@ -1,16 +1,20 @@
 """The report of one run: a self-contained HTML page per hour, and the same as data for other pages and tools."""
 
 from dataclasses import asdict, dataclass, field
-from datetime import datetime
-from typing import Any
+from datetime import date, datetime
+from typing import Any, Final
 
 from markupsafe import Markup
 
+from headroom.domain.cost import CostBasis
 from headroom.domain.demand import DemandForecast, DemandHistory
 from headroom.domain.plan import RightsizingOption, SpotMixPlan
 from headroom.domain.scaling import Action, Verdict
 from headroom.reporting.figures import capacity_figure, demand_figure, plotly_script
 from headroom.reporting.page import render_page
+from headroom.units import HOURS_PER_DAY
+
+SHORT_HISTORY_HOURS: Final = 2 * HOURS_PER_DAY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +38,25 @@ class PresentedAction:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HistorySpan:
+    """How much demand a forecast rests on: `hours` from the first hour seen to the run, `hours_seen` of them."""
+
+    first_hour_utc: datetime
+    hours: int
+    hours_seen: int
+
+    @property
+    def is_short(self) -> bool:
+        """Whether the ensemble of models cannot serve yet: it wants two days of demand."""
+        return self.hours_seen < SHORT_HISTORY_HOURS
+
+    def __str__(self) -> str:
+        length = f"{self.hours} hours" if self.hours < SHORT_HISTORY_HOURS else f"{self.hours / HOURS_PER_DAY:.1f} days"
+        missing = self.hours - self.hours_seen
+        return f"{length} of demand" + (f", {missing} hours of it missing" if missing else "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FleetSection:
     """What the report says of one fleet; None where the run did not get that far, `cause` then saying why."""
 
@@ -45,16 +68,31 @@ class FleetSection:
     state: str
     cause: str = ""
     history: DemandHistory | None = None
+    history_span: HistorySpan | None = None
     forecast: DemandForecast | None = None
     schedule: tuple[ScheduleHour, ...] = ()
     actions: tuple[PresentedAction, ...] = ()
     verdicts: tuple[Verdict, ...] = ()
     today_usd_per_day: float | None = None
     planned_usd_per_day: float | None = None
-    is_price_estimated: bool = False
+    instances_basis: str = "baseline"
+    """What today's cost counts: in_service, desired or baseline instances."""
+    usd_per_hour: float | None = None
+    price_day: date | None = None
+    """Day of the list the price is of; None where fleets.yaml names the price, or none is known."""
     sizing_method: str = ""
     rightsizing: tuple[RightsizingOption, ...] = ()
     spot_mix: SpotMixPlan | None = None
+
+    @property
+    def cost_basis(self) -> CostBasis:
+        """Where the costs come from: a plan's lie ahead, so they are estimated, or unknown without a price."""
+        return CostBasis.of_estimate(self.saved_usd_per_day)
+
+    @property
+    def price_source(self) -> str:
+        """Where the price comes from, in words."""
+        return "fleets.yaml" if self.price_day is None else f"the price list of {self.price_day:%d %b %Y}"
 
     @property
     def saved_usd_per_day(self) -> float | None:
@@ -110,8 +148,10 @@ def render_run_report(report: RunReport) -> str:
         drawn=drawn,
         plotly_script=shared,
         scripts=[shared, *figures],
-        today_total_usd=sum(s.today_usd_per_day or 0.0 for s in known),
-        planned_total_usd=sum(s.planned_usd_per_day or 0.0 for s in known),
+        today_total_usd=sum(s.today_usd_per_day or 0.0 for s in known) if known else None,
+        planned_total_usd=sum(s.planned_usd_per_day or 0.0 for s in known) if known else None,
+        unknown_costs=[s.fleet_id for s in report.fleets if s.saved_usd_per_day is None],
+        basis=CostBasis.ESTIMATED,
         action_count=sum(len(s.actions) for s in report.fleets),
     )
 
@@ -127,12 +167,26 @@ def run_summary(report: RunReport) -> dict[str, Any]:
     }
 
 
+def _history_summary(span: HistorySpan) -> dict[str, Any]:
+    return {
+        "first_hour_utc": span.first_hour_utc.isoformat(),
+        "hours": span.hours,
+        "hours_seen": span.hours_seen,
+    }
+
+
 def _section_summary(section: FleetSection) -> dict[str, Any]:
     return {
         "fleet_id": section.fleet_id,
         "mode": section.mode,
         "state": section.state,
         "cause": section.cause,
+        "history": None if section.history_span is None else _history_summary(section.history_span),
+        "forecast_note": None if section.forecast is None else section.forecast.note,
+        "cost_basis": section.cost_basis.value,
+        "instances_basis": section.instances_basis if section.schedule else None,
+        "usd_per_hour": section.usd_per_hour,
+        "price_day": None if section.price_day is None else section.price_day.isoformat(),
         "today_usd_per_day": section.today_usd_per_day,
         "planned_usd_per_day": section.planned_usd_per_day,
         "checks": len(section.verdicts),

@@ -23,7 +23,8 @@ def _fleet_lines(fleet: Mapping[str, Any]) -> Iterator[str]:
     today, planned = fleet["today_usd_per_day"], fleet["planned_usd_per_day"]
     cause = f", {fleet['cause']}" if fleet["cause"] else ""
     yield f"{fleet['fleet_id']} (mode {fleet['mode']}): {fleet['state']}{cause}"
-    yield f"  cost      {_usd(today)} a day today, {_usd(planned)} as planned{_change(today, planned)}"
+    basis = "" if None in (today, planned) else f", {fleet['cost_basis']}"
+    yield f"  cost      {_usd(today)} a day today, {_usd(planned)} as planned{_change(today, planned)}{basis}"
     yield f"  checks    {fleet['checks_passed']} of {fleet['checks']} passed"
     actions = fleet["actions"]
     yield f"  actions   {len(actions)}"
@@ -50,17 +51,17 @@ def _action_line(action: Mapping[str, Any]) -> str:
 
 def _total_line(fleets: list[Mapping[str, Any]]) -> str:
     known = [fleet for fleet in fleets if None not in (fleet["today_usd_per_day"], fleet["planned_usd_per_day"])]
-    today = sum(fleet["today_usd_per_day"] for fleet in known)
-    planned = sum(fleet["planned_usd_per_day"] for fleet in known)
+    today = sum(fleet["today_usd_per_day"] for fleet in known) if known else None
+    planned = sum(fleet["planned_usd_per_day"] for fleet in known) if known else None
     actions = sum(len(fleet["actions"]) for fleet in fleets)
     return (
         f"{len(fleets)} fleets, {actions} actions; {_usd(today)} a day today, {_usd(planned)} as planned"
-        f"{_change(today, planned)}"
+        f"{_change(today, planned)}{'' if today is None else ', estimated at list prices'}"
     )
 
 
 def _usd(amount: float | None) -> str:
-    return "unknown cost" if amount is None else f"{amount:,.2f} USD"
+    return "unknown cost" if amount is None else f"about {amount:,.2f} USD"
 
 
 def _change(today: float | None, planned: float | None) -> str:

@@ -1,8 +1,8 @@
 """CloudWatch's view of a fleet: which metrics there are, their 5-minute samples, and statistics over any period.
 
-Every metric that config/fleets.yaml names is published where it says, in the unit AWS uses there. Two things are kinder
-than AWS: counts of zero are published (a load balancer without requests reports nothing), and percentiles of periods
-above five minutes are means of the 5-minute ones, weighted by samples.
+Every metric that config/fleets.yaml names is published where it says, in the unit AWS uses there, and left out where
+AWS leaves it out: a load balancer without requests reports nothing, least of all a zero. One thing is kinder than AWS:
+percentiles of periods above five minutes are means of the 5-minute ones, weighted by samples.
 """
 
 import re
@@ -13,6 +13,7 @@ from typing import Final
 import numpy as np
 
 from headroom.domain.fleet import Fleet, MetricReference, TargetKind
+from headroom.domain.sparse_metrics import OMITTED_AT_ZERO
 from headroom.domain.window import Window
 from headroom.sandbox.fleet_lives import UtilizationCurve
 from headroom.sandbox.world_interface import SAMPLE_SECONDS, Floats, MetricId, MetricSeries, Moments
@@ -80,6 +81,8 @@ def build_series(
     else:
         samples = _gauge_samples(quantity, served=served, gauges=gauges)
     there = served.is_reported & ~np.isnan(samples.sums) & ~np.isnan(samples.count)
+    if metric.namespace in OMITTED_AT_ZERO:
+        there &= samples.sums > 0.0
     timestamps = start + np.arange(len(served)) * np.timedelta64(SAMPLE_SECONDS, "s")
     return MetricSeries(
         metric=metric,

@@ -215,7 +215,7 @@ def budget_is_kept(context: GuardrailContext) -> Verdict:
         level * (stop - start).total_seconds() / SECONDS_PER_HOUR
         for (start, level), stop in zip(levels, ends, strict=True)
     )
-    reason = f"the next 24 hours' floor costs {hours * price:.2f} USD, the budget is {budget:.2f} USD a day"
+    reason = f"the next 24 hours' floor is estimated at {hours * price:.2f} USD, the budget is {budget:.2f} USD a day"
     return Verdict(rule="budget", is_passed=hours * price <= budget, reason=reason)
 
 

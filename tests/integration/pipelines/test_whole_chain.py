@@ -174,10 +174,11 @@ def test_a3_the_settled_day_says_what_was_saved(capsys: pytest.CaptureFixture[st
     code, answer = _json(capsys, "report", "--period", "2026-11-18")
     assert code == 0
     chat = next(fleet for fleet in answer["fleets"] if fleet["fleet_id"] == "chat-large")
-    assert not chat["is_estimated"]
+    assert chat["cost_bases"] == ["billed"]
     # 50 x 24 h x 5.672 USD = 6806.40
     assert chat["baseline_cost_usd"] == pytest.approx(6806.4)
-    assert chat["actual_cost_usd"] < chat["baseline_cost_usd"]
+    assert chat["billed_cost_usd"] < chat["baseline_cost_usd"]
+    assert chat["billed_savings_usd"] == pytest.approx(chat["baseline_cost_usd"] - chat["billed_cost_usd"])
 
 
 def test_a4_a_rollback_puts_back_what_stood_before(capsys: pytest.CaptureFixture[str], folder: Path) -> None:

@@ -1,3 +1,4 @@
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -51,9 +52,11 @@ def test_a_fleet_becomes_a_row_with_nulls_for_what_is_unknown() -> None:
             "objective_percentile": 99.0,
             "objective_latency_metric": "latency_p99_seconds",
             "has_error_metric": False,
+            "is_demand_omitted_at_zero": False,
             "instance_type": "g5.xlarge",
             "sustainable_rate_per_second": None,
             "on_demand_usd_per_hour": None,
+            "price_day_utc": None,
             "baseline_instances": None,
         },
     ]
@@ -66,12 +69,14 @@ def test_what_is_known_elsewhere_fills_what_the_configuration_leaves_open() -> N
         [fleet(), fleet(id="embed", instance_types=(configured,), billing=BillingMatch(tags={"b": "2", "a": "1"}))],
         sustainable_rate_per_second={"chat": 4.0, "embed": 1.0},
         on_demand_usd_per_hour={"chat": 0.1, "embed": 99.0},
+        price_day_utc={"chat": date(2026, 11, 20)},
         baseline_instances={"chat": 50.0},
         expected_period_seconds=60,
     ).to_pylist()
 
     assert [row["sustainable_rate_per_second"] for row in rows] == [4.0, 9.0]
     assert [row["on_demand_usd_per_hour"] for row in rows] == [Decimal("0.1"), Decimal("5.672")]
+    assert [row["price_day_utc"] for row in rows] == [date(2026, 11, 20), None]
     assert [row["baseline_instances"] for row in rows] == [50.0, None]
     assert rows[1]["tags"] == '{"a": "1", "b": "2"}'
     assert rows[0]["expected_period_seconds"] == 60

@@ -42,7 +42,11 @@ def savings(cost: Any) -> Any:
             "baseline_cost_usd": cost,
             "actual_cost_usd": [None],
             "realised_savings_usd": [None],
-            "is_estimated": [True],
+            "cost_basis": ["unknown"],
+            "billed_cost_usd": [None],
+            "estimated_cost_usd": [None],
+            "instances_basis": [None],
+            "price_day_utc": [None],
         },
     )
 

@@ -34,7 +34,7 @@ def path(tmp_path: Path) -> Any:
 
 
 def save(lake: Lake, usd: Any) -> None:
-    rows = [{"fleet_id": "chat", "day_utc": HOUR.date(), "realised_savings_usd": Decimal(usd), "is_estimated": False}]
+    rows = [{"fleet_id": "chat", "day_utc": HOUR.date(), "realised_savings_usd": Decimal(usd), "cost_basis": "unknown"}]
     frame = pa.Table.from_pylist(rows, SAVINGS.schema)
     lake.write_table(settled_path(SAVINGS.name, HOUR.date()), SAVINGS, frame, fingerprint="")
 

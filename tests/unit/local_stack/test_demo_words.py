@@ -153,6 +153,7 @@ def fleet(**changes: object) -> dict[str, object]:
         "cause": "",
         "today_usd_per_day": 200.0,
         "planned_usd_per_day": 50.0,
+        "cost_basis": "estimated",
         "checks": 15,
         "checks_passed": 15,
         "actions": [action],
@@ -166,16 +167,20 @@ def test_the_outcome_tells_cost_actions_peaks_and_checks() -> None:
         "Wed 18 Nov 10:53  raise   min 16, desired 16           7 min before Wed 18 Nov 11:00, sized for 149.7/s: "
         "pushed and read back"
     )
+    total = (
+        "1 fleets, 1 actions; about 200.00 USD a day today, about 50.00 USD as planned (75% less), "
+        "estimated at list prices"
+    )
     lines = list(outcome_lines({"fleets": [fleet()], "incidents": []}))
     assert lines == [
         "",
         "chat (mode auto): verified",
-        "  cost      200.00 USD a day today, 50.00 USD as planned (75% less)",
+        "  cost      about 200.00 USD a day today, about 50.00 USD as planned (75% less), estimated",
         "  checks    15 of 15 passed",
         "  actions   1",
         f"    {first_action}",
         "",
-        "1 fleets, 1 actions; 200.00 USD a day today, 50.00 USD as planned (75% less)",
+        total,
     ]
 
 
@@ -186,6 +191,7 @@ def test_the_outcome_tells_what_failed_and_does_not_guess_an_unknown_cost() -> N
     assert "chat (mode auto): failed, no answer" in text
     assert "unknown cost a day today, unknown cost as planned\n" in text
     assert "failed: extract of chat: no answer" in text
+    assert text.endswith("1 fleets, 0 actions; unknown cost a day today, unknown cost as planned")
 
 
 def test_a_plan_that_costs_more_or_the_same_says_so_and_long_lists_are_cut() -> None:

@@ -74,6 +74,7 @@ def workspace(tmp_path: Path) -> Workspace:
             "peak_demand_per_second": mean * 1.2,
             "samples_expected": [12] * len(mean),
             "samples_seen": [12] * len(mean),
+            "samples_inferred": [0] * len(mean),
             "censored_fraction": [0.0] * len(mean),
         }
         path = settled_path(table.name, start.date())

@@ -1,13 +1,16 @@
 import re
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
+import pytest
 
 from headroom.columns import QUANTILE_LEVELS
 from headroom.domain.demand import DemandForecast, DemandHistory
 from headroom.domain.scaling import Action, ActionPurpose, CapacitySetting, Verdict
 from headroom.reporting.run_report import (
     FleetSection,
+    HistorySpan,
     Incident,
     PresentedAction,
     RunReport,
@@ -97,6 +100,62 @@ def test_page_shows_costs_actions_and_refusals() -> None:
     assert "prophet (75 %), weekly_naive (25 %)" in page
 
 
+def _figures(page: str) -> list[str]:
+    """Every amount in dollars on a page with what stands before it, leaving out plotly's own script."""
+    return re.findall(r"(≈ )?(\$[\d,.]+)", page.split("<main>")[1])
+
+
+def test_every_cost_of_a_plan_is_marked_as_an_estimate_where_it_stands() -> None:
+    page = render_run_report(_report(_section()))
+
+    figures = _figures(page)
+    assert len(figures) == 5  # three tiles, and two cells of the fleet's row
+    assert {mark for mark, _ in figures} == {"≈ "}
+
+
+def test_a_fleet_of_unknown_cost_is_named_and_not_added_as_nothing() -> None:
+    unknown = replace(_section("embed"), today_usd_per_day=None, planned_usd_per_day=None)
+
+    page = render_run_report(_report(_section(), unknown))
+
+    assert "Not in these sums, their cost being unknown: embed." in page
+    assert "≈ $6,806" in page
+
+
+def test_where_no_cost_is_known_the_page_says_unknown_and_not_zero() -> None:
+    page = render_run_report(_report(replace(_section(), today_usd_per_day=None, planned_usd_per_day=None)))
+
+    assert "<b>unknown</b>" in page
+    assert _figures(page) == []
+
+
+def test_the_page_tells_the_price_and_the_day_of_its_list() -> None:
+    listed = render_run_report(_report(replace(_section(), usd_per_hour=5.672, price_day=date(2026, 11, 18))))
+    configured = render_run_report(_report(replace(_section(), usd_per_hour=5.672)))
+
+    assert "$5.672 an hour on demand, from the price list of 18 Nov 2026" in listed
+    assert "$5.672 an hour on demand, from fleets.yaml" in configured
+
+
+@pytest.mark.parametrize(
+    ("hours", "seen", "text", "is_short"),
+    [
+        (14, 14, "14 hours of demand", True),
+        (30, 28, "30 hours of demand, 2 hours of it missing", True),
+        (72, 72, "3.0 days of demand", False),
+    ],
+)
+def test_the_page_says_how_much_history_a_forecast_rests_on(
+    hours: int, seen: int, text: str, *, is_short: bool
+) -> None:
+    span = HistorySpan(first_hour_utc=datetime(2026, 11, 17, tzinfo=UTC), hours=hours, hours_seen=seen)
+
+    page = render_run_report(_report(replace(_section(), history_span=span)))
+
+    assert f"Rests on {text}, since Tue 17 Nov 00:00 UTC." in page
+    assert (">short<" in page) is is_short
+
+
 def test_page_needs_no_network() -> None:
     page = render_run_report(_report(_section()))
 
@@ -151,4 +210,5 @@ def test_summary_carries_what_a_terminal_shows() -> None:
     assert fleet["checks_passed"] == 1
     assert fleet["checks"] == 2
     assert fleet["actions"][0]["lead_minutes"] == 5.0
+    assert (fleet["cost_basis"], fleet["price_day"], fleet["history"]) == ("estimated", None, None)
     assert fleet["actions"][0]["need_at_utc"] == "2026-11-18T07:00:00+00:00"

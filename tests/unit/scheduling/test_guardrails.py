@@ -183,7 +183,7 @@ def test_the_budget_of_a_day_is_kept_where_one_is_set() -> None:
     # 5 for 1.8 h, 12 for 6.1167 h, 4 for 6 h, 2 until 06:05: 5 x 1.8 + 12 x 6.1167 + 4 x 6 + 2 x 10.0833 = 126.57 h
     limits = GuardrailLimits(max_usd_per_day=126.0)
     reason = refusals(context(limits=limits, usd_per_instance_hour=1.0))["budget"]
-    assert reason == "the next 24 hours' floor costs 126.57 USD, the budget is 126.00 USD a day"
+    assert reason == "the next 24 hours' floor is estimated at 126.57 USD, the budget is 126.00 USD a day"
     assert refusals(context(limits=GuardrailLimits(max_usd_per_day=127.0), usd_per_instance_hour=1.0)) == {}
     assert "not known" in refusals(context(limits=limits))["budget"]
 
