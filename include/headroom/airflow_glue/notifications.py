@@ -74,14 +74,14 @@ class RecoveryNotifier(BaseNotifier):
 
 def report_missed_deadline(minutes: float, context: Mapping[str, Any] | None = None, **_: object) -> None:
     """Say that a run is still going `minutes` after its window closed; Airflow calls it by name."""
-    run = (context or {}).get("dag_run") or {}
-    read = run.get if isinstance(run, Mapping) else lambda name: getattr(run, name, None)
-    dag_id, run_id = read("dag_id") or "a DAG", read("dag_run_id") or read("run_id")
+    # Airflow gives the run as its REST API describes it.
+    run: Mapping[str, Any] = (context or {}).get("dag_run") or {}
+    dag_id, run_id = run.get("dag_id") or "a DAG", run.get("dag_run_id")
     cause = f"it is not done {minutes:g} minutes after its window closed"
     _tell_failure(
         dag_id,
         "deadline",
-        window=read("partition_key"),
+        window=run.get("partition_key"),
         cause=cause,
         text=f"{dag_id} {run_id or ''}: {cause}",
         run_url=_run_url(dag_id, run_id),

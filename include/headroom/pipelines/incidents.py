@@ -64,7 +64,7 @@ def note_failure(lake: Lake, failure: Failure, *, now_utc: datetime) -> Incident
     if failure.task_id == LEAF and _is_told_by_tasks(lake, failure):
         return None
     path, cause = _path(failure.dag_id, failure.task_id), _fingerprint(failure.cause)
-    opened = {
+    opened: dict[str, Any] = {
         "since_utc": now_utc.isoformat(),
         "window": failure.window,
         "cause": failure.cause,
@@ -73,7 +73,7 @@ def note_failure(lake: Lake, failure: Failure, *, now_utc: datetime) -> Incident
     }
     if lake.write_json_once(path, opened):
         return Incident(task_id=failure.task_id, since_utc=now_utc, count=1)
-    known = lake.read_json(path) or opened
+    known: dict[str, Any] = lake.read_json(path) or opened
     told = known["told_utc"].get(cause)
     is_due = told is None or now_utc - datetime.fromisoformat(told) >= TELL_AGAIN_AFTER
     count = known["count"] + (known["window"] != failure.window)
