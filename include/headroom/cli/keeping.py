@@ -1,4 +1,4 @@
-"""Commands that keep what cannot be made again: backup, restore."""
+"""Commands that keep the lake: backup, restore, tend."""
 
 import argparse
 import json
@@ -7,6 +7,7 @@ from dataclasses import asdict
 
 from headroom.cli.exits import EXIT_OK, EXIT_REFUSED
 from headroom.pipelines.backup import back_up, restore
+from headroom.pipelines.tend import tend
 from headroom.pipelines.workspace import open_workspace
 
 
@@ -30,6 +31,20 @@ def restore_lake(options: argparse.Namespace) -> int:
     for path in result.differing:
         sys.stderr.write(f"headroom: {path}: the lake's differs from the backup's; nothing is restored\n")
     return EXIT_REFUSED if result.differing else EXIT_OK
+
+
+def tend_files(options: argparse.Namespace) -> int:
+    """Delete what the lake's policy no longer keeps; without --apply only say what that is."""
+    tended = tend(open_workspace(), is_dry_run=not options.apply)
+    if options.json:
+        sys.stdout.write(json.dumps(asdict(tended), indent=1) + "\n")
+        return EXIT_OK
+    verb = "deleted" if options.apply else "would delete"
+    for folder, count in tended.going_files.items():
+        sys.stdout.write(f"{verb} {count} files, {tended.going_bytes[folder]:,} bytes, of {folder}\n")
+    kept = f"{sum(tended.kept_files.values())} files, {sum(tended.kept_bytes.values()):,} bytes"
+    sys.stdout.write(f"kept {kept}\n")
+    return EXIT_OK
 
 
 def _is_applied(options: argparse.Namespace, result: object) -> bool:

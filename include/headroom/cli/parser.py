@@ -10,7 +10,7 @@ from headroom.cli.account import discover_account
 from headroom.cli.analysis import backtest, forecast, size
 from headroom.cli.doctor import examine_installation
 from headroom.cli.exits import EXIT_BAD_INPUT
-from headroom.cli.keeping import backup_lake, restore_lake
+from headroom.cli.keeping import backup_lake, restore_lake, tend_files
 from headroom.cli.operations import build, confirm, extract, plan, push, report, rollback
 from headroom.domain.foreign_text import one_line
 from headroom.domain.window import as_utc
@@ -76,6 +76,9 @@ def _add_keeping(commands: Any) -> None:  # noqa: ANN401, as above
     restoring.add_argument("file", metavar="FILE", help="what backup wrote: a path or s3://bucket/key")
     restoring.add_argument("--apply", action="store_true", help="write to the lake")
     _add_json(restoring)
+    tending = _add(commands, "tend", tend_files, "delete what the lake's policy no longer keeps, file by file")
+    tending.add_argument("--apply", action="store_true", help="delete; without it only say what would go")
+    _add_json(tending)
 
 
 def _add_json(parser: argparse.ArgumentParser) -> None:
