@@ -16,7 +16,8 @@ from typing import Any, Final
 
 from headroom.lake.errors import LakeError
 from headroom.lake.lake import json_bytes
-from headroom.lake.storage import LocalStorage, Storage, checked_path, open_storage
+from headroom.lake.paths import checked_path
+from headroom.lake.storage import LocalStorage, Storage, open_storage
 from headroom.pipelines.at_once import at_once
 from headroom.pipelines.workspace import Workspace
 
