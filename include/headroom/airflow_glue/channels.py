@@ -1,7 +1,8 @@
 """Where messages to people go: the log, a URL that takes {"text": ...}, an SNS topic; bounded in time, never raising.
 
 HEADROOM_ALERT_URL takes what Slack, Mattermost, Teams workflows and most alert routers accept. HEADROOM_ALERT_SNS_TOPIC
-is a topic's ARN. A URL may hold a token: only its host is ever logged.
+is a topic's ARN. A URL may hold a token: only its host is ever logged. Secrets are masked; names and causes can neither
+mention, link nor format anything where they are read.
 """
 
 import http.client
@@ -15,20 +16,19 @@ from dataclasses import dataclass
 from enum import StrEnum
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
-from urllib.request import Request, urlopen
+from urllib.request import HTTPRedirectHandler, Request, build_opener
 
-URL_VARIABLE = "HEADROOM_ALERT_URL"
+from headroom.config.secrets import redact
+from headroom.domain.foreign_text import MOST_CHARACTERS, chat_text, one_line
+from headroom.domain.secrets import ALERT_URL as URL_VARIABLE
+
 TOPIC_VARIABLE = "HEADROOM_ALERT_SNS_TOPIC"
 ATTEMPTS = 3
 FIRST_PAUSE_SECONDS = 1.0
 TIMEOUT_SECONDS = 5.0
 """Three attempts of at most this long, pauses of one and two seconds between them: 18 seconds at the most."""
-LONGEST_TEXT = 3000
-"""Causes of many fleets are cut here; the run and its report have them all."""
 
 _TOPIC = re.compile(r"arn:aws[a-z-]*:sns:(?P<region>[a-z0-9-]+):\d{12}:[\w-]{1,256}(?:\.fifo)?")
-_USER = re.compile(r"(?<=://)[^/\s@]+(?=@)")
-_PARAMETER = re.compile(r"(?i)([?&][\w.-]*(?:token|key|secret|signature|password|credential)[\w.-]*=)[^&\s]+")
 _TRY_AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 log = logging.getLogger(__name__)
@@ -53,12 +53,22 @@ class Message:
     run_url: str = ""
     runbook: str = ""
 
-    def plain(self) -> str:
-        """Return the whole message, without what URLs in it may hold in secrets."""
-        text = self.text if len(self.text) <= LONGEST_TEXT else f"{self.text[:LONGEST_TEXT]} …"
-        lines = [f"[{self.severity}] Headroom: {text}"]
-        lines += [f"{name}: {place}" for name, place in (("run", self.run_url), ("runbook", self.runbook)) if place]
-        return _PARAMETER.sub(r"\1***", _USER.sub("***", "\n".join(lines)))
+    def lines(self, environment: Mapping[str, str] = os.environ) -> list[str]:
+        """Return what is said, then where to go on, a line each, secrets masked and nothing in them unseen."""
+        text = one_line(redact(self.text, environment))
+        cut = text if len(text) <= MOST_CHARACTERS else f"{text[:MOST_CHARACTERS]} …"
+        places = (("run", self.run_url), ("runbook", self.runbook))
+        return [
+            f"[{self.severity}] Headroom: {cut}",
+            *(f"{name}: {one_line(place)}" for name, place in places if place),
+        ]
+
+
+class _NoRedirects(HTTPRedirectHandler):
+    """A redirected POST would arrive elsewhere, as a GET without its message."""
+
+    def redirect_request(self, *_: object) -> None:
+        """Follow none: the answer becomes an HTTPError."""
 
 
 def send(
@@ -71,13 +81,13 @@ def send(
 
     What cannot be delivered is logged and never raised: it must not hide the failure it is about.
     """
-    text = message.plain()
-    log.log(logging.INFO if message.severity is Severity.INFO else logging.ERROR, "alert: %s", text)
+    lines = message.lines(environment)
+    log.log(logging.INFO if message.severity is Severity.INFO else logging.ERROR, "alert: %s", "; ".join(lines))
     delivered = []
     if url := environment.get(URL_VARIABLE):
-        delivered.append(_post(url, text, pause))
+        delivered.append(_post(url, "\n".join(map(chat_text, lines)), pause))
     if topic := environment.get(TOPIC_VARIABLE):
-        delivered.append(_publish(topic, text, message.severity))
+        delivered.append(_publish(topic, "\n".join(lines), message.severity))
     return bool(delivered) and all(delivered)
 
 
@@ -93,7 +103,7 @@ def _post(url: str, text: str, pause: Callable[[float], None]) -> bool:
         if attempt:
             pause(FIRST_PAUSE_SECONDS * 2 ** (attempt - 1))
         try:
-            with urlopen(request, timeout=TIMEOUT_SECONDS):  # noqa: S310, as above
+            with build_opener(_NoRedirects).open(request, timeout=TIMEOUT_SECONDS):
                 return True
         except HTTPError as error:
             why = f"HTTP {error.code}"
@@ -135,6 +145,6 @@ def _publish(topic: str, text: str, severity: Severity) -> bool:
             MessageAttributes={"severity": {"DataType": "String", "StringValue": str(severity)}},
         )
     except (BotoCoreError, ClientError) as error:
-        log.error("the alert could not be published to %s: %s", topic, error)  # noqa: TRY400, one line will do
+        log.error("the alert could not be published to %s: %s", topic, one_line(redact(error)))  # noqa: TRY400, one line will do
         return False
     return True

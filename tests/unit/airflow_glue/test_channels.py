@@ -5,7 +5,8 @@ import pytest
 from botocore.stub import Stubber
 from tests.unit.airflow_glue.alert_inbox import Inbox
 
-from headroom.airflow_glue.channels import ATTEMPTS, LONGEST_TEXT, Message, Severity, send
+from headroom.airflow_glue.channels import ATTEMPTS, Message, Severity, send
+from headroom.domain.foreign_text import MOST_CHARACTERS
 
 FIRE = Message(severity=Severity.CRITICAL, text="the fleet is on fire")
 TOPIC = "arn:aws:sns:eu-west-1:123456789012:headroom"
@@ -22,7 +23,7 @@ def test_a_message_says_how_bad_it_is_what_it_is_and_where_to_go_on() -> None:
     message = Message(
         severity=Severity.WARNING, text="it broke", run_url="http://a/runs/1", runbook="docs/runbook.md#x"
     )
-    assert message.plain().splitlines() == [
+    assert message.lines({}) == [
         "[warning] Headroom: it broke",
         "run: http://a/runs/1",
         "runbook: docs/runbook.md#x",
@@ -77,15 +78,24 @@ def test_a_host_that_is_not_there_raises_nothing_and_leaks_nothing(url: str, cap
     assert "s3cr3t-token" not in caplog.text
 
 
-def test_secrets_in_the_urls_of_a_cause_are_struck_out() -> None:
-    cause = "GET https://ada:pa55@host/x?X-Amz-Signature=abc123&part=2 and http://h/?api_key=k failed"
-    assert Message(severity=Severity.INFO, text=cause).plain() == (
-        "[info] Headroom: GET https://***@host/x?X-Amz-Signature=***&part=2 and http://h/?api_key=*** failed"
-    )
+def test_a_message_holds_no_secret_and_mentions_nobody(inbox: Inbox, caplog: pytest.LogCaptureFixture) -> None:
+    cause = "<!channel>\nno answer from http://ada:plant3d-pass@h plant3d-key-4f9c1d7e"
+    environment = {"HEADROOM_ALERT_URL": f"{inbox.url}?key=plant3d-key-4f9c1d7e"}
+    assert send(Message(severity=Severity.CRITICAL, text=cause, runbook="r#x"), environment=environment)
+    assert inbox.texts == [
+        "[critical] Headroom: &lt;!channel&gt; no answer from http://ada:***@h ***\nrunbook: r#x",
+    ]
+    assert "plant3d" not in caplog.text
+
+
+def test_a_redirect_is_not_followed(inbox: Inbox) -> None:
+    inbox.statuses = [302]
+    assert not send(FIRE, environment={"HEADROOM_ALERT_URL": inbox.url}, pause=Pauses())
+    assert (inbox.requests, inbox.texts) == (1, [])
 
 
 def test_a_long_cause_is_cut() -> None:
-    assert len(Message(severity=Severity.INFO, text="x" * 9000).plain()) < LONGEST_TEXT + 50
+    assert len(Message(severity=Severity.INFO, text="word " * 9000).lines({})[0]) < MOST_CHARACTERS + 50
 
 
 def test_good_news_is_no_error_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
