@@ -8,6 +8,7 @@ from airflow.sdk import TriggerRule, chain, dag, task, task_group
 from headroom.airflow_glue.approval import AskForApproval
 from headroom.airflow_glue.assets import UTILIZATION_HOUR
 from headroom.airflow_glue.leaf import check_outcomes
+from headroom.airflow_glue.metrics import emit_push_delay
 from headroom.airflow_glue.notifications import must_finish_within
 from headroom.airflow_glue.run_window import hour_of_run, hour_param
 from headroom.airflow_glue.task_defaults import task_defaults
@@ -28,7 +29,7 @@ from headroom.airflow_glue.timetables import after
     that differ from what is there, then **refit** where a full refit is due, to serve from the next hour.
 
     * A fleet in mode `approve` waits under *Required actions*; without an answer in 50 minutes it counts as rejected.
-    * What is past by the cloud's clock is recorded, never pushed: safe to rerun, to backfill, and to run late.
+    * What is past by the cloud's clock is recorded, never pushed: safe to rerun, backfill and run late.
     """,
 )
 def scale_ahead() -> None:  # noqa: C901, it holds its tasks
@@ -56,7 +57,7 @@ def scale_ahead() -> None:  # noqa: C901, it holds its tasks
     def push_chunk(chunk: int) -> dict[str, Any]:
         from headroom.pipelines import scale
 
-        return scale.push_chunk(hour_of_run(), chunk, approvals={})
+        return emit_push_delay(scale.push_chunk(hour_of_run(), chunk, approvals={}))
 
     @task
     def refit_chunk(chunk: int) -> dict[str, Any]:
@@ -91,8 +92,7 @@ def scale_ahead() -> None:  # noqa: C901, it holds its tasks
     def approve_fleet(request: dict[str, Any]) -> None:
         push_approved(request, AskForApproval(task_id="ask", request=request).output)
 
-    chunks = list_chunks()
-    approved = approve_fleet.expand(request=(requests := list_requests(chunks)))
+    approved = approve_fleet.expand(request=(requests := list_requests(chunks := list_chunks())))
     scale_chunk.expand(chunk=chunks) >> [requests, report := report_run()]
     [approved, report] >> check_outcomes(hour_of_run)
 

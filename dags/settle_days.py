@@ -20,7 +20,7 @@ from headroom.airflow_glue.timetables import clock_end_utc, every_day
     max_active_runs=4,
     tags=["headroom", "settle", "daily", "backfill"],
     default_args=task_defaults(execution_timeout=timedelta(hours=1)),
-    deadline=must_finish_within(timedelta(hours=6)),
+    deadline=must_finish_within(timedelta(hours=6), window=timedelta(days=1)),
     params={"window": day_param()},
     doc_md="""
     ### Settle days

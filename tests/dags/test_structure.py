@@ -17,6 +17,8 @@ SCHEDULES = {
     "rollback_scaling": "by hand",
     "scale_ahead": "utilization_hour",
     "settle_days": "daily clock",
+    "tend_lake": "daily clock",
+    "watch_fleets": "hourly clock",
 }
 CRONS = {"hourly clock": "0 * * * *", "daily clock": "0 0 * * *"}
 OUTLETS = {("extract_utilization", "land_hour"): "utilization_hour", ("settle_days", "settle_day"): "settled_day"}

@@ -29,6 +29,8 @@ def first_tick(dag: DAG, *, after: datetime) -> tuple[datetime, str]:
         # 06:00 has just struck: the hour 05 has closed, and its run starts a minute later.
         ("extract_utilization", datetime(2026, 11, 18, 6, 1, tzinfo=UTC), "2026-11-18T05:00:00"),
         ("extract_spot_prices", datetime(2026, 11, 18, 6, 3, tzinfo=UTC), "2026-11-18T05:00:00"),
+        # Ten minutes after the close every fleet should have been pushed.
+        ("watch_fleets", datetime(2026, 11, 18, 6, 10, tzinfo=UTC), "2026-11-18T05:00:00"),
         # The next midnight ends the 18th; its day is settled half an hour later, its bill read after four hours.
         ("settle_days", datetime(2026, 11, 19, 0, 30, tzinfo=UTC), "2026-11-18T00:00:00"),
         ("extract_billing", datetime(2026, 11, 18, 4, 0, tzinfo=UTC), "2026-11-17T00:00:00"),

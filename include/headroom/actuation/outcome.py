@@ -53,6 +53,8 @@ class PushOutcome:
     reasons: tuple[str, ...] = ()
     failures: tuple[ActionFailure, ...] = ()
     write_calls: int = 0
+    overdue: tuple[str, ...] = ()
+    """Actions of ours that stood at the target although their time had come and gone, by name."""
 
     @property
     def is_refused(self) -> bool:
@@ -74,6 +76,7 @@ class PushOutcome:
             "verdicts": verdict_records(self.verdicts),
             "failures": failure_records(self.failures),
             "write_calls": self.write_calls,
+            "overdue": list(self.overdue),
             **diff_record(self.diff),
         }
 

@@ -1,7 +1,7 @@
 """One fleet's push: look, tell whose setting stands there, compare, check, and only then write; twice is once."""
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from headroom.actuation.baseline import Adoption, adopt
@@ -20,6 +20,8 @@ from headroom.domain.scaling import Action, ActionDiff, PresentAction, TargetSta
 
 KILL_SWITCH_RULE = "kill_switch"
 """The guardrail that forbids every write, whatever it is for."""
+OVERDUE_AFTER = timedelta(minutes=3)
+"""AWS runs a scheduled action up to 2 minutes late; one that still stands after that was not run."""
 
 
 def push_fleet(
@@ -48,7 +50,21 @@ def push_fleet(
     except ActuationError as error:
         push.note(LedgerState.FAILED, {"reasons": [str(error)]})
         return push.outcome(PushState.FAILED, reasons=(str(error),))
-    return push.at(state)
+    return replace(push.at(state), overdue=_overdue(state, request, now_utc))
+
+
+def _overdue(state: TargetState, request: PushRequest, now_utc: datetime) -> tuple[str, ...]:
+    """Return the names of our one-time actions that stand although they should have run by now."""
+    return tuple(
+        sorted(
+            action.name
+            for action in state.actions
+            if request.is_ours(action.name)
+            and action.recurrence is None
+            and action.starts_at_utc is not None
+            and action.starts_at_utc < now_utc - OVERDUE_AFTER
+        ),
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,9 +3,10 @@
 from collections.abc import Callable
 from typing import Any
 
-from airflow.sdk import TriggerRule, get_current_context, task
+from airflow.sdk import BaseNotifier, TriggerRule, get_current_context, task
 from airflow.sdk.exceptions import AirflowFailException
 
+from headroom.airflow_glue.notifications import RecoveryNotifier
 from headroom.domain.window import Window
 
 FAILED_STATES = frozenset({"failed", "upstream_failed"})
@@ -17,8 +18,9 @@ def check_outcomes(window_of_run: Callable[[], Window]) -> Any:  # noqa: ANN401,
     Airflow judges a run by its last tasks, and this one runs whatever became of those before it, so it must look at
     them too.
     """
+    well_again: list[BaseNotifier] = [RecoveryNotifier()]
 
-    @task(trigger_rule=TriggerRule.ALL_DONE, task_id="check_outcomes")
+    @task(trigger_rule=TriggerRule.ALL_DONE, task_id="check_outcomes", on_success_callback=well_again)
     def check() -> dict[str, int]:
         from headroom.pipelines import outcomes  # noqa: PLC0415, too slow for the parse of a DAG
 

@@ -1,92 +1,152 @@
-"""Telling people: a failed task or a missed deadline becomes a log line and, with HEADROOM_ALERT_URL, a message.
+"""Telling people: what failed for good, what is not done in time, and when it is over; a cause once while it lasts."""
 
-The URL takes a POST of {"text": ...}, which Slack, Mattermost, Teams workflows and most alert routers accept.
-"""
-
-import json
 import logging
 import os
-from collections.abc import Mapping
-from datetime import timedelta
-from http.client import HTTPException
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.request import HTTPRedirectHandler, Request, build_opener
+from urllib.parse import quote
 
 from airflow.sdk import BaseNotifier
+from airflow.sdk.configuration import conf
 from airflow.sdk.definitions.callback import SyncCallback
-from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
+from airflow.sdk.definitions.deadline import DeadlineAlert
 
-from headroom.config.secrets import redact
-from headroom.domain.foreign_text import chat_text, one_line
-from headroom.domain.secrets import ALERT_URL as ALERT_URL_VARIABLE
+from headroom.airflow_glue.channels import Message, Severity, send
+from headroom.airflow_glue.deadlines import WindowClosed
 
-DELIVERY_TIMEOUT_SECONDS = 10.0
+RUNBOOK_VARIABLE = "HEADROOM_RUNBOOK_URL"
+RUNBOOK = "docs/runbook.md"
+FAILED_ANCHOR = "check_outcomes-is-red"
+LATE_RUN_ANCHOR = "an-alert-says-that-a-run-is-not-done"
+LATE_PUSH_ANCHOR = "an-hour-has-no-verified-actions"
+
+KEY_LENGTH = len("2026-11-18T05:00:00")
+
+URGENT_DAGS = frozenset({"extract_utilization", "scale_ahead", "watch_fleets", "rollback_scaling"})
+"""What stands between the close of an hour and its capacity; the others can wait for the day."""
 
 log = logging.getLogger(__name__)
 
 
-def send_alert(text: str, *, environment: Mapping[str, str] = os.environ) -> bool:
-    """Log `text` as an error and post it to HEADROOM_ALERT_URL if set; return whether it was delivered.
-
-    An alert that cannot be delivered is logged and never raised: it must not hide the failure it is about. Secrets are
-    masked; names and causes can neither mention, link nor format anything where it is read.
-    """
-    text = one_line(redact(text, environment))
-    log.error("alert: %s", text)
-    url = environment.get(ALERT_URL_VARIABLE)
-    if not url:
-        return False
-    if not url.startswith(("http://", "https://")):
-        log.error("%s: expected an http or https URL", ALERT_URL_VARIABLE)
-        return False
-    request = Request(  # noqa: S310, the scheme was checked above
-        url,
-        data=json.dumps({"text": chat_text(text)}).encode(),
-        headers={"Content-Type": "application/json"},
-    )
-    try:
-        with build_opener(_NoRedirects).open(request, timeout=DELIVERY_TIMEOUT_SECONDS):
-            return True
-    except (OSError, ValueError, HTTPException) as error:
-        cause = one_line(redact(error, environment))
-        log.error("the alert could not be delivered to %s: %s", ALERT_URL_VARIABLE, cause)  # noqa: TRY400, one line will do
-        return False
-
-
-class _NoRedirects(HTTPRedirectHandler):
-    """A redirected POST would arrive elsewhere, as a GET without its message."""
-
-    def redirect_request(self, *_: object) -> None:
-        """Follow none: the answer becomes an HTTPError."""
-
-
 class FailureNotifier(BaseNotifier):
-    """Says which task of which run failed, for which window, and why."""
+    """Says which task of which run failed for good, for which window, and why; once per cause while it lasts."""
 
     template_fields = ()
 
     def notify(self, context: Mapping[str, Any]) -> None:
-        """Send the alert for the failed task of `context`."""
+        """Tell of the failed task of `context`."""
         task_instance = context["task_instance"]
-        window = context.get("partition_key") or (context.get("params") or {}).get("window") or "no window"
+        dag_id, window = task_instance.dag_id, _window_of(context)
         chunk = f"[{task_instance.map_index}]" if task_instance.map_index >= 0 else ""
-        task = f"{task_instance.dag_id}.{task_instance.task_id}{chunk}"
-        cause = context.get("exception") or "the task was ended from outside"
-        send_alert(f"Headroom: {task} failed for {window}: {cause}")
+        cause = str(context.get("exception") or "the task was ended from outside")
+        _tell_failure(
+            dag_id,
+            task_instance.task_id,
+            window=window,
+            cause=cause,
+            text=f"{dag_id}.{task_instance.task_id}{chunk} failed for {window or 'no window'}: {cause}",
+            run_url=_run_url(dag_id, getattr(task_instance, "run_id", None)),
+            anchor=LATE_PUSH_ANCHOR if dag_id == "watch_fleets" else FAILED_ANCHOR,
+        )
+
+
+class RecoveryNotifier(BaseNotifier):
+    """Says what is over, when the last task of a run has found everybody served."""
+
+    template_fields = ()
+
+    def notify(self, context: Mapping[str, Any]) -> None:
+        """Tell of what the good end of the run has closed."""
+        dag_id = context["task_instance"].dag_id
+
+        def close(now_utc: datetime) -> None:
+            from headroom.pipelines.incidents import note_success  # noqa: PLC0415, too slow for the parse of a DAG
+            from headroom.pipelines.workspace import open_lake  # noqa: PLC0415, as above
+
+            for incident in note_success(open_lake(), dag_id=dag_id, window=_window_of(context)):
+                lasted = f"was failing since {incident.since_utc:%Y-%m-%d %H:%M}Z, {incident.count} times"
+                text = f"{dag_id}.{incident.task_id} has recovered at {now_utc:%Y-%m-%d %H:%M}Z; it {lasted}"
+                send(Message(severity=Severity.INFO, text=text))
+
+        _without_raising(close)
 
 
 def report_missed_deadline(minutes: float, context: Mapping[str, Any] | None = None, **_: object) -> None:
-    """Say that a run is still going `minutes` after it was queued; Airflow calls it by name."""
-    run = (context or {}).get("dag_run") or {}
-    dag_id = run.get("dag_id", "a DAG") if isinstance(run, Mapping) else run.dag_id
-    run_id = run.get("dag_run_id", "") if isinstance(run, Mapping) else run.run_id
-    send_alert(f"Headroom: {dag_id} {run_id} is not done {minutes:g} minutes after it was queued")
+    """Say that a run is still going `minutes` after its window closed; Airflow calls it by name."""
+    # Airflow gives the run as its REST API describes it.
+    run: Mapping[str, Any] = (context or {}).get("dag_run") or {}
+    dag_id, run_id = run.get("dag_id") or "a DAG", run.get("dag_run_id")
+    cause = f"it is not done {minutes:g} minutes after its window closed"
+    _tell_failure(
+        dag_id,
+        "deadline",
+        window=run.get("partition_key"),
+        cause=cause,
+        text=f"{dag_id} {run_id or ''}: {cause}",
+        run_url=_run_url(dag_id, run_id),
+        anchor=LATE_RUN_ANCHOR,
+    )
 
 
-def must_finish_within(limit: timedelta) -> DeadlineAlert:
-    """Return a deadline alert: a run not done `limit` after it was queued is reported, and goes on."""
+def must_finish_within(limit: timedelta, *, window: timedelta = timedelta(hours=1)) -> DeadlineAlert:
+    """Return a deadline alert: a run not done `limit` after its window closed is reported, and goes on.
+
+    `window` is how long the windows of the DAG are. A run about a past window has `limit` from its own creation.
+    """
     return DeadlineAlert(
-        reference=DeadlineReference.DAGRUN_QUEUED_AT,
+        reference=WindowClosed(window_hours=window // timedelta(hours=1)),
         interval=limit,
         callback=SyncCallback(report_missed_deadline, kwargs={"minutes": limit / timedelta(minutes=1)}),
     )
+
+
+def _tell_failure(
+    dag_id: str, task_id: str, *, window: str | None, cause: str, text: str, run_url: str, anchor: str
+) -> None:
+    severity = Severity.CRITICAL if dag_id in URGENT_DAGS else Severity.WARNING
+    message = Message(severity=severity, text=text, run_url=run_url, runbook=runbook_place(anchor))
+
+    def tell(now_utc: datetime) -> None:
+        from headroom.pipelines.incidents import Failure, note_failure  # noqa: PLC0415, too slow for the parse of a DAG
+        from headroom.pipelines.workspace import open_lake  # noqa: PLC0415, as above
+
+        failure = Failure(dag_id=dag_id, task_id=task_id, window=window, cause=cause)
+        incident = note_failure(open_lake(), failure, now_utc=now_utc)
+        if incident is None:
+            log.error("told before, and not told again: %s", text)
+        elif incident.is_new:
+            send(message)
+        else:
+            lasting = f"still failing since {incident.since_utc:%Y-%m-%d %H:%M}Z, {incident.count} times"
+            send(Message(severity=severity, text=f"{text} ({lasting})", run_url=run_url, runbook=message.runbook))
+
+    if not _without_raising(tell):
+        send(message)  # a lake that does not answer keeps nobody from being told
+
+
+def _without_raising(act: Callable[[datetime], None]) -> bool:
+    try:
+        act(datetime.now(UTC))
+    except Exception as error:  # noqa: BLE001, whatever is wrong with the lake, the failure itself must be told
+        log.error("what was told before could not be looked up: %s", type(error).__name__)  # noqa: TRY400, one line
+        return False
+    return True
+
+
+def runbook_place(anchor: str, *, environment: Mapping[str, str] = os.environ) -> str:
+    """Return where the runbook says what to do, under HEADROOM_RUNBOOK_URL where that is set."""
+    return f"{environment.get(RUNBOOK_VARIABLE) or RUNBOOK}#{anchor}"
+
+
+def _window_of(context: Mapping[str, Any]) -> str | None:
+    """Return the key of the run's window, as partition keys spell it; a Param has an offset behind it."""
+    window = context.get("partition_key") or (context.get("params") or {}).get("window")
+    return str(window)[:KEY_LENGTH] if window else None
+
+
+def _run_url(dag_id: str, run_id: str | None) -> str:
+    base = conf.get("api", "base_url", fallback=None)
+    if not base or not run_id:
+        return ""
+    return f"{base.rstrip('/')}/dags/{quote(dag_id)}/runs/{quote(run_id)}"

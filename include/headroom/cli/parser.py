@@ -10,6 +10,7 @@ from headroom.cli.account import discover_account
 from headroom.cli.analysis import backtest, forecast, size
 from headroom.cli.doctor import examine_installation
 from headroom.cli.exits import EXIT_BAD_INPUT
+from headroom.cli.keeping import backup_lake, restore_lake, tend_files
 from headroom.cli.operations import build, confirm, extract, plan, push, report, rollback
 from headroom.domain.foreign_text import one_line
 from headroom.domain.window import as_utc
@@ -55,6 +56,7 @@ def build_parser() -> argparse.ArgumentParser:
     confirming.add_argument("fleet_id", metavar="FLEET")
     confirming.add_argument("--by", required=True, help="who confirms; kept in the ledger")
     confirming.add_argument("--note", default="", help="why; kept in the ledger")
+    _add_keeping(commands)
     return parser
 
 
@@ -62,6 +64,21 @@ def _add(commands: Any, name: str, command: Callable[[argparse.Namespace], int],
     parser: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
     parser.set_defaults(command=command)
     return parser
+
+
+def _add_keeping(commands: Any) -> None:  # noqa: ANN401, as above
+    saving = _add(commands, "backup", backup_lake, "keep ledger, control files, selections and configuration in a file")
+    saving.add_argument("--out", required=True, metavar="FILE", help="a path or s3://bucket/key; replaced whole")
+    _add_json(saving)
+    restoring = _add(
+        commands, "restore", restore_lake, "create what the lake lacks of a backup; nothing is overwritten"
+    )
+    restoring.add_argument("file", metavar="FILE", help="what backup wrote: a path or s3://bucket/key")
+    restoring.add_argument("--apply", action="store_true", help="write to the lake")
+    _add_json(restoring)
+    tending = _add(commands, "tend", tend_files, "delete what the lake's policy no longer keeps, file by file")
+    tending.add_argument("--apply", action="store_true", help="delete; without it only say what would go")
+    _add_json(tending)
 
 
 def _add_json(parser: argparse.ArgumentParser) -> None:

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from headroom.domain.window import Window
 from headroom.lake.errors import FrameError, LakeError
 from headroom.lake.frames import fit_frame
-from headroom.lake.lake import Lake
+from headroom.lake.lake import Lake, check_version
 from headroom.lake.sql_checks import ModelCheckError, check_rows
 from headroom.lake.sql_runner import SqlModels
 from headroom.lake.tables import TABLES, Table
@@ -69,11 +69,21 @@ def set_aside_damaged(
                 data = lake.storage.read_bytes(path)
             except FileNotFoundError:
                 continue  # another task has settled its day, or set it aside, meanwhile
+            _refuse_newer(path, data)
             fault = file_fault(TABLES[name], models, data)
             if fault is not None:
                 lake.set_aside(path, data, fault)
                 found.append(path)
     return found
+
+
+def _refuse_newer(path: str, data: bytes) -> None:
+    """Raise UnreadableFileError for a newer headroom's file: it is whole, and no reason to set anything aside."""
+    try:
+        schema = pq.read_schema(io.BytesIO(data))
+    except (pa.ArrowException, OSError):
+        return  # file_fault says what it is
+    check_version(path, schema)
 
 
 def file_fault(table: Table, models: SqlModels, data: bytes) -> str | None:

@@ -23,7 +23,7 @@ from headroom.lake.layout import (
     visible_partitions,
 )
 from headroom.lake.storage import Storage
-from headroom.lake.tables import Table
+from headroom.lake.tables import SCHEMA_VERSION, Table
 
 Read = TypeVar("Read")
 MOST_JSON_BYTES = 32 * 1024 * 1024
@@ -79,17 +79,26 @@ class Lake:
         return WriteResult(path=path, row_count=fitted.num_rows, is_changed=is_changed)
 
     def read_table(self, path: str) -> pa.Table | None:
-        """Return the rows of one file, or None when it is not there; a damaged one is set aside first."""
-        return self._read_parquet(path, lambda source: pq.read_table(source).replace_schema_metadata(None))
+        """Return the rows of one file, or None when it is not there; a damaged one is set aside first.
+
+        Raise UnreadableFileError for a file that a newer headroom wrote in another way.
+        """
+        rows = self._read_parquet(path, pq.read_table)
+        if rows is None:
+            return None
+        check_version(path, rows.schema)
+        return rows.replace_schema_metadata(None)
 
     def read_metadata(self, path: str) -> FileMetadata | None:
         """Return what the file says of itself, or None when it is not there; for skipping a source already read.
 
-        A damaged file is set aside, as in read_table; UnreadableFileError for Parquet that another program wrote.
+        A damaged file is set aside, as in read_table; UnreadableFileError for Parquet that another program or a newer
+        headroom wrote.
         """
         schema = self._read_parquet(path, pq.read_schema)
         if schema is None:
             return None
+        check_version(path, schema)
         metadata = schema.metadata or {}
         try:
             return FileMetadata(
@@ -186,6 +195,16 @@ class Lake:
         if is_same:
             self.storage.delete(path)
         self.damaged.append(DamagedFile(path=path, kept=kept, reason=reason))
+
+
+def check_version(path: str, schema: pa.Schema) -> None:
+    """Raise UnreadableFileError where a newer headroom wrote the file; an older one's only lacks what came later."""
+    found = (schema.metadata or {}).get(b"headroom.schema_version", b"0")
+    if found.isdigit() and int(found) > SCHEMA_VERSION:
+        raise UnreadableFileError(
+            f"{path}: written by a newer headroom, schema version {int(found)}; this one knows {SCHEMA_VERSION}: "
+            "upgrade it, or go back with docs/upgrading.md",
+        )
 
 
 def json_bytes(obj: object) -> bytes:

@@ -57,17 +57,24 @@ class S3Storage:
 
     def list(self, folder: str, *, name_prefix: str = "") -> list[str]:
         """Return, sorted, every object below `folder` whose first name after it starts with `name_prefix`."""
+        return sorted(self._objects(folder, name_prefix))
+
+    def sizes(self, folder: str) -> dict[str, int]:
+        """Return the bytes of every object below `folder`, as the listing tells them."""
+        return dict(sorted(self._objects(folder, "").items()))
+
+    def _objects(self, folder: str, name_prefix: str) -> dict[str, int]:
         start = f"{self._key(folder)}/" if folder else self._prefix
         pages = self._client.get_paginator("list_objects_v2").paginate(
             Bucket=self.bucket,
             Prefix=f"{start}{name_prefix}",
         )
-        return sorted(
-            item["Key"].removeprefix(self._prefix)
+        return {
+            item["Key"].removeprefix(self._prefix): int(item["Size"])
             for page in pages
             for item in page.get("Contents", [])
             if not item["Key"].endswith("/")
-        )
+        }
 
     def exists(self, path: str) -> bool:
         """Whether the object is there."""

@@ -7,6 +7,7 @@ import errno
 import os
 import re
 import uuid
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
 
@@ -36,6 +37,10 @@ class Storage(Protocol):
 
     def list(self, folder: str, *, name_prefix: str = "") -> list[str]:
         """Return, sorted, every file below `folder` whose first name after it starts with `name_prefix`."""
+        ...
+
+    def sizes(self, folder: str) -> dict[str, int]:
+        """Return the bytes of every file below `folder`, all of them for "", by path in order."""
         ...
 
     def exists(self, path: str) -> bool:
@@ -126,6 +131,14 @@ class LocalStorage:
                 else:
                     found.append(entry.path)
         return sorted(PurePosixPath(os.path.relpath(file, self.root)).as_posix() for file in found)
+
+    def sizes(self, folder: str) -> dict[str, int]:
+        """Return the bytes of every file below `folder`; a file that goes meanwhile is left out."""
+        found = {}
+        for path in self.list(folder):
+            with suppress(FileNotFoundError):
+                found[path] = self._at(path).stat().st_size
+        return found
 
     def exists(self, path: str) -> bool:
         """Whether the file is there."""

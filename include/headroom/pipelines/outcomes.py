@@ -6,6 +6,7 @@ so the run shows red while everything else was served; the report lists the caus
 
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, replace
+from datetime import timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -118,6 +119,14 @@ def read_outcomes(
         for path in paths
         for row in workspace.lake.read_json(path) or []
     )
+
+
+def runs_of(window: Window) -> tuple[tuple[str, Window], ...]:
+    """Return the runs that the hour `window` rests on: DAG and window, those of the day before included."""
+    day = Window.day_of(window.start_utc - timedelta(days=1))
+    hourly = ("extract_utilization", "extract_spot_prices", "scale_ahead")
+    daily = ("extract_catalogue", "extract_billing", "settle_days", "plan_fleets")
+    return (*((dag_id, window) for dag_id in hourly), *((dag_id, day) for dag_id in daily))
 
 
 def check_outcomes(*, dag_id: str, window: Window) -> dict[str, int]:

@@ -21,7 +21,7 @@ from headroom.extract.errors import SourceError
 from headroom.lake.errors import LakeError
 from headroom.lake.layout import chunk_name
 from headroom.pipelines.at_once import at_once
-from headroom.pipelines.clock import closed_at_utc
+from headroom.pipelines.clock import closed_at_utc, read_clock_utc
 from headroom.pipelines.forecasts import KnownForecast, read_forecasts
 from headroom.pipelines.observed import NOTHING_KNOWN, Freshness, band_record, freshness
 from headroom.pipelines.outcomes import Outcome, OutcomeStatus, run_step
@@ -49,9 +49,11 @@ _STATUS = {
 def push_chunk(window: Window, chunk: int, *, approvals: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """Push the plans of a chunk; `approvals` maps a fleet to the answer its request got. Return counts for XCom.
 
-    With approvals only the fleets they are about are pushed: the others had their turn.
+    With approvals only the fleets they are about are pushed: the others had their turn. Without, `seconds_after_close`
+    is how long after the window's end the last push was read back, by the cloud's clock.
     """
     results: dict[str, PushOutcome | str] = {}
+    delays: dict[str, float] = {}
 
     def push(workspace: Workspace) -> list[Outcome]:
         fleets = [fleet for fleet in workspace.fleets_in(chunk) if not approvals or fleet.id in approvals]
@@ -59,12 +61,14 @@ def push_chunk(window: Window, chunk: int, *, approvals: Mapping[str, Mapping[st
         plans = {fleet.id: plan for fleet, plan in zip(fleets, stored, strict=True)}
         results.update(push_fleets(workspace, window, chunk, plans, approvals=approvals))
         at_once(lambda item: _keep_result(workspace, item[0], window, item[1]), results.items())
+        if not approvals:
+            delays["seconds_after_close"] = (read_clock_utc(workspace) - window.end_utc).total_seconds()
         return [outcome_of(fleet_id, result) for fleet_id, result in results.items()]
 
     part = f"3-push-{chunk_name(chunk)}" if not approvals else f"5-approved-{'-'.join(sorted(approvals))}"
     counts = run_step(dag_id="scale_ahead", window=window, part=part, step=push)
     writes = sum(result.write_calls for result in results.values() if isinstance(result, PushOutcome))
-    return {**counts, "write_calls": writes}
+    return {**counts, "write_calls": writes, **delays}
 
 
 def stored_plan(workspace: Workspace, fleet: Fleet, window: Window) -> dict[str, Any] | str:

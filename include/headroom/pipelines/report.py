@@ -22,7 +22,7 @@ from headroom.pipelines.at_once import at_once
 from headroom.pipelines.demand_history import demand_histories
 from headroom.pipelines.forecasts import read_forecasts
 from headroom.pipelines.model_runs import read_rows, run_model
-from headroom.pipelines.outcomes import read_outcomes
+from headroom.pipelines.outcomes import read_outcomes, runs_of
 from headroom.pipelines.plan import spot_mix_path
 from headroom.pipelines.pushes import result_path
 from headroom.pipelines.savings import report_savings
@@ -237,19 +237,9 @@ def _spot_mixes(workspace: Workspace, window: Window) -> dict[str, SpotMixPlan]:
 
 
 def _incidents(workspace: Workspace, window: Window) -> list[Incident]:
-    day = Window.day_of(window.start_utc - timedelta(days=1))
-    runs = (
-        ("extract_utilization", window),
-        ("extract_spot_prices", window),
-        ("scale_ahead", window),
-        ("extract_catalogue", day),
-        ("extract_billing", day),
-        ("settle_days", day),
-        ("plan_fleets", day),
-    )
     return [
         Incident(step=f"{dag_id}, {item.step}", subject=item.subject, status=item.status, cause=item.cause)
-        for dag_id, about in runs
+        for dag_id, about in runs_of(window)
         for item in read_outcomes(workspace, dag_id=dag_id, window=about)
         if item.is_bad
     ]

@@ -67,6 +67,11 @@ def open_workspace(environment: Mapping[str, str] | None = None) -> Workspace:
     )
 
 
+def open_lake(environment: Mapping[str, str] | None = None) -> Lake:
+    """Open the lake alone, for what needs no fleets."""
+    return _open_lake(Settings.from_environment(os.environ if environment is None else environment).lake_root)
+
+
 def _open_lake(root: str) -> Lake:
     try:
         return Lake(open_storage(root))

@@ -1,121 +1,117 @@
-import json
-import threading
-from collections.abc import Iterator
 from datetime import timedelta
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
+from tests.unit.airflow_glue.alert_inbox import Inbox
 
+from headroom.airflow_glue import notifications
+from headroom.airflow_glue.deadlines import WindowClosed
 from headroom.airflow_glue.notifications import (
     FailureNotifier,
+    RecoveryNotifier,
     must_finish_within,
     report_missed_deadline,
-    send_alert,
+    runbook_place,
 )
 
-
-class Inbox:
-    """A chat room that takes messages over HTTP."""
-
-    def __init__(self) -> None:
-        self.texts: list[str] = []
-        self.status = 200
-        inbox = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                inbox.texts.append(json.loads(body)["text"])
-                self.send_response(inbox.status)
-                self.end_headers()
-
-            def log_message(self, *_: object) -> None:
-                """Say nothing."""
-
-        self.server = HTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}/hook"
+ROOT = Path(__file__).resolve().parents[3]
 
 
-@pytest.fixture
-def inbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[Inbox]:
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    inbox = Inbox()
-    thread = threading.Thread(target=inbox.server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield inbox
-    inbox.server.shutdown()
-    inbox.server.server_close()
-    thread.join()
+@pytest.fixture(autouse=True)
+def environment(tmp_path: Path, inbox: Inbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HEADROOM_LAKE", str(tmp_path / "lake"))
+    monkeypatch.setenv("HEADROOM_ALERT_URL", inbox.url)
+    monkeypatch.setenv("AIRFLOW__API__BASE_URL", "https://airflow.example")
 
 
-def failed_task(*, map_index: int = -1) -> dict[str, object]:
-    task = SimpleNamespace(dag_id="scale_ahead", task_id="push_chunk", map_index=map_index)
-    return {"task_instance": task, "partition_key": "2026-11-18T05:00:00", "exception": RuntimeError("no answer")}
+def failed_task(*, map_index: int = -1, hour: int = 5, cause: str = "no answer", **other: Any) -> dict[str, Any]:
+    task = SimpleNamespace(
+        dag_id=other.pop("dag_id", "scale_ahead"), task_id="push_chunk", map_index=map_index, run_id=f"run {hour}"
+    )
+    context = {"task_instance": task, "partition_key": f"2026-11-18T{hour:02}:00:00", "exception": RuntimeError(cause)}
+    return {**context, **other}
 
 
-def test_an_alert_reaches_the_url_that_is_set(inbox: Inbox) -> None:
-    assert send_alert("the fleet is on fire", environment={"HEADROOM_ALERT_URL": inbox.url})
-    assert inbox.texts == ["the fleet is on fire"]
-
-
-def test_without_a_url_an_alert_is_a_log_line(caplog: pytest.LogCaptureFixture) -> None:
-    assert not send_alert("the fleet is on fire", environment={})
-    assert "the fleet is on fire" in caplog.text
-
-
-def test_an_alert_that_cannot_be_delivered_is_logged_and_hides_no_failure(
-    inbox: Inbox, caplog: pytest.LogCaptureFixture
-) -> None:
-    inbox.status = 500
-    assert not send_alert("news", environment={"HEADROOM_ALERT_URL": inbox.url})
-    assert "could not be delivered" in caplog.text
-
-
-def test_only_web_addresses_are_posted_to(caplog: pytest.LogCaptureFixture) -> None:
-    assert not send_alert("news", environment={"HEADROOM_ALERT_URL": "file:///etc/passwd"})
-    assert "expected an http or https URL" in caplog.text
-
-
-def test_a_failure_names_task_chunk_window_and_cause(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_failure_names_task_chunk_window_cause_run_and_remedy(inbox: Inbox) -> None:
     FailureNotifier().notify(failed_task(map_index=2))
-    assert "Headroom: scale_ahead.push_chunk[2] failed for 2026-11-18T05:00:00: no answer" in caplog.text
+    assert inbox.texts[0].splitlines() == [
+        "[critical] Headroom: scale_ahead.push_chunk[2] failed for 2026-11-18T05:00:00: no answer",
+        "run: https://airflow.example/dags/scale_ahead/runs/run%205",
+        "runbook: docs/runbook.md#check_outcomes-is-red",
+    ]
 
 
-def test_a_failure_of_a_run_by_hand_names_its_param(caplog: pytest.LogCaptureFixture) -> None:
-    context = {**failed_task(), "partition_key": None, "params": {"window": "2026-11-17"}, "exception": None}
-    FailureNotifier().notify(context)
-    assert "scale_ahead.push_chunk failed for 2026-11-17: the task was ended from outside" in caplog.text
+def test_a_failure_of_a_run_by_hand_names_its_param(inbox: Inbox) -> None:
+    context = {**failed_task(), "partition_key": None, "params": {"window": "2026-11-17T00:00:00+00:00"}}
+    FailureNotifier().notify({**context, "exception": None})
+    said = "scale_ahead.push_chunk failed for 2026-11-17T00:00:00: the task was ended from outside"
+    assert said in inbox.texts[0]
 
 
-def test_a_missed_deadline_names_run_and_limit(caplog: pytest.LogCaptureFixture) -> None:
-    report_missed_deadline(minutes=10.0, context={"dag_run": {"dag_id": "settle_days", "dag_run_id": "manual__1"}})
-    assert "Headroom: settle_days manual__1 is not done 10 minutes after it was queued" in caplog.text
+def test_what_no_hours_capacity_waits_for_is_a_warning(inbox: Inbox) -> None:
+    FailureNotifier().notify(failed_task(dag_id="settle_days"))
+    assert inbox.texts[0].startswith("[warning] ")
 
 
-def test_the_deadline_carries_its_limit_to_the_callback() -> None:
-    alert = must_finish_within(timedelta(minutes=70))
+def test_one_cause_is_one_message_over_chunks_and_hours_and_its_end_is_another(inbox: Inbox) -> None:
+    for hour in (5, 6, 7):
+        for chunk in (1, 2):
+            FailureNotifier().notify(failed_task(map_index=chunk, hour=hour))
+    RecoveryNotifier().notify(failed_task(hour=8))
+    RecoveryNotifier().notify(failed_task(hour=9))
+    assert len(inbox.texts) == 2
+    assert inbox.texts[1].startswith("[info] Headroom: scale_ahead.push_chunk has recovered at ")
+    assert inbox.texts[1].endswith("3 times")
+
+
+def test_another_cause_says_since_when_it_is_failing(inbox: Inbox) -> None:
+    FailureNotifier().notify(failed_task())
+    FailureNotifier().notify(failed_task(hour=6, cause="access denied"))
+    assert ": access denied (still failing since 20" in inbox.texts[1]
+    assert "Z, 2 times)" in inbox.texts[1]
+
+
+def test_a_lake_that_does_not_answer_keeps_nobody_from_being_told(
+    inbox: Inbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("HEADROOM_LAKE", str(tmp_path / "file"))
+    FailureNotifier().notify(failed_task())
+    FailureNotifier().notify(failed_task())
+    RecoveryNotifier().notify(failed_task())
+    assert len(inbox.texts) == 2
+
+
+def test_a_missed_deadline_names_run_and_limit(inbox: Inbox) -> None:
+    run = {"dag_id": "settle_days", "dag_run_id": "scheduled__1", "partition_key": "2026-11-17T00:00:00"}
+    report_missed_deadline(minutes=10.0, context={"dag_run": run})
+    report_missed_deadline(minutes=10.0, context={"dag_run": {**run, "partition_key": "2026-11-18T00:00:00"}})
+    assert [text.splitlines() for text in inbox.texts] == [
+        [
+            "[warning] Headroom: settle_days scheduled__1: it is not done 10 minutes after its window closed",
+            "run: https://airflow.example/dags/settle_days/runs/scheduled__1",
+            "runbook: docs/runbook.md#an-alert-says-that-a-run-is-not-done",
+        ]
+    ]
+
+
+def test_the_deadline_counts_from_the_close_of_the_window_and_carries_its_limit_to_the_callback() -> None:
+    alert = must_finish_within(timedelta(minutes=70), window=timedelta(days=1))
+    assert alert.reference == WindowClosed(window_hours=24)
     assert alert.interval == timedelta(minutes=70)
     assert alert.callback.kwargs == {"minutes": 70.0}
     assert alert.callback.path == "headroom.airflow_glue.notifications.report_missed_deadline"
 
 
-def test_an_alert_holds_no_secret_and_mentions_nobody(inbox: Inbox, caplog: pytest.LogCaptureFixture) -> None:
-    url = f"{inbox.url}?key=plant3d-key-4f9c1d7e"
-    text = "<!channel>\nno answer from http://ada:plant3d-pass@h plant3d-key-4f9c1d7e"
-    assert send_alert(text, environment={"HEADROOM_ALERT_URL": url})
-    assert inbox.texts == ["&lt;!channel&gt; no answer from http://ada:***@h ***"]
-    assert "plant3d" not in caplog.text
+def test_the_runbook_may_stand_elsewhere() -> None:
+    assert runbook_place("x", environment={"HEADROOM_RUNBOOK_URL": "https://wiki/r"}) == "https://wiki/r#x"
 
 
-def test_a_url_that_no_request_can_be_made_of_is_logged_without_its_token(caplog: pytest.LogCaptureFixture) -> None:
-    url = "http://127.0.0.1:1/hook/plant3d token-4f9c1d7e"
-    assert not send_alert("news", environment={"HEADROOM_ALERT_URL": url})
-    assert "could not be delivered" in caplog.text
-    assert "token-4f9c1d7e" not in caplog.text
-
-
-def test_a_redirect_is_not_followed(inbox: Inbox) -> None:
-    inbox.status = 302
-    assert not send_alert("news", environment={"HEADROOM_ALERT_URL": inbox.url})
-    assert inbox.texts == ["news"]
+def test_every_anchor_that_messages_lead_to_is_in_the_runbook() -> None:
+    headings = [line.lstrip("# ").lower() for line in (ROOT / "docs/runbook.md").read_text().splitlines()]
+    anchors = {"".join(c for c in line if c.isalnum() or c in "-_ ").replace(" ", "-") for line in headings}
+    used = {value for name, value in vars(notifications).items() if name.endswith("_ANCHOR")}
+    assert len(used) == 3
+    assert used <= anchors

@@ -140,3 +140,10 @@ def test_json_documents_live_in_s3_too(storage: Any) -> None:
     assert lake.write_json_once("ledger/1.json", {"a": 2}) is False
     assert lake.read_json("ledger/1.json") == {"a": 1}
     assert lake.read_json("ledger/2.json") is None
+
+
+def test_the_sizes_of_a_folders_objects_are_told_by_the_listing(storage: Any) -> None:
+    storage.write_bytes("raw/a", b"123")
+    storage.write_bytes("plans/b/c", b"1")
+    assert storage.sizes("") == {"plans/b/c": 1, "raw/a": 3}
+    assert storage.sizes("raw") == {"raw/a": 3}
