@@ -5,7 +5,7 @@ import logging
 import socket
 import time
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, NoReturn
 
 from werkzeug.http import HTTP_STATUS_CODES
 
@@ -52,19 +52,30 @@ class SandboxApplication:
         return self._answer_with_fault(call, fault)
 
     def _answer_with_fault(self, call: AwsCall, fault: Fault) -> Answer:
-        """Answer as the fault says; ConnectionResetError, after cutting the connection, where no answer may come."""
+        """Answer as the fault says; ConnectionResetError, after cutting the connection, where no answer may come.
+
+        What is carried out although its answer hangs stands in the log of calls meanwhile.
+        """
+        if not fault.is_applied:
+            time.sleep(fault.delay_seconds)
+        answer = self._spoiled_answer(call, fault)
+        if answer is None:
+            self._record(call, None, "fault: connection dropped" + (" after applying" if fault.is_applied else ""))
+        else:
+            self._record(call, answer.status, f"fault: {fault.code if fault.status else 'slow or partly failed'}")
+        if fault.is_applied:
+            time.sleep(fault.delay_seconds)
+        return _cut(call) if answer is None else answer
+
+    def _spoiled_answer(self, call: AwsCall, fault: Fault) -> Answer | None:
+        """Carry the call out where the fault lets it through; return what is answered, None for nothing at all."""
         call.failing_items, call.failing_code = fault.failing_items, fault.code
         is_spoiled = fault.status is not None or fault.is_connection_dropped
-        answer = self._cloud.answer(call) if fault.is_applied else None
-        time.sleep(fault.delay_seconds)
+        answer = self._cloud.answer(call) if fault.is_applied or not is_spoiled else None
         if fault.is_connection_dropped:
-            self._record(call, None, "fault: connection dropped" + (" after applying" if fault.is_applied else ""))
-            _cut(call)
-        if is_spoiled:
-            answer = render_error(call, AwsError(fault.code, fault.message), status=fault.status)
-        elif answer is None:
-            answer = self._cloud.answer(call)
-        self._record(call, answer.status, "fault: " + (f"{fault.code}" if is_spoiled else "slow or partly failed"))
+            return None
+        if fault.status is not None:
+            return render_error(call, AwsError(fault.code, fault.message), status=fault.status)
         return answer
 
     def _record(self, call: AwsCall, status: int | None, detail: str = "") -> None:
@@ -94,7 +105,7 @@ def _send(answer: Answer, environ: dict[str, Any], start_response: StartResponse
     return [] if is_head else [answer.body]
 
 
-def _cut(call: AwsCall) -> None:
+def _cut(call: AwsCall) -> NoReturn:
     """Close the client's connection without an answer."""
     connection = call.environ.get("werkzeug.socket")
     if isinstance(connection, socket.socket):

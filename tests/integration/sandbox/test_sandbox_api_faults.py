@@ -127,6 +127,22 @@ def test_a_hanging_call_holds_up_no_other(sandbox: Any, scaling: Any) -> None:
     assert answered[0] - began >= 1.5
 
 
+def test_a_call_that_was_carried_out_is_in_the_log_while_its_answer_hangs(sandbox: Any, scaling: Any) -> None:
+    sandbox.control.clear_calls()
+    sandbox.control.add_fault(operation="SetDesiredCapacity", delay_seconds=1.5, is_applied=True)
+    resize = {"AutoScalingGroupName": "chat-large", "DesiredCapacity": 52}
+    thread = threading.Thread(target=lambda: scaling.set_desired_capacity(**resize))
+    thread.start()
+    deadline = time.monotonic() + 1.0
+    while not sandbox.control.calls(operation="SetDesiredCapacity"):
+        assert time.monotonic() < deadline
+    assert thread.is_alive()
+    assert sandbox.world.capacity("chat-large").desired_instances == 52
+    thread.join()
+    assert len(sandbox.control.calls(operation="SetDesiredCapacity")) == 1
+    scaling.set_desired_capacity(AutoScalingGroupName="chat-large", DesiredCapacity=50)
+
+
 def test_some_items_of_a_batch_can_be_made_to_fail(sandbox: Any, scaling: Any) -> None:
     sandbox.control.add_fault(
         operation="BatchPutScheduledUpdateGroupAction", failing_items=2, error_code="ResourceContention"
