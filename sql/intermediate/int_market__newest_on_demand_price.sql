@@ -11,7 +11,9 @@ fleets as (
 distances as (
     select
         prices.*,
-        prices.day_utc - cast(cast($as_of as timestamptz) at time zone 'UTC' as date) as days_after_as_of
+        -- midnight ends the day before: the list of the day that begins may be read a moment too late or not
+        prices.day_utc
+        - cast((cast($as_of as timestamptz) - interval 1 microsecond) at time zone 'UTC' as date) as days_after_as_of
     from prices
     where prices.region in (select fleets.region from fleets)
 ),

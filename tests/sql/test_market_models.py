@@ -65,6 +65,15 @@ def test_a_type_is_as_the_last_list_before_the_moment_says(run_model: Any, days:
     assert (row["vcpus"], row["day_utc"]) == (chosen, date(2026, 11, chosen))
 
 
+@pytest.mark.parametrize(("name", "row"), [(TYPES, kind), (ON_DEMAND, lambda day: price(day, "1.0"))])
+def test_midnight_ends_the_day_before_whatever_was_read_since(run_model: Any, name: str, row: Any) -> None:
+    midnight = datetime(2026, 11, 18, tzinfo=UTC)
+    of_the_day = run_as_of(run_model, name, [row(date(2026, 11, 17))], moment=midnight)
+
+    assert [found["day_utc"] for found in of_the_day] == [date(2026, 11, 17)]
+    assert run_as_of(run_model, name, [row(date(2026, 11, 17)), row(date(2026, 11, 18))], moment=midnight) == of_the_day
+
+
 def test_types_are_those_of_regions_that_have_fleets(run_model: Any) -> None:
     day = date(2026, 11, 17)
     rows = [kind(day), kind(day, region="eu-west-1"), kind(day, region="ap-south-1")]
