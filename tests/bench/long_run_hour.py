@@ -20,7 +20,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from tests.bench.many_fleets import ManyFleets, memory_mib, processor_seconds, stack_of
+from tests.bench.many_fleets import ManyFleets, memory_mib, parts_of, processor_seconds, stack_of
 
 from headroom.domain.window import DAY, HOUR, Window, floor_day, floor_hour
 from headroom.pipelines.windows import window_key
@@ -85,16 +85,16 @@ def work_an_hour(stack: ManyFleets) -> dict[str, Any]:
     clock = stack.cloud.clock()
     stack.cloud.advance(floor_hour(clock) + HOUR + timedelta(seconds=5) - clock)
     window = Window.hour_of(floor_hour(stack.cloud.clock()) - HOUR)
-    sessions = {"cloud": [stack._cloud_process.process_id], "airflow": stack.airflow.process_ids()}  # noqa: SLF001
+    sessions = parts_of(stack)
     used = {name: processor_seconds(leaders) for name, leaders in sessions.items()}
-    highest = 0.0
+    highest: dict[str, float] = {}
     began = time.monotonic()
     stack.airflow.api.trigger("extract_utilization", key=window_key(window))
     steps: dict[str, float] = {}
 
     def is_pushed() -> bool:
-        nonlocal highest
-        highest = max(highest, memory_mib(sessions["airflow"]))
+        for name in ("airflow", "workers"):
+            highest[name] = max(highest.get(name, 0.0), memory_mib(sessions[name]))
         for name, is_done in done_steps(stack, window).items():
             if is_done and name not in steps:
                 steps[name] = round(time.monotonic() - began)
@@ -116,7 +116,7 @@ def work_an_hour(stack: ManyFleets) -> dict[str, Any]:
         "run_ended_after_seconds": round(ended),
         "processor_seconds_until_verified": to_push,
         "processor_seconds_until_end": {n: round(processor_seconds(p) - used[n]) for n, p in sessions.items()},
-        "airflow_memory_mib_highest": round(highest),
+        "memory_mib_highest": {name: round(held) for name, held in highest.items()},
         "load": load,
         "pushes": dict(states),
     }

@@ -93,7 +93,7 @@ def settle(stack: ManyFleets, *, day_count: int, is_shuffled: bool) -> dict[str,
     market = [item for item in request_market_and_bills(api, calendar) if item.dag_id != "extract_spot_prices"]
     wait_for(api, market, show=lambda *_: None, check_running=stack.check_running, timeout_seconds=TIMEOUT_SECONDS)
     days = [Window.day_of(floor_day(calendar.now_utc) - number * DAY) for number in range(day_count, 0, -1)]
-    leaders = stack.airflow.process_ids()
+    leaders = list(stack.airflow.sessions().values())
     used, began = processor_seconds(leaders), time.monotonic()
     ask_for(stack, days, is_shuffled=is_shuffled)
     seen = follow(stack, days, leaders)

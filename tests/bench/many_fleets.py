@@ -15,6 +15,8 @@ from headroom.sandbox.stop_signals import holding_stop_signals
 from headroom.sandbox.team_stack import TeamStack
 
 MEBIBYTE = 1 << 20
+PARTS = {"sandbox cloud": "cloud", "history": "history", "postgres": "database", "redis-server": "queue"}
+"""Started processes by what they are for; all others are Airflow's own, of which the workers count for themselves."""
 CLOUD_TIMEOUT_SECONDS = 900.0
 REQUEST_TIMEOUT_SECONDS = 300.0
 """A machine that is measured is busy."""
@@ -48,6 +50,15 @@ def stack_of(folder: Path, *, fleet_count: int, history_days: int, is_team: bool
     stack.fleet_count, stack.history_days = fleet_count, history_days
     stack.airflow.api.timeout_seconds = REQUEST_TIMEOUT_SECONDS
     return stack
+
+
+def parts_of(stack: LocalStack) -> dict[str, list[int]]:
+    """Return the leaders of a stack's sessions by what they are for."""
+    parts: dict[str, list[int]] = {}
+    for name, leader in stack.sessions().items():
+        part = "workers" if name.startswith("worker-") else PARTS.get(name, "airflow")
+        parts.setdefault(part, []).append(leader)
+    return parts
 
 
 def processor_seconds(leaders: Iterable[int]) -> float:

@@ -32,11 +32,13 @@ class DagRun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskRun:
-    """One task of a run; `map_index` is -1 for an unmapped task."""
+    """One task of a run: `map_index` is -1 for an unmapped one, `process_id` where it runs, `tries` begun so far."""
 
     task_id: str
     map_index: int
     state: str | None
+    process_id: int | None = None
+    tries: int = 0
 
 
 class AirflowApi:
@@ -106,7 +108,13 @@ class AirflowApi:
         """Return the task instances of a run."""
         page = self._get(f"dags/{run.dag_id}/dagRuns/{run.run_id}/taskInstances", limit=500)
         return [
-            TaskRun(task_id=task["task_id"], map_index=task["map_index"], state=task["state"])
+            TaskRun(
+                task_id=task["task_id"],
+                map_index=task["map_index"],
+                state=task["state"],
+                process_id=task["pid"],
+                tries=task["try_number"],
+            )
             for task in page["task_instances"]
         ]
 

@@ -51,7 +51,7 @@ class LocalAirflow:
     `home` holds database, logs and password. `environment` is added to the caller's, for tasks to see. No run starts
     by the wall clock (HEADROOM_CLOCK=manual) unless `environment` says otherwise. `options` are Airflow's own, by
     section and key (CORE__EXECUTOR), over those set here. `on_start` is called when one more process is among
-    `process_ids`.
+    `sessions`.
     """
 
     description = "LocalExecutor on SQLite, loopback only"
@@ -131,9 +131,9 @@ class LocalAirflow:
         names = sorted(name for name in self._environment if name.startswith("AIRFLOW"))
         return "".join(f"export {name}={shlex.quote(self._environment[name])}\n" for name in names)
 
-    def process_ids(self) -> list[int]:
-        """Return the ids of the processes started, each the leader of a session."""
-        return [process.process_id for process in self._processes.values()]
+    def sessions(self) -> dict[str, int]:
+        """Return the processes started by name, each the leader of a session."""
+        return {name: process.process_id for name, process in self._processes.items()}
 
     def run_command(self, *arguments: str, timeout_seconds: float = 120.0) -> None:
         """Run `airflow ARGUMENTS` against this Airflow; raise ProcessEndedError with its output if it fails."""

@@ -121,6 +121,11 @@ class LocalStack:
         files = self.lake_files.list("raw/metric_sample", name_prefix="day=")
         return sum(1 for path in files if path.endswith("/settled.parquet"))
 
+    def sessions(self) -> dict[str, int]:
+        """Return what was started by name, each the leader of a session, in the order in which it is to be ended."""
+        started = [process for process in (self._cloud_process, self._history_process) if process is not None]
+        return {**{process.name: process.process_id for process in started}, **self.airflow.sessions()}
+
     def check_running(self) -> None:
         """Raise ProcessEndedError if a server has ended."""
         if self._cloud_process is not None:
@@ -179,9 +184,4 @@ class LocalStack:
         )
 
     def _remember(self) -> None:
-        self.record.write(self._process_ids())
-
-    def _process_ids(self) -> list[int]:
-        """Return what was started, in the order in which it is to be ended."""
-        started = [process for process in (self._cloud_process, self._history_process) if process is not None]
-        return [*(process.process_id for process in started), *self.airflow.process_ids()]
+        self.record.write(list(self.sessions().values()))

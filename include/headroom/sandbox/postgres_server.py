@@ -27,7 +27,7 @@ class LocalPostgres:
 
     PostgreSQL refuses to run as root. Then it runs as an unprivileged user, who may not reach the checkout: the cluster
     lies in the temporary folder, and `folder`/postgres is a link to it. `on_start` is called when one more process is
-    among `process_ids`.
+    among `sessions`.
     """
 
     def __init__(self, folder: Path, *, port: int, on_start: Callable[[], None] = lambda: None) -> None:
@@ -68,9 +68,9 @@ class LocalPostgres:
         if self._process is not None:
             self._process.check_running()
 
-    def process_ids(self) -> list[int]:
-        """Return the server's process id while there is one."""
-        return [] if self._process is None else [self._process.process_id]
+    def sessions(self) -> dict[str, int]:
+        """Return the server's process id by its name, while there is one."""
+        return {} if self._process is None else {self._process.name: self._process.process_id}
 
     def stop(self) -> None:
         """End the server and remove its cluster."""

@@ -66,9 +66,9 @@ class LocalRedis:
         if self._process is not None:
             self._process.check_running()
 
-    def process_ids(self) -> list[int]:
-        """Return the server's process id while there is one."""
-        return [] if self._process is None else [self._process.process_id]
+    def sessions(self) -> dict[str, int]:
+        """Return the server's process id by its name, while there is one."""
+        return {} if self._process is None else {self._process.name: self._process.process_id}
 
     def stop(self) -> None:
         """End the server."""

@@ -1,5 +1,6 @@
 """The team's Airflow as processes: CeleryExecutor on PostgreSQL and Redis, a triggerer, workers that come and go."""
 
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
@@ -78,6 +79,15 @@ class TeamAirflow(LocalAirflow):
     def start_worker(self, number: int) -> None:
         """Start a worker, for the first time or again after `kill_worker`."""
         self._start(worker_name(number), (*COMPONENTS["worker"], "--celery-hostname", f"celery@{worker_name(number)}"))
+
+    def worker_of(self, process_id: int) -> int | None:
+        """Return the number of the worker that a task's process belongs to; None where it is of no living worker."""
+        try:
+            session_id = os.getsid(process_id)
+        except ProcessLookupError:
+            return None
+        sessions = self.sessions()
+        return next((n for n in range(1, WORKERS + 1) if sessions.get(worker_name(n)) == session_id), None)
 
     def kill_worker(self, number: int) -> None:
         """End a worker and the tasks it runs as a lost machine would."""

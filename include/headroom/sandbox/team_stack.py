@@ -55,6 +55,10 @@ class TeamStack(LocalStack):
         self.queue.start()
         super().start_airflow()
 
+    def sessions(self) -> dict[str, int]:
+        """Return database and queue last: they are ended after those that use them."""
+        return {**super().sessions(), **self.queue.sessions(), **self.database.sessions()}
+
     def check_running(self) -> None:
         """Raise ProcessEndedError if a server has ended."""
         self.database.check_running()
@@ -80,7 +84,3 @@ class TeamStack(LocalStack):
             options=self._options,
             on_start=self._remember,
         )
-
-    def _process_ids(self) -> list[int]:
-        """Return database and queue last: they are ended after those that use them."""
-        return [*super()._process_ids(), *self.queue.process_ids(), *self.database.process_ids()]
