@@ -79,10 +79,10 @@ docs: $(STAMP) ## write the reference pages of commands and tables
 	@$(RUN) -m headroom.cli.reference docs/reference
 
 bench: $(STAMP) ## run the benchmarks into var/bench.json
-	@$(RUN) tests/bench/run.py --out var/bench.json
+	@$(RUN) -m tests.bench.run --out var/bench.json
 
 bench-quick: $(STAMP) ## a small version of each benchmark
-	@$(RUN) tests/bench/run.py --quick --out var/bench.json
+	@$(RUN) -m tests.bench.run --quick --out var/bench.json
 
 LOCK := UV_NATIVE_TLS=1 .venv/bin/python -m uv pip compile --quiet --universal --python-version 3.11 --no-header
 lock: $(STAMP) ## compile both locks anew from the .in files
