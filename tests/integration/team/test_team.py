@@ -3,6 +3,7 @@
 import pytest
 from tests.integration.end_to_end.demo_under_test import Demo
 from tests.integration.team.conftest import HISTORY_DAYS
+from tests.integration.team.runs_under_test import PlayedHours
 
 from headroom.sandbox.demo_run import report_path
 from headroom.sandbox.process_group import session_members
@@ -11,12 +12,12 @@ from headroom.sandbox.team_stack import TeamStack
 pytestmark = [pytest.mark.end_to_end, pytest.mark.integration]
 
 
-def test_every_push_is_verified_and_stands_in_the_cloud(team: tuple[Demo, TeamStack]) -> None:
-    demo, _ = team
-    assert {fleet["state"] for fleet in demo.first_summary["fleets"]} == {"verified"}
-    for fleet in demo.fleets.values():
-        planned = {action["name"] for action in demo.first_of(fleet.id)["actions"]}
-        assert {action["ScheduledActionName"] for action in demo.actions_at(fleet)} == planned != set()
+def test_every_push_is_verified_and_stands_in_the_cloud(played_team: tuple[PlayedHours, TeamStack]) -> None:
+    played, _ = played_team
+    assert {fleet["state"] for fleet in played.demo.first_summary["fleets"]} == {"verified"}
+    for fleet_id, standing in played.first_actions.items():
+        planned = {action["name"] for action in played.demo.first_of(fleet_id)["actions"]}
+        assert {action["ScheduledActionName"] for action in standing} == planned != set()
 
 
 def test_the_lake_is_in_s3_and_the_newest_page_is_handed_out(team: tuple[Demo, TeamStack]) -> None:
@@ -44,7 +45,7 @@ def test_no_password_is_in_a_log_or_in_the_lake(team: tuple[Demo, TeamStack]) ->
 
 def test_ending_it_leaves_no_process(team: tuple[Demo, TeamStack]) -> None:
     _, stack = team
-    started = list(stack._process_ids())  # noqa: SLF001, what it would end
+    started = list(stack.sessions().values())
     assert len(started) >= 8
     stack.stop()
     assert {process: session_members(process) for process in started} == {process: [] for process in started}

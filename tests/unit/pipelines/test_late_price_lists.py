@@ -1,0 +1,90 @@
+"""Price lists come when they come: what a day cost is told alike, whether its report came before the first or after."""
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from headroom.domain.window import HOUR, Window
+from headroom.lake.lake import Lake
+from headroom.lake.layout import settled_path
+from headroom.lake.storage import LocalStorage
+from headroom.lake.tables import TABLES
+from headroom.pipelines.savings import report_savings
+
+FLEET = """\
+fleets:
+- id: chat-large
+  region: us-east-1
+  target: {kind: ec2_auto_scaling_group, name: chat-large}
+  demand: {metric: {namespace: AWS/ApplicationELB, name: RequestCount}}
+  objective: {latency_seconds: 2.0}
+  serving: {model: slots, service_seconds: 0.4}
+  instance_types: [{name: g5.12xlarge}]
+  lead_time_seconds: 300
+  bounds: {min_instances: 2, max_instances: 60}
+"""
+SATURDAY, SUNDAY, MONDAY = (date(2026, 11, day) for day in (14, 15, 16))
+PRICES = "prices"
+Event = date | str
+
+
+def play(folder: Path, events: Sequence[Event], monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]:
+    """Settle days, each followed by its report, and read the first price list, in the order given."""
+    folder.mkdir()
+    (folder / "fleets.yaml").write_text(FLEET)
+    monkeypatch.setenv("HEADROOM_CONFIG", str(folder))
+    monkeypatch.setenv("HEADROOM_LAKE", str(folder / "lake"))
+    storage = LocalStorage(folder / "lake")
+    for event in events:
+        if isinstance(event, date):
+            settle(Lake(storage), event)
+            report_savings(Window.day_of(datetime(event.year, event.month, event.day, tzinfo=UTC)))
+        else:
+            read_prices(Lake(storage))
+    return {path: storage.read_bytes(path) for path in storage.list("")}
+
+
+def settle(lake: Lake, day: date) -> None:
+    start = datetime(day.year, day.month, day.day, tzinfo=UTC)
+    rows: list[dict[str, Any]] = [
+        {"fleet_id": "chat-large", "hour_start_utc": start + hour * HOUR, "instances_in_service_mean": 10.0}
+        for hour in range(24)
+    ]
+    write(lake, "mart_utilization__hourly_by_fleet", day, rows)
+    demand = {"mean_demand_per_second": 4.0, "peak_demand_per_second": 5.0, "samples_expected": 12, "samples_seen": 12}
+    of_hour = [{key: row[key] for key in ("fleet_id", "hour_start_utc")} for row in rows]
+    write(lake, "mart_demand__hourly_by_fleet", day, [{**row, **demand} for row in of_hour])
+
+
+def read_prices(lake: Lake) -> None:
+    """Read the first list, on the day after the last one that is settled here."""
+    row = {
+        "region": "us-east-1",
+        "instance_type": "g5.12xlarge",
+        "service": "ec2",
+        "day_utc": MONDAY + timedelta(days=1),
+        "on_demand_usd_per_hour": Decimal("5.672"),
+        "effective_from_utc": datetime(2026, 1, 1, tzinfo=UTC),
+    }
+    write(lake, "on_demand_price", MONDAY + timedelta(days=1), [row])
+
+
+def write(lake: Lake, name: str, day: date, rows: list[dict[str, Any]]) -> None:
+    frame = pa.Table.from_pylist(rows, schema=TABLES[name].schema)
+    lake.write_table(settled_path(name, day), TABLES[name], frame, fingerprint="")
+
+
+@pytest.mark.parametrize("events", [(SATURDAY, SUNDAY, PRICES, MONDAY), (SATURDAY, PRICES, SUNDAY, MONDAY)])
+def test_when_the_first_price_list_came_leaves_no_trace(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, events: Sequence[Event]
+) -> None:
+    early = play(tmp_path / "early", (PRICES, SATURDAY, SUNDAY, MONDAY), monkeypatch)
+    late = play(tmp_path / "late", events, monkeypatch)
+
+    assert b'"estimated_cost_usd": 1361.28' in early["reports/savings/2026-11-14.json"]  # 24 h x 10 x 5.672 USD
+    assert sorted(path for path in early.keys() | late.keys() if early.get(path) != late.get(path)) == []
