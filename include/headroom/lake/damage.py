@@ -34,14 +34,17 @@ def query_tables(
 ) -> Answer:
     """Return what `query` returns, which reads the tables `names` over the files of `window` (all by default).
 
-    Where it fails for files that are damaged, they are set aside and it is called once more; `lake.damaged` names them.
-    Where no file is to blame, raise what it raised, DuckDB's errors as LakeError.
+    Where it fails it is called once more: files that are damaged have been set aside then, and `lake.damaged` names
+    them, and a file that another task replaced while it was read (S3 is read in ranges) is whole. What it raises then
+    is raised, DuckDB's errors as LakeError.
     """
     try:
         return query()
-    except (duckdb.Error, ModelCheckError) as error:
+    except ModelCheckError as error:
         if not set_aside_damaged(lake, models, names, window=window):
             raise _as_lake_error(names, error) from error
+    except duckdb.Error:
+        set_aside_damaged(lake, models, names, window=window)
     try:
         return query()
     except duckdb.Error as error:
