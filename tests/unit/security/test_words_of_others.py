@@ -79,7 +79,9 @@ def test_a_request_for_approval_shows_names_and_reasons_as_code(text: str) -> No
     counts = {"min_instances": 1, "max_instances": None, "desired_instances": 2}
     verdicts = [{"rule": "foreign_actions", "reason": text, "is_passed": True}]
     result = {"create": [{**action, **counts}], "replace": [], "keep": [], "verdicts": verdicts}
-    body = _approval_body(fleet, {"plan_id": "plan", "sizing_method": text}, result)
+    estimate = {"cost_basis": "unknown"}
+    plan = {"plan_id": "plan", "sizing_method": text, "estimate": estimate, "instance_type": "g5.xlarge"}
+    body = _approval_body(fleet, plan, result)
     tokens = MarkdownIt("gfm-like").parse(body)
     kinds = {child.type for token in tokens for child in token.children or ()} | {token.type for token in tokens}
     assert not kinds & {"link_open", "image", "html_inline", "html_block", "fence", "code_block"}
@@ -117,7 +119,8 @@ def test_the_page_of_savings_and_of_a_backtest_are_escaped_too(text: str) -> Non
 
     def savings(name: str) -> str:
         numbers = dict.fromkeys(FleetSavings.__dataclass_fields__, None)
-        fleet = FleetSavings(**{**numbers, "fleet_id": name, "days": 1, "is_estimated": False})  # type: ignore[arg-type]
+        days = {"days": 1, "billed_days": 0, "estimated_days": 0, "unknown_days": 1, "compared_days": 0}
+        fleet = FleetSavings(**{**numbers, **days, "fleet_id": name})  # type: ignore[arg-type]
         return render_savings_report(SavingsReport(name=name, window=window, fleets=(fleet,)))
 
     def backtest(name: str) -> str:
