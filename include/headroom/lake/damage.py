@@ -5,6 +5,7 @@ break the key or a failing check of the table's model. It is moved into quaranti
 made once more over what is left.
 """
 
+import contextlib
 import io
 from collections.abc import Callable, Sequence
 from typing import TypeVar
@@ -24,6 +25,10 @@ from headroom.lake.tables import TABLES, Table
 Answer = TypeVar("Answer")
 
 
+ASKED_AGAIN = 3
+"""Times a query is asked again: its files may be replaced while they are read, and not once only."""
+
+
 def query_tables(
     lake: Lake,
     models: SqlModels,
@@ -34,7 +39,7 @@ def query_tables(
 ) -> Answer:
     """Return what `query` returns, which reads the tables `names` over the files of `window` (all by default).
 
-    Where it fails it is called once more: files that are damaged have been set aside then, and `lake.damaged` names
+    Where it fails it is called a few times more: damaged files have been set aside then, and `lake.damaged` names
     them, and a file that another task replaced while it was read (S3 is read in ranges) is whole. What it raises then
     is raised, DuckDB's errors as LakeError.
     """
@@ -45,6 +50,9 @@ def query_tables(
             raise _as_lake_error(names, error) from error
     except duckdb.Error:
         set_aside_damaged(lake, models, names, window=window)
+    for _ in range(ASKED_AGAIN - 1):
+        with contextlib.suppress(duckdb.Error):
+            return query()
     try:
         return query()
     except duckdb.Error as error:

@@ -34,6 +34,6 @@ def test_a_file_replaced_while_it_was_read_is_read_again_and_none_is_called_dama
     assert lake.damaged == []
 
 
-def test_what_fails_twice_is_an_error_that_names_the_table(tmp_path: Path) -> None:
+def test_what_goes_on_failing_is_an_error_that_names_the_table(tmp_path: Path) -> None:
     with pytest.raises(LakeError, match=f"reading {TABLE}: don't know what type"):
-        ask(tmp_path, failures=2)
+        ask(tmp_path, failures=4)
