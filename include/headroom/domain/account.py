@@ -39,6 +39,17 @@ class MetricIdentity:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Accelerator:
+    """The GPUs or chips of one instance."""
+
+    name: str
+    count: int = 1
+
+    def __str__(self) -> str:
+        return f"{self.count} x {self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FoundPolicy:
     """A scaling policy at a target; `metric` is the one it tracks where it names one of its own."""
 
@@ -60,14 +71,14 @@ class LoadBalancerLink:
 class FoundTarget:
     """A scaling target as it stands. Counts are instances (tasks for ECS); None is unknown.
 
-    `instance_types` has today's first; `accelerator` names its GPU or chip, None where it has none. `nodes_group` is
+    `instance_types` has today's first; `accelerator` is its GPU or chip, None where it has none. `nodes_group` is
     the Auto Scaling group under an ECS service. `launch_seconds` are the times that recent launches took.
     """
 
     place: Place
     target: Target
     instance_types: tuple[str, ...] = ()
-    accelerator: str | None = None
+    accelerator: Accelerator | None = None
     min_instances: int | None = None
     max_instances: int | None = None
     desired_instances: int | None = None

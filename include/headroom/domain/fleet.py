@@ -5,6 +5,7 @@ The attribute names are the keys of fleets.yaml (docs/reference/configuration.md
 in `__post_init__`.
 """
 
+import math
 import re
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -68,15 +69,21 @@ class Target:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetricReference:
-    """One CloudWatch metric: `statistic` as GetMetricData takes it (Sum, Average, Maximum, p95 ...)."""
+    """One CloudWatch metric: `statistic` as GetMetricData takes it (Sum, Average, Maximum, p95 ...).
+
+    What CloudWatch has is divided by `divide_by` before it is kept: SageMaker's GPUUtilization of an instance with four
+    GPUs runs to 400 percent.
+    """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = FORBID_UNKNOWN_KEYS
     namespace: str
     name: str
     dimensions: dict[str, str] = field(default_factory=dict)
     statistic: str = "Average"
+    divide_by: float = 1.0
 
     def __post_init__(self) -> None:
+        _require(0.0 < self.divide_by < math.inf, f"divide_by must be above 0, found {self.divide_by:g}")
         _require(bool(self.namespace), "namespace must not be empty")
         _require(bool(self.name), "name must not be empty")
         _require(all(map(all, self.dimensions.items())), f"dimensions must have names and values: {self.dimensions}")

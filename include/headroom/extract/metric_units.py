@@ -26,10 +26,16 @@ def divisor_of(metric: str, reference: MetricReference) -> float:
     """Return what a value must be divided by to be in the unit that the canonical name `metric` says.
 
     >>> divisor_of("latency_p95_seconds", MetricReference(namespace="AWS/SageMaker", name="ModelLatency"))
-    1000000
+    1000000.0
     >>> divisor_of("cpu_utilization_percent", MetricReference(namespace="AWS/EC2", name="CPUUtilization"))
     1.0
+
+    That and what the reference itself says it must be divided by:
+
+    >>> gpus = MetricReference(namespace="/aws/sagemaker/Endpoints", name="GPUUtilization", divide_by=4)
+    >>> divisor_of("gpu_utilization_percent", gpus)
+    4.0
     """
     if not metric.endswith("_seconds") or reference.statistic in _COUNTING_STATISTICS:
-        return 1.0
-    return _UNITS_PER_SECOND.get((reference.namespace, reference.name), 1.0)
+        return float(reference.divide_by)
+    return reference.divide_by * _UNITS_PER_SECOND.get((reference.namespace, reference.name), 1.0)

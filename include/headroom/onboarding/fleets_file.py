@@ -12,6 +12,7 @@ from headroom.domain.account import FoundExport, FoundTarget, Place, Unread
 from headroom.domain.fleet import MetricReference, TargetKind
 from headroom.onboarding.draft import FleetDraft, Skipped
 from headroom.onboarding.estimates import Estimates, Guess, country_of
+from headroom.onboarding.metric_choices import PUBLISHED
 
 KIND_WORDS: Final = {
     TargetKind.EC2_AUTO_SCALING_GROUP: "Auto Scaling group",
@@ -129,7 +130,9 @@ def _body(draft: FleetDraft, estimates: Estimates) -> list[str]:
         lines.append(_with_comment(f"    metric: {_metric(draft.demand.reference)}", draft.demand.why))
     if draft.metrics:
         lines.append("  metrics:")
-        lines += [f"    {name}: {_metric(metric.reference)}" for name, metric in sorted(draft.metrics.items())]
+        for name, metric in sorted(draft.metrics.items()):
+            line = f"    {name}: {_metric(metric.reference)}"
+            lines.append(line if metric.why == PUBLISHED else _with_comment(line, metric.why))
     lines += [
         _guessed("  objective: {{latency_seconds: {}, percentile: 95}}", estimates.latency_seconds),
         *_serving(estimates),
@@ -193,9 +196,10 @@ def _guessed(template: str, guess: Guess) -> str:
 
 def _metric(reference: MetricReference) -> str:
     dimensions = ", ".join(f"{_scalar(key)}: {_scalar(value)}" for key, value in sorted(reference.dimensions.items()))
+    divided = "" if reference.divide_by == 1.0 else f", divide_by: {reference.divide_by:g}"
     return (
         f"{{namespace: {_scalar(reference.namespace)}, name: {_scalar(reference.name)}, "
-        f"dimensions: {{{dimensions}}}, statistic: {_scalar(reference.statistic)}}}"
+        f"dimensions: {{{dimensions}}}, statistic: {_scalar(reference.statistic)}{divided}}}"
     )
 
 

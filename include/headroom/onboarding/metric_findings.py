@@ -7,8 +7,8 @@ from typing import Final
 
 from headroom.domain.account import MetricIdentity
 from headroom.domain.fleet import Fleet, TargetKind
-from headroom.onboarding.draft import HOW_TO_GET
 from headroom.onboarding.findings import Finding, Topic, ok, problem, unknown, warning
+from headroom.onboarding.metric_choices import HOW_TO_GET
 
 GPU_METRIC: Final = "gpu_utilization_percent"
 STALE_AFTER: Final = timedelta(hours=3)
@@ -74,8 +74,17 @@ def _demand(fleet: Fleet, newest_utc: datetime | None, now_utc: datetime) -> Fin
     return ok(Topic.METRICS, fleet.id, text)
 
 
-def gpu_finding(fleet: Fleet, *, has_samples: bool, published: AbstractSet[MetricIdentity] | None) -> Finding:
-    """Return whether a GPU fleet's utilization is known; `published` are the place's GPU metrics, None where unread."""
+def gpu_finding(
+    fleet: Fleet, *, gpu_count: int, has_samples: bool, published: AbstractSet[MetricIdentity] | None
+) -> Finding:
+    """Return whether the utilization of a fleet with `gpu_count` GPUs an instance is known.
+
+    `published` are the place's GPU metrics, None where they could not be read.
+    """
+    if has_samples and gpu_count > 1 and _is_sum_taken_for_one(fleet):
+        text = f"{GPU_METRIC} sums the instance's {gpu_count} GPUs, and is read as one GPU's share"
+        remedy = f"add divide_by: {gpu_count} to metrics.{GPU_METRIC} in fleets.yaml (and to GPUMemoryUtilization)"
+        return warning(Topic.GPU_METRICS, fleet.id, text, remedy=remedy)
     if has_samples:
         return ok(Topic.GPU_METRICS, fleet.id, f"{GPU_METRIC} has samples")
     own = sorted(
@@ -105,8 +114,19 @@ def _how_to_switch_on(fleet: Fleet) -> str:
         return f"publish NeuronCore utilization by neuron-monitor and name it under metrics.{GPU_METRIC}"
     namespace = _BUILT_IN.get(fleet.target.kind)
     if namespace is not None:
-        return f"SageMaker publishes it by itself: set metrics.{GPU_METRIC} to GPUUtilization of {namespace}"
+        named = f"set metrics.{GPU_METRIC} to GPUUtilization of {namespace}"
+        return f"SageMaker publishes it by itself: {named}, divide_by the GPUs of an instance"
     return _SWITCH_ON.get(fleet.target.kind, _SWITCH_ON[TargetKind.EC2_AUTO_SCALING_GROUP])
+
+
+def _is_sum_taken_for_one(fleet: Fleet) -> bool:
+    """Whether SageMaker's sum over an instance's GPUs is read as if it were one GPU's share."""
+    reference = fleet.metrics[GPU_METRIC]
+    return (
+        fleet.target.kind is TargetKind.SAGEMAKER_VARIANT
+        and reference.name == "GPUUtilization"
+        and reference.divide_by == 1.0
+    )
 
 
 def _names_an_instance(metric: MetricIdentity) -> bool:

@@ -156,7 +156,7 @@ def _metrics(visit: _Visit) -> Iterator[Finding]:
         visit.clients, visit.ward.fleets, Window(now_utc - RECENT, now_utc), period_seconds=SECONDS_PER_HOUR
     )
     newest = _newest_by_fleet(rows)
-    with_gpus = _fleets_with_gpus(visit)
+    with_gpus = _gpus_by_fleet(visit)
     unread_before = len(visit.attempts.unread)
     published = read_gpu_metrics(visit.attempts, visit.place) if with_gpus else frozenset()
     is_list_known = len(visit.attempts.unread) == unread_before
@@ -168,7 +168,8 @@ def _metrics(visit: _Visit) -> Iterator[Finding]:
             is_gpu = fleet.id in with_gpus
             yield from metric_findings(fleet, newest_utc=own, now_utc=visit.now_utc, is_gpu_expected=is_gpu)
         if fleet.id in with_gpus:
-            yield gpu_finding(fleet, has_samples=GPU_METRIC in own, published=published if is_list_known else None)
+            known = published if is_list_known else None
+            yield gpu_finding(fleet, gpu_count=with_gpus[fleet.id], has_samples=GPU_METRIC in own, published=known)
 
 
 def _newest_by_fleet(rows: pa.Table) -> Mapping[str, Mapping[str, datetime]]:
@@ -179,10 +180,11 @@ def _newest_by_fleet(rows: pa.Table) -> Mapping[str, Mapping[str, datetime]]:
     return newest
 
 
-def _fleets_with_gpus(visit: _Visit) -> frozenset[str]:
-    names = {fleet.current_type.name for fleet in visit.ward.fleets}
-    accelerators = read_accelerators(visit.attempts, visit.place, names)
-    return frozenset(fleet.id for fleet in visit.ward.fleets if fleet.current_type.name in accelerators)
+def _gpus_by_fleet(visit: _Visit) -> Mapping[str, int]:
+    """Return how many GPUs or chips an instance has, for each fleet that has any."""
+    names = {fleet.id: fleet.current_type.name for fleet in visit.ward.fleets}
+    accelerators = read_accelerators(visit.attempts, visit.place, names.values())
+    return {fleet_id: accelerators[name].count for fleet_id, name in names.items() if name in accelerators}
 
 
 def _quotas(visit: _Visit) -> list[Finding]:

@@ -149,7 +149,7 @@ def test_an_unknown_key_inside_a_named_metric_lists_the_keys_it_takes(file: Path
     text = ENTRY + "metrics:\n  latency_p95_seconds: {namespace: N, name: L, statistc: p95}\n"
     assert error_of(file, text) == (
         "FILE:21: metrics.latency_p95_seconds.statistc: unknown key; did you mean 'statistic'?; "
-        "known are dimensions, name, namespace, statistic"
+        "known are dimensions, divide_by, name, namespace, statistic"
     )
 
 

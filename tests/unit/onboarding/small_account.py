@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from headroom.domain.account import AccountPicture, FoundTarget, LoadBalancerLink, MetricIdentity, Place
+from headroom.domain.account import Accelerator, AccountPicture, FoundTarget, LoadBalancerLink, MetricIdentity, Place
 from headroom.domain.fleet import (
     Bounds,
     DemandSource,
@@ -28,7 +28,7 @@ def group(name: str = "chat-a10g", **changes: Any) -> FoundTarget:
         "place": PLACE,
         "target": Target(kind=TargetKind.EC2_AUTO_SCALING_GROUP, name=name),
         "instance_types": ("g5.xlarge",),
-        "accelerator": "1 x A10G",
+        "accelerator": Accelerator(name="A10G"),
         "min_instances": 2,
         "max_instances": 20,
         "desired_instances": 8,

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 from tests.unit.onboarding.small_account import BALANCER, PLACE, group, metric, picture, queue
 
-from headroom.domain.account import FoundPolicy, FoundTarget, Place
+from headroom.domain.account import Accelerator, AccountPicture, FoundPolicy, FoundTarget, Place
 from headroom.domain.fleet import Target, TargetKind
 from headroom.onboarding.draft import FleetDraft, draft_fleets
 
@@ -116,6 +116,36 @@ def test_the_billing_tag_is_one_that_no_other_fleet_shares() -> None:
 
 def test_there_is_no_billing_tag_where_all_are_shared_or_the_clouds_own() -> None:
     assert only_draft(group(tags={"aws:cloudformation:stack-name": "x"})).billing_tag is None
+
+
+def _variant(*names: str, gpus: int, kind: TargetKind = TargetKind.SAGEMAKER_VARIANT) -> AccountPicture:
+    """A SageMaker target on machines of `gpus` GPUs, which publishes the GPU metrics `names`."""
+    is_variant = kind is TargetKind.SAGEMAKER_VARIANT
+    name = "rank/v1" if is_variant else "rank"
+    own = {"EndpointName": "rank", "VariantName": "v1"} if is_variant else {"InferenceComponentName": "rank"}
+    namespace = "/aws/sagemaker/Endpoints" if is_variant else "/aws/sagemaker/InferenceComponents"
+    found = replace(group(), target=Target(kind=kind, name=name), accelerator=Accelerator(name="A10G", count=gpus))
+    return picture(found, metrics={metric(namespace, one, **own) for one in names})
+
+
+@pytest.mark.parametrize(("gpus", "divide_by"), [(1, 1.0), (4, 4.0)])
+def test_sagemakers_sum_over_the_gpus_of_a_machine_is_divided_by_their_number(gpus: int, divide_by: float) -> None:
+    (draft,), _ = draft_fleets(_variant("GPUUtilization", gpus=gpus))
+    assert draft.metrics["gpu_utilization_percent"].reference.divide_by == divide_by
+
+
+def test_a_metric_from_0_to_100_is_preferred_to_a_sum_over_gpus() -> None:
+    (draft,), _ = draft_fleets(_variant("GPUUtilization", "GPUUtilizationNormalized", gpus=4))
+    reference = draft.metrics["gpu_utilization_percent"].reference
+    assert (reference.name, reference.divide_by) == ("GPUUtilizationNormalized", 1.0)
+
+
+def test_how_many_gpus_a_component_sums_is_not_guessed() -> None:
+    component = _variant("GPUUtilization", gpus=4, kind=TargetKind.SAGEMAKER_INFERENCE_COMPONENT)
+    (draft,), _ = draft_fleets(component)
+    chosen = draft.metrics["gpu_utilization_percent"]
+    assert chosen.reference.divide_by == 1.0
+    assert chosen.why.startswith("UNKNOWN")
 
 
 def test_sagemaker_counts_its_own_calls() -> None:

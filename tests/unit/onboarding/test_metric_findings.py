@@ -62,14 +62,18 @@ def test_metrics_that_could_not_be_read_are_unknown() -> None:
 
 
 def gpu(
-    *published: MetricIdentity, has_samples: bool = False, is_list_known: bool = True, **changes: object
+    *published: MetricIdentity,
+    gpu_count: int = 1,
+    has_samples: bool = False,
+    is_list_known: bool = True,
+    **changes: object,
 ) -> Finding:
     names = frozenset(published) if is_list_known else None
-    return gpu_finding(fleet(**changes), has_samples=has_samples, published=names)
+    return gpu_finding(fleet(**changes), gpu_count=gpu_count, has_samples=has_samples, published=names)
 
 
 def test_gpu_metrics_with_samples_are_in_order() -> None:
-    assert gpu(has_samples=True).level is Level.OK
+    assert gpu(has_samples=True, gpu_count=4, metrics={"gpu_utilization_percent": GPU}).level is Level.OK
 
 
 def test_missing_gpu_metrics_say_how_to_switch_them_on() -> None:
@@ -126,6 +130,15 @@ def test_sagemaker_publishes_by_itself(kind: TargetKind, name: str, dimensions: 
     assert namespace in gpu(target=target).remedy
     published = gpu(metric(namespace, "GPUUtilization", **dimensions), target=target)
     assert published.message == "GPU metrics are published and not used"
+
+
+@pytest.mark.parametrize(("divide_by", "level"), [(1.0, Level.WARNING), (4.0, Level.OK)])
+def test_sagemakers_sum_over_gpus_must_be_divided_by_their_number(divide_by: float, level: Level) -> None:
+    summed = MetricReference(namespace="/aws/sagemaker/Endpoints", name="GPUUtilization", divide_by=divide_by)
+    variant = Target(kind=TargetKind.SAGEMAKER_VARIANT, name="rank/v1")
+    found = gpu(gpu_count=4, has_samples=True, target=variant, metrics={"gpu_utilization_percent": summed})
+    assert found.level is level
+    assert ("divide_by: 4" in found.remedy) is (level is Level.WARNING)
 
 
 def test_an_ecs_services_own_metric_is_found_by_cluster_and_service() -> None:

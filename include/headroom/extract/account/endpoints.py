@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from headroom.domain.account import FoundTarget, Place
+from headroom.domain.account import Accelerator, FoundTarget, Place
 from headroom.domain.fleet import Target, TargetKind
 from headroom.extract.account.attempts import Attempts
 from headroom.extract.account.machines import read_accelerators
@@ -22,7 +22,7 @@ def read_endpoints(attempts: Attempts, place: Place, registrations: Registration
     return with_accelerators + (_components(attempts, place, registrations, with_accelerators) if endpoints else [])
 
 
-def _with_accelerator(found: FoundTarget, accelerators: Mapping[str, str]) -> FoundTarget:
+def _with_accelerator(found: FoundTarget, accelerators: Mapping[str, Accelerator]) -> FoundTarget:
     name = next((accelerators[one] for one in found.instance_types if one in accelerators), None)
     return replace(found, accelerator=name)
 

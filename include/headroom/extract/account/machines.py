@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from headroom.domain.account import LoadBalancerLink, Place
+from headroom.domain.account import Accelerator, LoadBalancerLink, Place
 from headroom.extract.account.attempts import Attempts
 
 SAGEMAKER_PREFIX = "ml."
@@ -12,8 +12,8 @@ NAMES_PER_CALL = 100
 """DescribeInstanceTypes takes this many names (EC2 API reference, 2026-11)."""
 
 
-def read_accelerators(attempts: Attempts, place: Place, names: Iterable[str]) -> dict[str, str]:
-    """Return, by instance type with or without SageMaker's "ml.", its GPU or chip; types without one are left out."""
+def read_accelerators(attempts: Attempts, place: Place, names: Iterable[str]) -> dict[str, Accelerator]:
+    """Return, by instance type with or without SageMaker's "ml.", its GPUs or chips; types without one are left out."""
     wanted = sorted(set(names))
     plain = sorted({name.removeprefix(SAGEMAKER_PREFIX) for name in wanted})
     rows: list[Any] = []
@@ -31,14 +31,14 @@ def read_accelerators(attempts: Attempts, place: Place, names: Iterable[str]) ->
     return {name: known[short] for name in wanted if (short := name.removeprefix(SAGEMAKER_PREFIX)) in known}
 
 
-def _accelerator(row: Mapping[str, Any]) -> str | None:
+def _accelerator(row: Mapping[str, Any]) -> Accelerator | None:
     for group, key in (
         ("GpuInfo", "Gpus"),
         ("InferenceAcceleratorInfo", "Accelerators"),
         ("NeuronInfo", "NeuronDevices"),
     ):
         for device in row.get(group, {}).get(key, ()):
-            return f"{device.get('Count', 1)} x {device.get('Name', 'accelerator')}"
+            return Accelerator(name=str(device.get("Name", "accelerator")), count=int(device.get("Count", 1)))
     return None
 
 
