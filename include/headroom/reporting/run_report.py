@@ -53,7 +53,8 @@ class HistorySpan:
     def __str__(self) -> str:
         length = f"{self.hours} hours" if self.hours < SHORT_HISTORY_HOURS else f"{self.hours / HOURS_PER_DAY:.1f} days"
         missing = self.hours - self.hours_seen
-        return f"{length} of demand" + (f", {missing} hours of it missing" if missing else "")
+        unit = "hour" if missing == 1 else "hours"
+        return f"{length} of demand" + (f", {missing} {unit} of it missing" if missing else "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

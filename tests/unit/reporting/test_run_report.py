@@ -142,6 +142,7 @@ def test_the_page_tells_the_price_and_the_day_of_its_list() -> None:
     [
         (14, 14, "14 hours of demand", True),
         (30, 28, "30 hours of demand, 2 hours of it missing", True),
+        (30, 29, "30 hours of demand, 1 hour of it missing", True),
         (72, 72, "3.0 days of demand", False),
     ],
 )
