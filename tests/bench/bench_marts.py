@@ -38,7 +38,7 @@ def measure(*, is_quick: bool) -> dict[str, Any]:
         rows = _write_samples(lake, fleets)
         models, relation = SqlModels.load(SQL), _relation(fleets)
         began = time.perf_counter()
-        with open_session(lake) as session:
+        with open_session() as session:
             register_tables(session, lake, [RAW.name], window=WINDOW)
             session.register("fleet", relation)
             bound = {"window_start": WINDOW.start_utc, "window_end": WINDOW.end_utc}

@@ -9,10 +9,8 @@ import pytest
 
 from headroom.domain.window import Window
 from headroom.lake.fleet_relation import FLEET_RELATION_SCHEMA
-from headroom.lake.lake import Lake
 from headroom.lake.session import open_session
 from headroom.lake.sql_runner import SqlModels
-from headroom.lake.storage import LocalStorage
 from headroom.lake.tables import TABLES
 
 Rows = Sequence[Mapping[str, Any]]
@@ -40,8 +38,8 @@ def models() -> SqlModels:
 
 
 @pytest.fixture
-def session(tmp_path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    with open_session(Lake(LocalStorage(tmp_path))) as connection:
+def session() -> Iterator[duckdb.DuckDBPyConnection]:
+    with open_session() as connection:
         yield connection
 
 

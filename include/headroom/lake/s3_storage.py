@@ -1,6 +1,6 @@
 """Storage in S3: every write is one PutObject, so a reader sees the old object or the new one, never half.
 
-DuckDB reads through pyarrow's S3 client, since its own would have to be downloaded at run time.
+DuckDB reads through headroom.lake.s3_snapshot: its own S3 client would have to be downloaded at run time.
 """
 
 from typing import Any, Final
@@ -8,13 +8,11 @@ from typing import Any, Final
 import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
-from fsspec.implementations.arrow import ArrowFSWrapper
-from pyarrow.fs import S3FileSystem
 
 from headroom.lake.paths import checked_path
+from headroom.lake.s3_snapshot import ABSENT_CODES, S3Snapshot, error_code
 from headroom.lake.storage import check_size
 
-_ABSENT_CODES: Final = frozenset({"404", "NoSuchKey", "NotFound"})
 _TAKEN_CODES: Final = frozenset({"412", "PreconditionFailed"})
 _CONFIG: Final = Config(connect_timeout=5, read_timeout=60, retries={"mode": "standard", "max_attempts": 5})
 
@@ -26,14 +24,13 @@ class S3Storage:
         self.bucket = bucket
         self._prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
         self._client = client if client is not None else boto3.client("s3", config=_CONFIG)
-        self._filesystem: Any = None
 
     def read_bytes(self, path: str, *, most_bytes: int | None = None) -> bytes:
         """Return the object's content, if no larger than `most_bytes`; FileNotFoundError when it is not there."""
         try:
             response = self._client.get_object(Bucket=self.bucket, Key=self._key(path))
         except ClientError as error:
-            if _code(error) in _ABSENT_CODES:
+            if error_code(error) in ABSENT_CODES:
                 raise FileNotFoundError(self.url(path)) from error
             raise
         check_size(path, response["ContentLength"], most_bytes=most_bytes)
@@ -50,7 +47,7 @@ class S3Storage:
             self._client.put_object(Bucket=self.bucket, Key=self._key(path), Body=data, IfNoneMatch="*")
         except ClientError as error:
             # 409 is S3's answer to a race it cannot order: the caller's retry of the task settles it.
-            if _code(error) in _TAKEN_CODES:
+            if error_code(error) in _TAKEN_CODES:
                 return False
             raise
         return True
@@ -81,7 +78,7 @@ class S3Storage:
         try:
             self._client.head_object(Bucket=self.bucket, Key=self._key(path))
         except ClientError as error:
-            if _code(error) in _ABSENT_CODES:
+            if error_code(error) in ABSENT_CODES:
                 return False
             raise
         return True
@@ -94,38 +91,9 @@ class S3Storage:
         """Return s3://bucket/key."""
         return f"s3://{self.bucket}/{self._key(path)}"
 
-    def filesystem(self) -> Any:  # noqa: ANN401, fsspec has no types
-        """Return an fsspec filesystem over pyarrow's S3 client, with the endpoint, region and identity boto3 found."""
-        if self._filesystem is None:
-            self._filesystem = _arrow_filesystem(self._client)
-        return self._filesystem
+    def filesystem(self) -> S3Snapshot:
+        """Return a new snapshot of the bucket: each object in the version that is first asked for."""
+        return S3Snapshot(self._client)
 
     def _key(self, path: str) -> str:
         return f"{self._prefix}{checked_path(path)}"
-
-
-class _S3Files(ArrowFSWrapper):  # type: ignore[misc]  # fsspec has no types
-    """pyarrow's S3 client under the protocol that DuckDB looks for."""
-
-    protocol = "s3"
-
-
-def _arrow_filesystem(client: Any) -> Any:  # noqa: ANN401, neither boto3 nor fsspec has types
-    endpoint = client.meta.endpoint_url
-    options: dict[str, Any] = {"region": client.meta.region_name}
-    if not endpoint.endswith(".amazonaws.com"):
-        scheme, _, address = endpoint.partition("://")
-        options |= {"scheme": scheme, "endpoint_override": address}
-    found = client._request_signer._credentials  # noqa: SLF001, boto3 has no public way to a client's identity
-    if found is not None:
-        frozen = found.get_frozen_credentials()
-        options |= {
-            "access_key": frozen.access_key,
-            "secret_key": frozen.secret_key,
-            "session_token": frozen.token,
-        }
-    return _S3Files(S3FileSystem(**options))
-
-
-def _code(error: ClientError) -> str:
-    return str(error.response.get("Error", {}).get("Code", ""))

@@ -17,7 +17,7 @@ _CARRIED_FROM_BEFORE = frozenset({"spot_price"})
 """Tables whose files hold rows from before their window: the price in force when the window began."""
 
 
-def open_session(lake: Lake, *, database: str = ":memory:") -> duckdb.DuckDBPyConnection:
+def open_session(*, database: str = ":memory:") -> duckdb.DuckDBPyConnection:
     """Return a DuckDB connection that can read the lake, to be closed by the caller, best by `with`."""
     # Extensions would be downloaded at run time; what is used here is built in.
     config: dict[str, str | bool | int | float | list[str]] = {
@@ -27,9 +27,6 @@ def open_session(lake: Lake, *, database: str = ":memory:") -> duckdb.DuckDBPyCo
     }
     session = duckdb.connect(database, config=config)
     session.execute("set TimeZone = 'UTC'")
-    filesystem = lake.storage.filesystem()
-    if filesystem is not None:
-        session.register_filesystem(filesystem)
     return session
 
 
@@ -48,9 +45,22 @@ def register_tables(
     scores, the ledger) and spot prices, which carry the price in force from before, are cut by file alone. With
     `chunks` the files of other chunks of fleets are left out: an hour of many fleets is many files.
     """
+    _see_newest(session, lake)
     for name in names:
         files = [lake.storage.url(path) for path in lake.table_files(name, window=window, chunks=chunks)]
         session.execute(f"create or replace temp view {_quoted(name)} as {_view_sql(TABLES[name], files, window)}")
+
+
+def _see_newest(session: duckdb.DuckDBPyConnection, lake: Lake) -> None:
+    """Let the session's queries see the files' newest versions, and each file in one version."""
+    filesystem = lake.storage.filesystem()
+    if filesystem is None:
+        return
+    # DuckDB's own cache tells versions apart by size and second, which two of them may share.
+    session.execute("set enable_external_file_cache = false")
+    if session.filesystem_is_registered(filesystem.protocol):
+        session.unregister_filesystem(filesystem.protocol)
+    session.register_filesystem(filesystem)
 
 
 def _view_sql(table: Table, files: Sequence[str], window: Window | None) -> str:

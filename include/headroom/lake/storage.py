@@ -56,7 +56,7 @@ class Storage(Protocol):
         ...
 
     def filesystem(self) -> Any | None:  # noqa: ANN401, fsspec has no types
-        """Return the fsspec filesystem that DuckDB needs to read `url`; None where it needs none."""
+        """Return a new fsspec filesystem for DuckDB to read each `url` in one version; None where it needs none."""
         ...
 
 

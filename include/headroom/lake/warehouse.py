@@ -44,7 +44,7 @@ def build_warehouse(lake: Lake, models: SqlModels, path: Path) -> WarehouseSumma
         beside = path.with_name(f"{path.name}.new")
         _remove(beside)  # of a build that was killed
         try:
-            with open_session(lake, database=str(beside)) as session:
+            with open_session(database=str(beside)) as session:
                 marts = [table for table in TABLES.values() if table.layer == "mart"]
                 row_counts = {table.name: _copy(session, lake, table, models) for table in marts}
                 session.execute("checkpoint")

@@ -47,7 +47,7 @@ def run_models(
     bound = {"window_start": window.start_utc, "window_end": window.end_utc, **(parameters or {})}
 
     def run() -> dict[str, pa.Table]:
-        with open_session(workspace.lake) as session:
+        with open_session() as session:
             register_tables(session, workspace.lake, sources, window=files_of or window, chunks=chunks)
             session.register("fleet", fleet)
             return {name: workspace.models.run_model(session, name, bound) for name in names}
@@ -59,7 +59,7 @@ def read_rows(workspace: Workspace, table_name: str, window: Window) -> pa.Table
     """Return the rows of a lake table as `register_tables` gives them for `window`."""
 
     def read() -> pa.Table:
-        with open_session(workspace.lake) as session:
+        with open_session() as session:
             register_tables(session, workspace.lake, [table_name], window=window)
             return session.sql(f"select * from {table_name}").to_arrow_table()  # noqa: S608, a name of the registry
 

@@ -46,7 +46,7 @@ def test_a_view_over_an_older_file_shows_null_in_the_new_column(tmp_path: Path, 
     path.parent.mkdir(parents=True)
     pq.write_table(older, path)
 
-    with open_session(lake) as session:
+    with open_session() as session:
         register_tables(session, lake, [DEMAND.name])
         rows = session.sql(f"select samples_seen, samples_inferred from {DEMAND.name}").fetchall()  # noqa: S608, a constant name
 

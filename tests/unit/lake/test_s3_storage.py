@@ -9,6 +9,7 @@ from botocore.exceptions import ClientError
 from moto.server import ThreadedMotoServer
 
 from headroom.domain.window import Window
+from headroom.lake import s3_snapshot
 from headroom.lake.errors import PathError
 from headroom.lake.lake import Lake
 from headroom.lake.layout import hourly_path, settled_path
@@ -122,7 +123,7 @@ def test_duckdb_reads_a_lake_in_s3_settled_days_and_windows_included(storage: An
         hourly_path("metric_sample", next_day, "chunk=00"), SAMPLE, samples(next_day), fingerprint=""
     )
 
-    with open_session(lake) as session:
+    with open_session() as session:
         register_tables(session, lake, ["metric_sample"])
         everything = session.execute("select count(*) from metric_sample").fetchall()
         register_tables(session, lake, ["metric_sample"], window=Window.hour_of(next_day))
@@ -131,6 +132,28 @@ def test_duckdb_reads_a_lake_in_s3_settled_days_and_windows_included(storage: An
     assert everything == [(2,)]
     assert newest == [(next_day,)]
     assert same.is_changed is False
+
+
+def test_a_range_of_a_version_that_is_gone_is_refused(storage: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(s3_snapshot, "MOST_BYTES_WHOLE", 3)
+    storage.write_bytes("a", b"0123456789")
+    path = storage.url("a")
+    with storage.filesystem().open(path) as opened:
+        opened.seek(4)
+        assert opened.read(3) == b"456"
+        storage.write_bytes("a", b"9876543210")
+        with pytest.raises(OSError, match="replaced or removed"):
+            opened.read(1)
+
+
+def test_the_next_query_of_a_session_sees_what_was_replaced(storage: Any) -> None:
+    lake, path = Lake(storage), settled_path("metric_sample", HOUR.date())
+    with open_session() as session:
+        for count in (1, 2):
+            rows = pa.concat_tables([samples(HOUR + timedelta(minutes=minute)) for minute in range(count)])
+            lake.write_table(path, SAMPLE, rows, fingerprint="")
+            register_tables(session, lake, ["metric_sample"])
+            assert session.execute("select count(*) from metric_sample").fetchall() == [(count,)]
 
 
 def test_json_documents_live_in_s3_too(storage: Any) -> None:

@@ -43,7 +43,7 @@ def put(lake: Lake, version: int, *, without: str = "", in_words: str = "") -> N
 
 def fleets(lake: Lake) -> list[str]:
     def query() -> list[str]:
-        with open_session(lake) as session:
+        with open_session() as session:
             register_tables(session, lake, [TABLE.name])
             rows = session.table(TABLE.name).project("fleet_id, mean_demand_per_second")
             return [row[0] for row in rows.fetchall()]

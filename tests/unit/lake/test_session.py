@@ -45,13 +45,13 @@ def write(lake: Lake, path: str, moments: Any, value: Any = 1.0, fleet: Any = "c
 
 
 def query(lake: Lake, sql: str, *names: Any, window: Any = None) -> Any:
-    with open_session(lake) as session:
+    with open_session() as session:
         register_tables(session, lake, names, window=window)
         return session.execute(sql).fetchall()
 
 
-def test_a_session_thinks_in_utc_and_downloads_nothing(lake: Lake) -> None:
-    with open_session(lake) as session:
+def test_a_session_thinks_in_utc_and_downloads_nothing() -> None:
+    with open_session() as session:
         ((zone, is_installing),) = session.execute(
             "select current_setting('TimeZone'), current_setting('autoinstall_known_extensions')",
         ).fetchall()
@@ -61,7 +61,7 @@ def test_a_session_thinks_in_utc_and_downloads_nothing(lake: Lake) -> None:
 
 @pytest.mark.parametrize("name", sorted(TABLES))
 def test_a_table_without_files_is_an_empty_view_with_the_right_types(lake: Lake, name: str) -> None:
-    with open_session(lake) as session:
+    with open_session() as session:
         register_tables(session, lake, [name])
         found = session.sql(f"select * from {name}").to_arrow_table()  # noqa: S608, a constant name
 
@@ -177,7 +177,7 @@ def test_fleets_of_one_chunk_are_read_without_the_files_of_others(lake: Lake) ->
     write(lake, hourly_path("metric_sample", HOUR, "chunk=01"), [HOUR], fleet="embed")
     write(lake, settled_path("metric_sample", HOUR.date() - timedelta(days=1)), [HOUR - timedelta(days=1)])
 
-    with open_session(lake) as session:
+    with open_session() as session:
         register_tables(session, lake, ["metric_sample"], chunks={0})
         found = session.execute("select fleet_id, count(*) from metric_sample group by all").fetchall()
 

@@ -29,7 +29,7 @@ def rows(lake: Lake, *, fleet_id: str, part: str) -> None:
 def test_a_lake_may_lie_in_a_folder_of_any_name(folder: str, tmp_path: Path) -> None:
     lake = Lake(LocalStorage(tmp_path / folder))
     rows(lake, fleet_id="chat'; drop table metric_sample; --", part="chunk=07")
-    with open_session(lake) as session:
+    with open_session() as session:
         register_tables(session, lake, ["metric_sample"])
         assert session.sql("select fleet_id from metric_sample").fetchall() == [
             ("chat'; drop table metric_sample; --",)
@@ -40,5 +40,5 @@ def test_a_file_whose_name_is_a_pattern_is_refused_by_name_and_never_read_as_one
     lake = Lake(LocalStorage(tmp_path))
     rows(lake, fleet_id="chat", part="chunk=07")
     (tmp_path / "raw/metric_sample/hour=2026-11-18T05/*.parquet").write_bytes(b"planted")
-    with open_session(lake) as session, pytest.raises(ValueError, match=r"\*\.parquet'.*inside the lake"):
+    with open_session() as session, pytest.raises(ValueError, match=r"\*\.parquet'.*inside the lake"):
         register_tables(session, lake, ["metric_sample"])
