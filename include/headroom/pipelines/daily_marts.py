@@ -2,11 +2,13 @@
 
 Both stand on the same estimate and the same bill. A bill that comes or changes after the day was settled changes both:
 `write_daily_marts` then makes them anew together, so that no page sets a billed cost beside an estimated one unmarked.
+Each file keeps the fingerprint of its inputs: one that a slow task wrote over a newer one is noticed, and made anew.
 """
 
 import hashlib
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -26,52 +28,69 @@ from headroom.pipelines.workspace import Workspace
 
 KPI_TABLE = "mart_kpi__daily_by_fleet"
 SAVINGS_TABLE = "mart_savings__daily_by_fleet"
+DEMAND_TABLE = "mart_demand__hourly_by_fleet"
+LATENCY_TABLE = "mart_latency__hourly_by_fleet"
 UTILIZATION_TABLE = "mart_utilization__hourly_by_fleet"
 
 
 def run_daily_marts(
-    workspace: Workspace,
-    day: Window,
-    *,
-    marts: Sequence[str],
-    baselines: dict[str, float] | None = None,
+    workspace: Workspace, day: Window, *, marts: Sequence[str], baselines: dict[str, float]
 ) -> dict[str, pa.Table]:
-    """Return the rows of `marts` about the day, from the prices, rates and baselines known at its end."""
-    known = (
-        baseline_instances(Ledger(workspace.lake), workspace.fleets, day.end_utc) if baselines is None else baselines
-    )
+    """Return the rows of `marts` about the day, from the prices and rates known at its end."""
     market = read_market(workspace, workspace.fleets, day.end_utc)
-    return run_marts(workspace, workspace.fleets, day, marts=marts, market=market, baseline_instances=known)
+    return run_marts(workspace, workspace.fleets, day, marts=marts, market=market, baseline_instances=baselines)
+
+
+def write_kpis(workspace: Workspace, day: Window) -> None:
+    """Write the KPIs of a day that is being settled."""
+    baselines = baseline_instances(Ledger(workspace.lake), workspace.fleets, day.end_utc)
+    rows = run_daily_marts(workspace, day, marts=(KPI_TABLE,), baselines=baselines)[KPI_TABLE]
+    fingerprint = _fingerprint(workspace, day, baselines)
+    replace_fleets(workspace, settled_path(KPI_TABLE, day.day), TABLES[KPI_TABLE], rows, fingerprint=fingerprint)
 
 
 def write_daily_marts(workspace: Workspace, day: Window, *, ledger: Ledger, is_due: bool = False) -> bool:
-    """Write savings and KPIs of a day; return whether its savings changed.
+    """Write savings and KPIs of a day; return whether either changed.
 
     A day that is not settled is left: half of it would be taken for the whole. Unless it `is_due`, so is a day whose
-    bill, prices and baselines are those its savings were made from.
+    hours, bill, prices and baselines are those that both files were made from.
     """
     if not workspace.lake.has_settled(UTILIZATION_TABLE, day.day):
         return False
     baselines = baseline_instances(ledger, workspace.fleets, day.end_utc)
-    path = settled_path(SAVINGS_TABLE, day.day)
+    paths = {name: settled_path(name, day.day) for name in (KPI_TABLE, SAVINGS_TABLE)}
     fingerprint = _fingerprint(workspace, day, baselines)
-    present = workspace.lake.read_metadata(path)
-    if not is_due and present is not None and present.fingerprint == fingerprint:
+    present = [workspace.lake.read_metadata(path) for path in paths.values()]
+    if not is_due and all(file is not None and file.fingerprint == fingerprint for file in present):
         return False
-    rows = run_daily_marts(workspace, day, marts=(SAVINGS_TABLE, KPI_TABLE), baselines=baselines)
-    replace_fleets(workspace, settled_path(KPI_TABLE, day.day), TABLES[KPI_TABLE], rows[KPI_TABLE])
-    return replace_fleets(workspace, path, TABLES[SAVINGS_TABLE], rows[SAVINGS_TABLE], fingerprint=fingerprint)
+    rows = run_daily_marts(workspace, day, marts=tuple(paths), baselines=baselines)
+    is_changed = {
+        name: replace_fleets(workspace, path, TABLES[name], rows[name], fingerprint=fingerprint)
+        for name, path in paths.items()
+    }
+    return any(is_changed.values())
 
 
 def _fingerprint(workspace: Workspace, day: Window, baselines: dict[str, float]) -> str:
     bill = workspace.lake.read_metadata(period_path(COST_TABLE, day.day))
     market = read_on_demand_prices(workspace, workspace.fleets, day.end_utc)
+    hours = [hashlib.sha256(data).hexdigest() for data in _settled_hours(workspace, day)]
     inputs: dict[str, Any] = {
+        "hours": hours,
         "bill": bill.fingerprint if bill else "",
         "baselines": baselines,
         "prices": {fleet.id: market.on_demand_usd_per_hour(fleet) for fleet in workspace.fleets},
     }
     return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
+
+
+def _settled_hours(workspace: Workspace, day: Window) -> list[bytes]:
+    """Return the files of the day's hours that KPIs and savings are made from; a table without a file is left out."""
+    found = []
+    for name in (DEMAND_TABLE, UTILIZATION_TABLE, LATENCY_TABLE):
+        with suppress(FileNotFoundError):
+            found.append(workspace.lake.storage.read_bytes(settled_path(name, day.day)))
+    return found
 
 
 def baseline_instances(ledger: Ledger, fleets: tuple[Fleet, ...], at_utc: datetime) -> dict[str, float]:

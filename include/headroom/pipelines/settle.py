@@ -7,17 +7,15 @@ from datetime import UTC, date, datetime, time
 from typing import Any
 
 from headroom.domain.window import DAY, Window
-from headroom.lake.layout import settled_path
-from headroom.lake.tables import TABLES
 from headroom.lake.warehouse import build_warehouse as build_warehouse_file
 from headroom.pipelines.clock import closed_at_utc
-from headroom.pipelines.daily_marts import KPI_TABLE, run_daily_marts
+from headroom.pipelines.daily_marts import write_kpis
 from headroom.pipelines.ledger_events import settle_ledger
 from headroom.pipelines.market import settle_spot_prices
 from headroom.pipelines.marts import HOURLY_MARTS
 from headroom.pipelines.outcomes import Outcome, record_outcomes, run_step
 from headroom.pipelines.scores import demand_of_settled_day, settle_later_scores, settle_scores
-from headroom.pipelines.utilization import replace_fleets, settle_utilization
+from headroom.pipelines.utilization import settle_utilization
 from headroom.pipelines.workspace import Workspace, open_workspace
 
 
@@ -45,8 +43,7 @@ def settle_one_day(workspace: Workspace, window: Window) -> list[Outcome]:
     if demand_of_settled_day(workspace, window) != known_before:
         settle_later_scores(workspace, window)
     settle_ledger(workspace, window)
-    kpis = run_daily_marts(workspace, window, marts=(KPI_TABLE,))[KPI_TABLE]
-    replace_fleets(workspace, settled_path(KPI_TABLE, window.day), TABLES[KPI_TABLE], kpis)
+    write_kpis(workspace, window)
     _delete_hidden_hours(workspace, window)
     return outcomes
 

@@ -88,3 +88,20 @@ def test_when_the_first_price_list_came_leaves_no_trace(
 
     assert b'"estimated_cost_usd": 1361.28' in early["reports/savings/2026-11-14.json"]  # 24 h x 10 x 5.672 USD
     assert sorted(path for path in early.keys() | late.keys() if early.get(path) != late.get(path)) == []
+
+
+@pytest.mark.parametrize("table", ["mart_kpi__daily_by_fleet", "mart_savings__daily_by_fleet"])
+def test_what_a_slow_task_wrote_over_a_newer_file_is_made_anew_by_the_next_report(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, table: str
+) -> None:
+    play(tmp_path / "older", (SATURDAY,), monkeypatch)  # before the first price list
+    play(tmp_path / "newer", (PRICES, SATURDAY, SUNDAY), monkeypatch)
+    path = settled_path(table, SATURDAY)
+    older, newer = (LocalStorage(tmp_path / name / "lake") for name in ("older", "newer"))
+    wanted = newer.read_bytes(path)
+    assert older.read_bytes(path) != wanted
+
+    newer.write_bytes(path, older.read_bytes(path))
+    report_savings(Window.day_of(datetime(2026, 11, 15, tzinfo=UTC)))
+
+    assert newer.read_bytes(path) == wanted
