@@ -1,5 +1,7 @@
 """By hand: take one push back, using the ledger -> the state before it."""
 
+from typing import Any
+
 from airflow.sdk import Param, dag, task
 
 from headroom.airflow_glue.task_defaults import task_defaults
@@ -36,11 +38,12 @@ def rollback_scaling() -> None:
     """Wire the rollback of one push."""
 
     @task(retries=1)
-    def roll_back(params: dict[str, object] | None = None) -> dict[str, object]:
+    def roll_back(params: dict[str, object] | None = None, dag_run: Any = None) -> dict[str, object]:  # noqa: ANN401, Airflow's
         from headroom.pipelines import rollback
 
         chosen = params or {}
-        return rollback.rollback(push_id=chosen["push_id"], is_dry_run=chosen["dry_run"])
+        person = dag_run.triggering_user_name or ""
+        return rollback.rollback(push_id=chosen["push_id"], is_dry_run=chosen["dry_run"], requested_by=person)
 
     roll_back()
 
