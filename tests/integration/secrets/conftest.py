@@ -131,11 +131,10 @@ def _play(stack: TeamStack, config: Path, secrets: set[str], alerts: list[str]) 
     demo = Demo(stack, calendar, read_summary(stack, calendar), fleets)
     played = Played(demo, stack, {*secrets, *stored.values(), *PASSWORDS.values(), planted("stored-extra")}, alerts)
     _play_an_hour_with_an_approval(played)
+    demo.set_mode(APPROVED_FLEET, Mode.AUTO)  # nobody answers a question of the next hour
     _play_failures(played)
     played.command_lines = [
-        " ".join(process.cmdline())
-        for session in stack._process_ids()  # noqa: SLF001, what it would end
-        for process in session_members(session)
+        " ".join(process.cmdline()) for session in stack.sessions().values() for process in session_members(session)
     ]
     return played
 
