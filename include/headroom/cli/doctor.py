@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 
 from headroom.cli.account import check_places, show_steps
 from headroom.cli.exits import EXIT_BAD_INPUT, EXIT_FAILED, EXIT_OK, EXIT_REFUSED
+from headroom.cli.terminal import complain
+from headroom.config.secrets import redact
 from headroom.onboarding.findings import Level, counts
 from headroom.pipelines.doctor import Diagnosis, examine
 
@@ -22,7 +24,7 @@ def examine_installation(options: argparse.Namespace) -> int:
     else:
         _print(found, is_quiet=options.quiet)
     for message in found.bad_input:
-        sys.stderr.write(f"headroom: {' '.join(message.split())}\n")
+        complain(message)
     return _exit_code(found)
 
 
@@ -41,9 +43,9 @@ def _summary(found: Diagnosis) -> dict[str, object]:
             {
                 "level": str(item.level),
                 "topic": str(item.topic),
-                "subject": item.subject,
-                "message": item.message,
-                "remedy": item.remedy,
+                "subject": redact(item.subject),
+                "message": redact(item.message),
+                "remedy": redact(item.remedy),
                 "link": item.link,
             }
             for item in found.findings
@@ -54,7 +56,7 @@ def _summary(found: Diagnosis) -> dict[str, object]:
 def _print(found: Diagnosis, *, is_quiet: bool) -> None:
     for item in found.findings:
         if not (is_quiet and item.level is Level.OK):
-            sys.stdout.write(f"{item.line}\n")
+            sys.stdout.write(f"{redact(item.line)}\n")
     number = counts(found.findings)
     worse = f"{number['problem']} problems, {number['unknown']} unknown, {number['warning']} warnings"
     sys.stdout.write(f"{worse}, {number['ok']} in order\n")

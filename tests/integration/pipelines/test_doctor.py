@@ -244,6 +244,19 @@ def test_a_folder_without_fleets_is_bad_input_and_the_rest_is_looked_at(
     assert "read calls of docs/iam/read.json" in out or "could not be tried" in out
 
 
+@pytest.mark.parametrize("options", [["doctor"], ["doctor", "--json"]])
+def test_a_secret_that_a_finding_would_quote_is_masked(
+    options: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "plant3d-4f9c1d7e").write_text("x")
+    monkeypatch.setenv("HEADROOM_LAKE", str(tmp_path / "plant3d-4f9c1d7e"))
+    monkeypatch.setenv("PAGER_API_TOKEN", "plant3d-4f9c1d7e")
+    assert main(options) == EXIT_PROBLEM
+    out, err = capsys.readouterr()
+    assert "***" in out
+    assert "plant3d-4f9c1d7e" not in out + err
+
+
 def test_absent_credentials_are_one_line(doctor: Doctor, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.delenv(name)

@@ -23,7 +23,19 @@ def test_every_key_of_a_fleet_is_described() -> None:
 
 
 def test_the_commands_that_others_rely_on_are_there() -> None:
-    contract = {"discover", "forecast", "backtest", "size", "extract", "build", "plan", "push", "rollback", "report"}
+    contract = {
+        "discover",
+        "doctor",
+        "forecast",
+        "backtest",
+        "size",
+        "extract",
+        "build",
+        "plan",
+        "push",
+        "rollback",
+        "report",
+    }
     assert contract <= set(subcommands(build_parser()))
 
 
