@@ -9,7 +9,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from airflow.sdk.log import mask_secret
+import structlog
+from airflow.sdk.log import mask_logs, mask_secret
 
 from headroom.domain.secrets import LOOKS_SECRET, secrets_of
 
@@ -25,3 +26,11 @@ def mask_secrets(_context: Mapping[str, Any] | None = None, *, environment: Mapp
         masker.replacer = re.compile("|".join(masker.patterns))
     for secret in sorted(secrets_of(environment)):
         mask_secret(secret)
+    _mask_before_sending()
+
+
+def _mask_before_sending() -> None:
+    """Mask in the task's process: the one that writes its log is told of secrets, and knows nothing of patterns."""
+    processors = structlog.get_config()["processors"]
+    if mask_logs not in processors:
+        processors.insert(len(processors) - 1, mask_logs)  # the last one makes bytes of the event
