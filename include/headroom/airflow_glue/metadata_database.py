@@ -18,6 +18,9 @@ from sqlalchemy import create_engine, inspect
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
+from headroom.config.secrets import redact
+from headroom.domain.foreign_text import one_line
+
 OK, BAD_INPUT, REFUSED, FAILED = 0, 2, 3, 4
 REVISION_TABLE: Final = "alembic_version"
 _SQLITE_START: Final = b"SQLite format 3\0"
@@ -47,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         sys.stdout.write(f"{options.command(_database(), options.file)}\n")
     except KeepingError as error:
-        sys.stderr.write(f"headroom: {error}\n")
+        sys.stderr.write(f"headroom: {one_line(redact(error))}\n")
         return error.exit_code
     return OK
 
@@ -128,10 +131,14 @@ def _beside(file: Path) -> Iterator[Path]:
         partial.unlink(missing_ok=True)
 
 
+def _open_to_read(file: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)
+
+
 def _copy_sqlite(source: Path, target: Path) -> None:
     try:
         with (
-            contextlib.closing(sqlite3.connect(f"file:{source}?mode=ro", uri=True)) as read,
+            contextlib.closing(_open_to_read(source)) as read,
             contextlib.closing(sqlite3.connect(target)) as written,
         ):
             read.backup(written)
@@ -160,7 +167,7 @@ def _revision_of(database: URL, file: Path) -> str:
 
 def _sqlite_revision(file: Path) -> str:
     try:
-        with contextlib.closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as session:
+        with contextlib.closing(_open_to_read(file)) as session:
             row = session.execute(f"select version_num from {REVISION_TABLE}").fetchone()  # noqa: S608, a constant
     except sqlite3.Error as error:
         raise KeepingError(f"{file}: expected a database of Airflow: {error}", BAD_INPUT) from error

@@ -31,6 +31,7 @@ def mask_secrets(_context: Mapping[str, Any] | None = None, *, environment: Mapp
 
 def _mask_before_sending() -> None:
     """Mask in the task's process: the one that writes its log is told of secrets, and knows nothing of patterns."""
+    # The very list that the task's loggers go through: they are bound before the task begins.
     processors = structlog.get_config()["processors"]
     if mask_logs not in processors:
         processors.insert(len(processors) - 1, mask_logs)  # the last one makes bytes of the event

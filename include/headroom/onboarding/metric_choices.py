@@ -202,25 +202,26 @@ def _balancer_sources(found: FoundTarget) -> list[_Source]:
     if not found.load_balancers:
         return []
     own = _balancer_dimensions(found.load_balancers[0])
-    latency = [
-        _Source(
-            metric=f"latency_{level}_seconds",
-            namespace="AWS/ApplicationELB",
-            name="TargetResponseTime",
-            dimensions=own,
-            statistic=level,
-        )
-        for level in ("p50", "p95", "p99")
-    ]
-    errors = _Source(
+    return _errors_and_latency(
+        "AWS/ApplicationELB", own, errors="HTTPCode_Target_5XX_Count", latency="TargetResponseTime"
+    )
+
+
+def _errors_and_latency(namespace: str, own: Mapping[str, str], *, errors: str, latency: str) -> list[_Source]:
+    """Return what is measured where requests come in."""
+    count = _Source(
         metric="error_count",
-        namespace="AWS/ApplicationELB",
-        name="HTTPCode_Target_5XX_Count",
+        namespace=namespace,
+        name=errors,
         dimensions=own,
         statistic="Sum",
         is_silent_at_zero=True,
     )
-    return [errors, *latency]
+    quantiles = [
+        _Source(metric=f"latency_{level}_seconds", namespace=namespace, name=latency, dimensions=own, statistic=level)
+        for level in ("p50", "p95", "p99")
+    ]
+    return [count, *quantiles]
 
 
 def _agent_sources(group: str) -> list[_Source]:
@@ -237,24 +238,6 @@ def _sagemaker_sources(found: FoundTarget) -> list[_Source]:
     is_component = found.target.kind is TargetKind.SAGEMAKER_INFERENCE_COMPONENT
     own = {"InferenceComponentName": found.target.name} if is_component else _variant_dimensions(found)
     machines = "/aws/sagemaker/InferenceComponents" if is_component else "/aws/sagemaker/Endpoints"
-    latency = [
-        _Source(
-            metric=f"latency_{level}_seconds",
-            namespace="AWS/SageMaker",
-            name="ModelLatency",
-            dimensions=own,
-            statistic=level,
-        )
-        for level in ("p50", "p95", "p99")
-    ]
-    errors = _Source(
-        metric="error_count",
-        namespace="AWS/SageMaker",
-        name="Invocation5XXErrors",
-        dimensions=own,
-        statistic="Sum",
-        is_silent_at_zero=True,
-    )
     # Endpoints with inference components publish GPUs from 0 to 100 percent, too: these come first.
     gauges = (
         ("memory_utilization_percent", "MemoryUtilization", False),
@@ -264,8 +247,7 @@ def _sagemaker_sources(found: FoundTarget) -> list[_Source]:
         ("gpu_memory_utilization_percent", "GPUMemoryUtilization", True),
     )
     return [
-        errors,
-        *latency,
+        *_errors_and_latency("AWS/SageMaker", own, errors="Invocation5XXErrors", latency="ModelLatency"),
         *(
             _Source(metric=metric, namespace=machines, name=name, dimensions=own, is_sum_of_gpus=is_sum)
             for metric, name, is_sum in gauges

@@ -83,7 +83,7 @@ def gpu_finding(
     """
     if has_samples and gpu_count > 1 and _is_sum_taken_for_one(fleet):
         text = f"{GPU_METRIC} sums the instance's {gpu_count} GPUs, and is read as one GPU's share"
-        remedy = f"add divide_by: {gpu_count} to metrics.{GPU_METRIC} in fleets.yaml (and to GPUMemoryUtilization)"
+        remedy = f"add divide_by: {gpu_count} to metrics.{GPU_METRIC} and metrics.gpu_memory_utilization_percent"
         return warning(Topic.GPU_METRICS, fleet.id, text, remedy=remedy)
     if has_samples:
         return ok(Topic.GPU_METRICS, fleet.id, f"{GPU_METRIC} has samples")

@@ -21,15 +21,13 @@ from headroom.lake.layout import period_path, settled_path
 from headroom.lake.tables import TABLES
 from headroom.pipelines.at_once import at_once
 from headroom.pipelines.billing import COST_TABLE
-from headroom.pipelines.marts import run_marts
+from headroom.pipelines.marts import HOURLY_MARTS, run_marts
 from headroom.pipelines.prices import read_market, read_on_demand_prices
 from headroom.pipelines.utilization import replace_fleets
 from headroom.pipelines.workspace import Workspace
 
 KPI_TABLE = "mart_kpi__daily_by_fleet"
 SAVINGS_TABLE = "mart_savings__daily_by_fleet"
-DEMAND_TABLE = "mart_demand__hourly_by_fleet"
-LATENCY_TABLE = "mart_latency__hourly_by_fleet"
 UTILIZATION_TABLE = "mart_utilization__hourly_by_fleet"
 
 
@@ -87,7 +85,7 @@ def _fingerprint(workspace: Workspace, day: Window, baselines: dict[str, float])
 def _settled_hours(workspace: Workspace, day: Window) -> list[bytes]:
     """Return the files of the day's hours that KPIs and savings are made from; a table without a file is left out."""
     found = []
-    for name in (DEMAND_TABLE, UTILIZATION_TABLE, LATENCY_TABLE):
+    for name in HOURLY_MARTS:
         with suppress(FileNotFoundError):
             found.append(workspace.lake.storage.read_bytes(settled_path(name, day.day)))
     return found

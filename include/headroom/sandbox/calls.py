@@ -32,7 +32,7 @@ class Call:
     at: datetime
     status: int | None
     detail: str = ""
-    """What it was about, as far as cheaply known: bucket/key, group or target, and whether a fault was injected."""
+    """bucket/key of a call to S3, what was done to a call that a fault spoiled; empty for all others."""
 
 
 class CallLog:

@@ -17,3 +17,4 @@ def test_a_viewer_can_neither_approve_nor_push_nor_roll_back_nor_pause_and_the_c
 def test_a_user_may_approve_which_the_ledger_keeps_and_then_the_cloud_is_written_to(played: Played) -> None:
     assert set(played.approved_by) == {"user"}
     assert played.writes_of_the_approved != []
+    assert played.actions_after != played.actions_before
