@@ -20,6 +20,7 @@ pytestmark = pytest.mark.integration
 
 SECRET = "a-password-of-a-connection"
 FERNET_KEY = "ZmVybmV0LWtleS1vZi10aGVzZS10ZXN0cy1hbG9uZSE="
+ROOT = Path(__file__).parents[3]
 KEEPER = ("headroom.airflow_glue.metadata_database",)
 
 
@@ -179,6 +180,46 @@ def test_a_wrong_password_and_a_place_that_cannot_be_written_are_one_line(databa
     assert "password authentication failed" in refused.stderr
     assert "wrong-one" not in refused.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_compose_pages_own_commands_bring_every_row_back(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = make_url(database.used.url)
+    if url.host is None:
+        pytest.skip("compose keeps its database in PostgreSQL")
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    docker = folder / "docker"
+    docker.write_text('#!/bin/sh\n[ "$1 $2 $3 $4" = "compose exec -T postgres" ] && shift 4 && exec "$@"\n')
+    docker.chmod(0o755)
+    for name, value in {
+        "PATH": f"{folder}:{os.environ['PATH']}",
+        "PGHOST": url.host,
+        "PGPORT": str(url.port),
+        "PGPASSWORD": str(url.password),
+    }.items():
+        monkeypatch.setenv(name, value)
+    lines = (ROOT / "docs" / "team.md").read_text(encoding="utf-8").splitlines()
+    (dump,) = (line for line in lines if "postgres pg_dump" in line)
+    (give_back,) = (line for line in lines if "postgres pg_restore" in line)
+    assert url.username == "headroom"
+    _new_database_of_compose(database)
+    compose = Place(database.used.home, url.set(database="headroom").render_as_string(hide_password=False))
+    assert compose.run(*KEEPER, "restore", str(database.file)).returncode == 0
+    subprocess.run(dump, shell=True, check=True, cwd=tmp_path)  # noqa: S602, the page's own line
+    _new_database_of_compose(database)
+    assert compose.rows() == {}
+    subprocess.run(give_back, shell=True, check=True, cwd=tmp_path)  # noqa: S602, the page's own line
+    assert compose.rows() == database.used.rows()
+
+
+def _new_database_of_compose(database: Database) -> None:
+    engine = create_engine(database.used.url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as session:
+        session.execute(text("drop database if exists headroom"))
+        session.execute(text("create database headroom"))
+    engine.dispose()
 
 
 def _another_empty(database: Database, folder: Path) -> Place:
