@@ -4,12 +4,14 @@ Airflow masks its own options and Connections. It does not know AWS's variables,
 address in somebody's error.
 """
 
+import logging
 import os
 import re
 from collections.abc import Mapping
 from typing import Any
 
 import structlog
+import structlog.stdlib
 from airflow.sdk.log import mask_logs, mask_secret
 
 from headroom.domain.secrets import LOOKS_SECRET, secrets_of
@@ -35,3 +37,7 @@ def _mask_before_sending() -> None:
     processors = structlog.get_config()["processors"]
     if mask_logs not in processors:
         processors.insert(len(processors) - 1, mask_logs)  # the last one makes bytes of the event
+    for handler in logging.getLogger().handlers:  # loggers of the standard library: those of the packages used
+        formatter = handler.formatter
+        if isinstance(formatter, structlog.stdlib.ProcessorFormatter) and mask_logs not in formatter.processors:
+            formatter.processors = (*formatter.processors[:-1], mask_logs, formatter.processors[-1])

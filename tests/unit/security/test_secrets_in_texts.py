@@ -1,6 +1,8 @@
 """What is masked in texts, by the environment's own values and by its looks, and what is left alone."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -176,3 +178,27 @@ def test_airflows_masker_learns_the_same_secrets() -> None:
     finally:
         masker.patterns, masker.replacer = before, replacer
     assert redacted == {"exc": "http://***@h and ***", "count": 3}
+
+
+def test_a_task_masks_what_any_logger_sends_of_a_password_that_nobody_knew() -> None:
+    code = """
+import io, logging, structlog
+from airflow.sdk.log import configure_logging
+from headroom.airflow_glue.secret_masking import mask_secrets
+
+sent = io.BytesIO()
+configure_logging(json_output=True, output=sent, sending_to_supervisor=True)
+mask_secrets(environment={})
+logging.getLogger("botocore").error("asked %s", "http://u:hunter2hunter2@h")
+try:
+    raise OSError("http://u:hunter3hunter3@h did not answer")
+except OSError:
+    logging.getLogger("botocore").exception("failed")
+structlog.get_logger("task").error("http://u:hunter4hunter4@h")
+print(sent.getvalue().decode())
+"""
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    lines = [json.loads(line) for line in ran.stdout.splitlines() if line.startswith("{")]
+    assert [line["event"] for line in lines] == ["asked http://***@h", "failed", "http://***@h"]
+    assert "***@h did not answer" in json.dumps(lines[1])
+    assert "hunter" not in ran.stdout
