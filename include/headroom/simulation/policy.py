@@ -1,0 +1,145 @@
+"""What a policy is told, and how what it decides gets into force: the Protocol that ours and the incumbents follow.
+
+A policy returns the whole plan of a replay at once, but must make each decision from what was known at its time:
+`Scene.known` refuses to be read past the moment asked about, and the forecasts are made by those who do the same.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final, Protocol
+
+import numpy as np
+
+from headroom.domain.demand import DemandForecast, DemandHistory, Floats
+from headroom.domain.fleet import Fleet
+from headroom.domain.scaling import Counts
+from headroom.simulation.engine import CapacityPlan, Pool
+from headroom.simulation.latency_table import RequestQueue
+from headroom.units import SECONDS_PER_HOUR
+
+PEAK_SECONDS: Final = 300
+"""The peak of an hour is its largest mean over five minutes (glossary)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class DemandRecord:
+    """Demand at even steps: `rate_per_second`, shape (steps,), from `start_utc` on, which lies on the hour.
+
+    Steps divide an hour. What lies before a replay's start is history.
+    """
+
+    start_utc: datetime
+    step_seconds: float
+    rate_per_second: Floats
+
+    @property
+    def end_utc(self) -> datetime:
+        """The end of the last step."""
+        return self.start_utc + timedelta(seconds=self.step_seconds * len(self.rate_per_second))
+
+    def step_of(self, moment_utc: datetime) -> int:
+        """Return the number of the first step that begins at `moment_utc` or after."""
+        return int(np.ceil((moment_utc - self.start_utc).total_seconds() / self.step_seconds - 1e-9))
+
+    def until(self, moment_utc: datetime, *, seconds: float | None = None) -> Floats:
+        """Return the rates of the steps that had ended by `moment_utc`: all, or those of the last `seconds`."""
+        elapsed = (moment_utc - self.start_utc).total_seconds() / self.step_seconds
+        end = min(max(0, int(elapsed + 1e-9)), len(self.rate_per_second))
+        start = 0 if seconds is None else max(0, end - round(seconds / self.step_seconds))
+        return self.rate_per_second[start:end]
+
+    def hourly(self, fleet_id: str, moment_utc: datetime) -> DemandHistory:
+        """Return mean and peak of the hours that had ended by `moment_utc`."""
+        per_hour = round(SECONDS_PER_HOUR / self.step_seconds)
+        known = self.until(moment_utc)
+        hours = known[: len(known) // per_hour * per_hour].reshape(-1, per_hour)
+        per_peak = max(1, round(PEAK_SECONDS / self.step_seconds))
+        while per_hour % per_peak:
+            per_peak -= 1
+        first = np.datetime64(self.start_utc.replace(tzinfo=None), "s")
+        return DemandHistory(
+            fleet_id=fleet_id,
+            hours=first + np.arange(len(hours)) * np.timedelta64(1, "h"),
+            mean_per_second=hours.mean(axis=1) if len(hours) else np.zeros(0),
+            peak_per_second=(
+                hours.reshape(len(hours), -1, per_peak).mean(axis=2).max(axis=1) if len(hours) else np.zeros(0)
+            ),
+        )
+
+
+class ForecastProvider(Protocol):
+    """Gives the forecasts that production would have had."""
+
+    def forecast(self, made_at_utc: datetime) -> DemandForecast:
+        """Return the forecast made at an hour's end, from what was known then; ForecastError where there is none."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Scene:
+    """The fleet, its demand so far, and the span to be played: [start_utc, start_utc + steps x step_seconds).
+
+    `known` reaches from the history's first step to the replay's last; policies read it by `until` and `hourly` only.
+    `pool`: the fleet's type today, on demand. `rate_per_instance`: its sustainable rate, in requests per second.
+    """
+
+    fleet: Fleet
+    start_utc: datetime
+    steps: int
+    known: DemandRecord
+    queue: RequestQueue
+    pool: Pool
+    rate_per_instance: float
+    initial_instances: int
+    forecasts: ForecastProvider | None = None
+    seed: int = 0
+
+    @property
+    def step_seconds(self) -> float:
+        """Length of a step."""
+        return self.known.step_seconds
+
+    def moment(self, step: int) -> datetime:
+        """Return when a step of the replay begins."""
+        return self.start_utc + timedelta(seconds=step * self.step_seconds)
+
+    def bounded(self, instances: float) -> int:
+        """Return a count inside the fleet's bounds."""
+        bounds = self.fleet.bounds
+        return int(min(max(instances, bounds.min_instances), bounds.max_instances))
+
+
+class Policy(Protocol):
+    """Something that decides how many instances run."""
+
+    @property
+    def name(self) -> str:
+        """The name on the command line and in replay.json."""
+        ...
+
+    def plan(self, scene: Scene) -> CapacityPlan:
+        """Return what it asks for over the whole span, each decision made from what was known at its time."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """From `at_utc` on, hold `instances`."""
+
+    at_utc: datetime
+    instances: int
+
+
+def floor_of(changes: Sequence[Change], scene: Scene, *, most_late_seconds: float = 0.0) -> Counts:
+    """Return the floor, shape (1, steps), that changes in order of time put in force; the first instances before them.
+
+    Each comes up to `most_late_seconds` late, evenly spread by the scene's seed, and counts from the next whole step.
+    """
+    random = np.random.default_rng([scene.seed, 1])
+    late = random.uniform(0.0, most_late_seconds, len(changes)) if most_late_seconds else np.zeros(len(changes))
+    floor: Counts = np.full((1, scene.steps), scene.initial_instances, dtype=np.int64)
+    for change, seconds in zip(changes, late, strict=True):
+        at = ((change.at_utc - scene.start_utc).total_seconds() + seconds) / scene.step_seconds
+        floor[0, max(0, int(np.ceil(at - 1e-9))) :] = scene.bounded(change.instances)
+    return floor
