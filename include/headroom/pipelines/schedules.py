@@ -13,11 +13,11 @@ from headroom.actuation.ledger import STALE_AFTER, Ledger, plan_push_id
 from headroom.actuation.observe import observe_target
 from headroom.actuation.records import action_record, baseline_record, setting_from, setting_record
 from headroom.actuation.registry import target_for
-from headroom.capacity import required_capacity, sustainable_rate
+from headroom.capacity import sustainable_rate
 from headroom.domain.demand import Floats
 from headroom.domain.fleet import Fleet
 from headroom.domain.scaling import Action, ActionPurpose, CapacityRequirement, Counts
-from headroom.domain.window import HOUR, Window
+from headroom.domain.window import Window
 from headroom.extract.errors import SourceError
 from headroom.lake.errors import LakeError
 from headroom.lake.layout import chunk_name, hourly_path
@@ -41,14 +41,10 @@ from headroom.scheduling import (
     max_changes,
     mean_floor,
     parse_action_name,
-    schedule_capacity,
+    schedule_for,
 )
 
 SCHEDULE_TABLE = "mart_plan__schedule"
-PUSHED_HOURS = 48
-"""How far ahead actions stand at the target: two days without us before a fleet is back at its baseline."""
-MIN_DWELL_SECONDS = 3600
-"""A floor stands at least an hour: instances are billed from their launch, and launching takes minutes."""
 
 
 def schedule_chunk(window: Window, chunk: int) -> dict[str, Any]:
@@ -174,32 +170,29 @@ class _Planner:
         """Plan one fleet; raise PlanError, ActuationError or ValueError saying why it cannot be."""
         fleet, made_at = self.fleet, self.known.forecast.made_at_utc
         rate = sustainable_rate(fleet, fleet.current_type.name, types=self.market.types.get(fleet.region, {}))
-        requirement = required_capacity(fleet, self.known.forecast, rate=rate)
         adoption = observe_target(
             target_for(fleet, self.workspace.clients),
             Ledger(self.workspace.lake).keeping_listings(),
             is_ours=self._is_ours,
             now_utc=self.now_utc,
         )
-        pushed = _first_hours(requirement, PUSHED_HOURS)
         holds = _holds_without_us(adoption)
         starts_after_utc = earliest_start(made_at if self._is_past else self.now_utc)
         try:
-            schedule = schedule_capacity(
-                pushed,
-                lead_time_seconds=fleet.lead_time_seconds,
-                min_dwell_seconds=MIN_DWELL_SECONDS,
-                max_changes=max_changes(adoption.state, deployment=self.workspace.deployment, fleet_id=fleet.id),
-                bounds=fleet.bounds,
+            decided = schedule_for(
+                fleet,
+                self.known.forecast,
+                rate=rate,
                 starts_after_utc=starts_after_utc,
-                ends_at_utc=made_at + PUSHED_HOURS * HOUR,
                 current_instances=holds,
+                max_changes=max_changes(adoption.state, deployment=self.workspace.deployment, fleet_id=fleet.id),
             )
         except ScheduleImpossibleError as error:
             others = sum(not self._is_ours(action.name) for action in adoption.state.actions)
             limit = SCHEDULED_ACTIONS_PER_TARGET[adoption.state.api]
             room = f"{others} scheduled actions of others stand at the target, which takes {limit}: remove some of them"
             raise PlanError(f"{error}; {room}") from error
+        pushed, schedule = decided.requirement, decided.schedule
         wanted = actions_for(
             fleet.id,
             schedule,
@@ -276,16 +269,6 @@ class _Planner:
             "wanted": [action_record(action) for action in wanted],
         }
         return FleetPlan(record=record, rows=rows)
-
-
-def _first_hours(requirement: CapacityRequirement, count: int) -> CapacityRequirement:
-    return CapacityRequirement(
-        fleet_id=requirement.fleet_id,
-        hours=requirement.hours[:count],
-        required_instances=requirement.required_instances[:count],
-        demand_per_second=requirement.demand_per_second[:count],
-        method=requirement.method,
-    )
 
 
 def _holds_without_us(adoption: Adoption) -> int:

@@ -2,6 +2,7 @@
 
 from headroom.scheduling.actions import actions_for
 from headroom.scheduling.diff import apply_diff, diff_actions
+from headroom.scheduling.fleet_schedule import FleetSchedule, schedule_for
 from headroom.scheduling.floor import floor_at, hourly_floor, mean_floor
 from headroom.scheduling.guardrail_context import GuardrailContext, GuardrailLimits
 from headroom.scheduling.guardrails import check_guardrails
@@ -11,6 +12,7 @@ from headroom.scheduling.schedule import ScheduleImpossibleError, earliest_start
 
 __all__ = [
     "SCHEDULED_ACTIONS_PER_TARGET",
+    "FleetSchedule",
     "GuardrailContext",
     "GuardrailLimits",
     "ScheduleImpossibleError",
@@ -28,4 +30,5 @@ __all__ = [
     "mean_floor",
     "parse_action_name",
     "schedule_capacity",
+    "schedule_for",
 ]

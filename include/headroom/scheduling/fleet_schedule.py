@@ -1,0 +1,62 @@
+"""The decision of an hour: from a fleet's forecast to the floor that a push puts in force; live and replayed."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final
+
+from headroom.capacity import SustainableRate, required_capacity
+from headroom.domain.demand import DemandForecast
+from headroom.domain.fleet import Fleet
+from headroom.domain.scaling import CapacityRequirement, CapacitySchedule
+from headroom.domain.window import HOUR
+from headroom.scheduling.schedule import schedule_capacity
+
+PUSHED_HOURS: Final = 48
+"""How far ahead actions stand at the target: two days without us before a fleet is back at its baseline."""
+MIN_DWELL_SECONDS: Final = 3600
+"""A floor stands at least an hour: instances are billed from their launch, and launching takes minutes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FleetSchedule:
+    """What the hours that are pushed need, and the floor that covers it."""
+
+    requirement: CapacityRequirement
+    schedule: CapacitySchedule
+
+
+def schedule_for(
+    fleet: Fleet,
+    forecast: DemandForecast,
+    *,
+    rate: SustainableRate,
+    starts_after_utc: datetime,
+    current_instances: int,
+    max_changes: int,
+) -> FleetSchedule:
+    """Return need and floor of the next PUSHED_HOURS after the forecast was made.
+
+    `current_instances` stand without us until the first change, which may come at `starts_after_utc`. Raises what
+    required_capacity and schedule_capacity do.
+    """
+    requirement = _first_hours(required_capacity(fleet, forecast, rate=rate), PUSHED_HOURS)
+    schedule = schedule_capacity(
+        requirement,
+        lead_time_seconds=fleet.lead_time_seconds,
+        min_dwell_seconds=MIN_DWELL_SECONDS,
+        max_changes=max_changes,
+        bounds=fleet.bounds,
+        starts_after_utc=starts_after_utc,
+        ends_at_utc=forecast.made_at_utc + PUSHED_HOURS * HOUR,
+        current_instances=current_instances,
+    )
+    return FleetSchedule(requirement=requirement, schedule=schedule)
+
+
+def _first_hours(requirement: CapacityRequirement, count: int) -> CapacityRequirement:
+    return replace(
+        requirement,
+        hours=requirement.hours[:count],
+        required_instances=requirement.required_instances[:count],
+        demand_per_second=requirement.demand_per_second[:count],
+    )
