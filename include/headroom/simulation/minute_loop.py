@@ -22,7 +22,7 @@ from headroom.simulation.compiled import compiled
 
 NO_REACTION, THRESHOLD, TARGET_TRACKING, HPA = 0, 1, 2, 3
 PARAMETERS = 6
-_ARRIVALS_A_STEP = 4
+_ARRIVALS_A_STEP = 8
 """Moments of a step at which the wait is looked at while there is a backlog."""
 
 

@@ -90,8 +90,9 @@ def least_cost(
     An instance pays whole steps of lead, as in the engine.
     """
     most_kept = float(kept.max(axis=1).sum())
-    if target_requests > most_kept * (1.0 - 1e-9):
+    if target_requests > most_kept * (1.0 + 1e-12):
         raise UnreachableTargetError(f"{target_requests:.6g} requests are to be kept, {most_kept:.6g} can be")
+    target_requests = min(target_requests, most_kept * (1.0 - 1e-9))  # the last billionth is rounding
     together = _joined(kept, steps_between_changes)
     lengths = np.full(len(together), float(steps_between_changes))
     lengths[-1] = len(kept) - steps_between_changes * (len(together) - 1)
