@@ -1,9 +1,7 @@
-"""Forecasts of a replay: selected weekly, fitted daily and made hourly as scale_ahead does, from what was known then."""
+"""Forecasts of a replay: selected weekly, fitted daily, made hourly as scale_ahead does, from what was known then."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
-
-import numpy as np
+from datetime import datetime
 
 from headroom.domain.demand import DemandForecast, DemandHistory
 from headroom.domain.event import CalendarEvent
@@ -13,6 +11,7 @@ from headroom.forecasting.selection import Selection
 from headroom.pipelines.demand_history import HISTORY_DAYS
 from headroom.pipelines.forecasts import HORIZON_HOURS, REFIT_AFTER, SELECT_AFTER
 from headroom.simulation.policy import DemandRecord
+from headroom.units import HOURS_PER_DAY
 
 
 class ReplayForecasts:
@@ -34,23 +33,44 @@ class ReplayForecasts:
 
     def _make(self, made_at_utc: datetime) -> DemandForecast:
         history = _newest(self._known.hourly(self._fleet.id, made_at_utc))
-        shared = {"made_at_utc": made_at_utc, "horizon_hours": HORIZON_HOURS}
-        place = {"country": self._fleet.country, "events": self._events}
         selection = self._selection
         if selection is None or not selection.serves(made_at_utc):
-            selection = select_members(history, **shared, **place)
-        forecast = forecast_fleet(history, **shared, **place, selection=selection)
+            selection = self._select(history, made_at_utc)
+        forecast = forecast_fleet(
+            history,
+            made_at_utc=made_at_utc,
+            horizon_hours=HORIZON_HOURS,
+            country=self._fleet.country,
+            events=self._events,
+            selection=selection,
+        )
         # What is due anew is made after the hour's push, and serves from the next hour on.
         if made_at_utc - selection.selected_at_utc >= SELECT_AFTER:
-            selection = select_members(history, **shared, **place)
+            selection = self._select(history, made_at_utc)
         elif made_at_utc - selection.fitted_at_utc >= REFIT_AFTER:
-            selection = refit_members(history, selection, **shared, **place)
+            selection = refit_members(
+                history,
+                selection,
+                made_at_utc=made_at_utc,
+                horizon_hours=HORIZON_HOURS,
+                country=self._fleet.country,
+                events=self._events,
+            )
         self._selection = selection
         return forecast
 
+    def _select(self, history: DemandHistory, made_at_utc: datetime) -> Selection:
+        return select_members(
+            history,
+            made_at_utc=made_at_utc,
+            horizon_hours=HORIZON_HOURS,
+            country=self._fleet.country,
+            events=self._events,
+        )
+
 
 def _newest(history: DemandHistory) -> DemandHistory:
-    first = max(0, len(history.hours) - HISTORY_DAYS * 24)
+    first = max(0, len(history.hours) - HISTORY_DAYS * HOURS_PER_DAY)
     return DemandHistory(
         fleet_id=history.fleet_id,
         hours=history.hours[first:],

@@ -51,9 +51,10 @@ def test_no_path_that_keeps_as_many_costs_less_than_the_bound(seed: int) -> None
     target = float(kept.max(axis=1).sum() * random.uniform(0.3, 1.0 - 1e-6))
     found = least_cost(kept, target_requests=target, lead_time_seconds=lead, **{**SHARED, "least_instances": 0})
     assert found.kept_requests >= target
-    costs = []
-    for path in product(range(4), repeat=5):
-        if kept[np.arange(5), path].sum() >= target:
-            costs.append(sum(path) + np.maximum(np.diff(path), 0).sum() * lead / 3600.0)
+    costs = [
+        sum(path) + np.maximum(np.diff(path), 0).sum() * lead / 3600.0
+        for path in product(range(4), repeat=5)
+        if kept[np.arange(5), path].sum() >= target
+    ]
     assert found.bound_usd <= min(costs) + 1e-9
     assert found.cost_usd >= min(costs) - 1e-9
