@@ -14,6 +14,7 @@ from airflow.sdk.definitions.deadline import DeadlineAlert
 
 from headroom.airflow_glue.channels import Message, Severity, send
 from headroom.airflow_glue.deadlines import WindowClosed
+from headroom.config.secrets import redact
 
 RUNBOOK_VARIABLE = "HEADROOM_RUNBOOK_URL"
 RUNBOOK = "docs/runbook.md"
@@ -39,7 +40,8 @@ class FailureNotifier(BaseNotifier):
         task_instance = context["task_instance"]
         dag_id, window = task_instance.dag_id, _window_of(context)
         chunk = f"[{task_instance.map_index}]" if task_instance.map_index >= 0 else ""
-        cause = str(context.get("exception") or "the task was ended from outside")
+        # Masked here: the cause is kept in the lake, too.
+        cause = redact(context.get("exception") or "the task was ended from outside")
         _tell_failure(
             dag_id,
             task_instance.task_id,

@@ -66,6 +66,13 @@ def test_one_cause_is_one_message_over_chunks_and_hours_and_its_end_is_another(i
     assert inbox.texts[1].endswith("3 times")
 
 
+def test_a_secret_in_a_cause_is_neither_told_nor_kept(inbox: Inbox, tmp_path: Path) -> None:
+    FailureNotifier().notify(failed_task(cause="no answer from http://ada:hunter2hunter2@proxy:3128/"))
+    kept = (tmp_path / "lake" / "alerts" / "scale_ahead" / "push_chunk.json").read_text()
+    for text in (kept, inbox.texts[0]):
+        assert "no answer from http://ada:***@proxy:3128/" in text
+
+
 def test_another_cause_says_since_when_it_is_failing(inbox: Inbox) -> None:
     FailureNotifier().notify(failed_task())
     FailureNotifier().notify(failed_task(hour=6, cause="access denied"))
