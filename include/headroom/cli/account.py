@@ -37,8 +37,7 @@ def discover_account(options: argparse.Namespace) -> int:
             has_cpu_fleets=options.include_cpu,
             on_step=on_step,
         )
-    _write_whole(out, found.text)
-    load_fleets(out)  # what we draft must load
+    write_draft(out, found.text)
     if options.json:
         print(json.dumps({"path": str(out), **found.summary()}, indent=1))  # noqa: T201, the command's output
     else:
@@ -59,9 +58,11 @@ def check_places(regions: list[str], accounts: list[str] | None) -> None:
             raise BadInput(f"--account: expected an AWS account's 12 digits, found {account!r}")
 
 
-def _write_whole(out: Path, text: str) -> None:
+def write_draft(out: Path, text: str) -> None:
+    """Write a fleets.yaml; one that does not load is left beside, and what stands at `out` stays: ConfigError."""
     beside = out.with_name(f".{out.name}.new")
     beside.write_text(text)
+    load_fleets(beside)
     beside.replace(out)
 
 
