@@ -126,6 +126,8 @@ def _tables(database: URL) -> list[str]:
 @contextlib.contextmanager
 def _beside(file: Path) -> Iterator[Path]:
     """Give a path beside `file` to write to, and put it in its place where all went well; readable by its owner."""
+    if file.exists() and not file.is_file():
+        raise KeepingError(f"{file}: is no regular file; expected one, which is replaced, or none yet", BAD_INPUT)
     partial = file.with_name(f".{file.name}.partial")
     try:
         partial.unlink(missing_ok=True)

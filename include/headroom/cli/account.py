@@ -25,6 +25,8 @@ def discover_account(options: argparse.Namespace) -> int:
         raise BadInput(f"--out: no folder at {out.parent}; expected one to write {out.name} into")
     if out.is_dir():
         raise BadInput(f"--out: {out} is a folder; expected a file such as {out / 'fleets.yaml'}")
+    if out.exists() and not out.is_file():
+        raise BadInput(f"--out: {out} is no regular file; expected one, or none yet")
     if out.exists() and not options.force:
         raise BadInput(f"--out: {out} is there already; --force replaces it, or name another file to compare with it")
     settings = Settings.from_environment(os.environ)

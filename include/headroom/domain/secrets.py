@@ -20,7 +20,7 @@ _SECRET_NAME: Final = re.compile(
 )
 _SECRET_FIELD: Final = re.compile(r"password|passwd|secret|token|private_key|api_key|access_key$", re.IGNORECASE)
 _WORD: Final = re.compile(r"[a-z]{0,15}")
-"""What a part of a webhook's path may be without being secret: `services`, `headroom`; our own messages hold such words."""
+"""What a part of a webhook's path may be without being secret, `services` say: our own messages hold such words."""
 _USER_INFO: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://(?P<secret>[^\s/?#'\"<>]+)@")
 
 _KEY: Final = r"[A-Za-z0-9_.-]*(?:password|passwd|pwd|secret|token|api[_-]?key|access[_-]?key|secret[_-]?key|signature)"

@@ -46,6 +46,8 @@ class Restored:
 def back_up(workspace: Workspace, place: str) -> dict[str, Any]:
     """Write the backup to `place`, a path or s3://bucket/key; return its file count, size and SHA-256."""
     storage, name = _place(place)
+    if isinstance(storage, LocalStorage) and Path(place).exists() and not Path(place).is_file():
+        raise BackupError(f"{place}: is no regular file; expected one, which is replaced, or none yet")
     files = {f"{LAKE}{path}": data for path, data in _lake_files(workspace).items()}
     for file in sorted(workspace.config_folder.glob("*.yaml")):
         files[f"{CONFIG}{file.name}"] = file.read_bytes()

@@ -1,7 +1,10 @@
+import os
+import stat
 from pathlib import Path
 
 import pytest
 
+from headroom.cli import main
 from headroom.cli.account import write_draft
 from headroom.config import ConfigError
 
@@ -17,3 +20,10 @@ def test_a_draft_that_does_not_load_leaves_the_owners_file_as_it_is(tmp_path: Pa
 def test_a_draft_that_loads_takes_its_place(tmp_path: Path) -> None:
     write_draft(tmp_path / "fleets.yaml", "fleets: []\n")
     assert [file.name for file in tmp_path.iterdir()] == ["fleets.yaml"]
+
+
+def test_what_is_no_regular_file_is_not_replaced(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    os.mkfifo(pipe := tmp_path / "pipe")
+    assert main(["discover", "--region", "us-east-1", "--out", str(pipe), "--force"]) == 2
+    assert "is no regular file" in capsys.readouterr().err
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
