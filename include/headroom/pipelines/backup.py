@@ -25,7 +25,8 @@ FORMAT: Final = 1
 MANIFEST: Final = "manifest.json"
 LAKE, CONFIG = "lake/", "config/"
 FOLDERS: Final = ("ledger", "control", "selections")
-"""What no source can give again. Everything else in the lake is extracted, or computed, anew."""
+"""What a push rests on and no source gives again. Price lists and forecasts of past days are lost without a copy of the
+whole lake; everything else is extracted, or computed, anew."""
 
 
 class BackupError(LakeError):
