@@ -110,10 +110,15 @@ def connection_finding(setting: AirflowSetting, *, own_arn: str | None) -> Findi
     if setting.connection_error:
         remedy = f"airflow connections add {setting.connection_id} --conn-type aws ..., or unset HEADROOM_AWS_CONN_ID"
         return problem(Topic.CONNECTION, name, f"does not work: {setting.connection_error}", remedy=remedy)
-    if own_arn is not None and own_arn != setting.connection_arn:
+    if own_arn is not None and _without_session(own_arn) != _without_session(setting.connection_arn):
         text = f"acts as {setting.connection_arn}, this shell as {own_arn}: permissions were tried with the latter"
         return warning(Topic.CONNECTION, name, text, remedy="run doctor with the Connection's own credentials")
     return ok(Topic.CONNECTION, name, f"works, as {setting.connection_arn}")
+
+
+def _without_session(arn: str) -> str:
+    """Return the role of a session's ARN, whose last part each session names for itself; any other ARN as it is."""
+    return arn.rpartition("/")[0] if ":assumed-role/" in arn else arn
 
 
 def environment_findings(environment: Mapping[str, str], *, deployment: str) -> list[Finding]:

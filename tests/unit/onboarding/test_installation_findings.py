@@ -82,6 +82,7 @@ def test_an_airflow_that_is_not_set_up_is_a_warning_and_one_that_is_silent_is_un
         ({}, ARN, Level.OK),
         ({"connection_id": "aws", "connection_arn": ARN}, ARN, Level.OK),
         ({"connection_id": "aws", "connection_arn": ARN}, None, Level.OK),
+        ({"connection_id": "aws", "connection_arn": f"{ARN}-2"}, ARN, Level.OK),  # another session of the same role
         ({"connection_id": "aws", "connection_arn": ARN}, "arn:aws:iam::123456789012:user/me", Level.WARNING),
         ({"connection_id": "aws", "connection_error": "there is no Connection"}, ARN, Level.PROBLEM),
     ],
