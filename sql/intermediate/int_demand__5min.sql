@@ -54,6 +54,10 @@ bins as (
         and any_value(is_demand_omitted_at_zero)
         and bool_or(is_sign_of_instances)
         and not bool_or(is_sign_of_requests)
+        -- what works at its limit works on something: then the balancer's metrics are missing, latency with them
+        and not coalesce(
+            max(value) filter (where is_compute_utilization) / 100 >= $saturated_utilization_fraction, false
+        )
         -- demand may be delivered later than the rest: of the newest minutes, no sample says nothing
         and bin_start_utc + interval 5 minute <= cast($window_end as timestamptz) - interval 10 minute
             as is_zero_inferred

@@ -43,6 +43,12 @@ def test_a_dag_is_started_as_the_design_says(dags: dict[str, DAG], dag_id: str) 
         assert timetable.asset_condition.name == wanted
 
 
+def test_an_upgrade_pauses_every_dag_that_has_a_clock() -> None:
+    page = (DAGS_FOLDER.parent / "docs" / "upgrading.md").read_text()
+    paused = page.partition("for dag in ")[2].partition(";")[0].split()
+    assert sorted(paused) == sorted(dag_id for dag_id, when in SCHEDULES.items() if when.endswith("clock"))
+
+
 @pytest.mark.parametrize("dag_id", EVERY_DAG)
 def test_a_dag_file_is_wiring_of_at_most_a_hundred_lines(dag_id: str) -> None:
     text = (DAGS_FOLDER / f"{dag_id}.py").read_text()

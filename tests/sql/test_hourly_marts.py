@@ -109,6 +109,7 @@ def test_idle_minutes_inside_an_hour_count_as_zero_in_its_mean(run_model: Any) -
         ({}, [sample("instances_in_service", minute, 0.0) for minute in range(0, 60, 5)]),
         ({}, [*idle_hour(), *(sample("latency_p95_seconds", minute, 0.4) for minute in range(0, 60, 5))]),
         ({}, [*idle_hour(), *(sample("error_count", minute, 3.0) for minute in range(0, 60, 5))]),
+        ({}, [*idle_hour(), *(sample("gpu_utilization_percent", minute, 96.0) for minute in range(0, 60, 5))]),
     ],
     ids=[
         "its source would publish zeros",
@@ -116,6 +117,7 @@ def test_idle_minutes_inside_an_hour_count_as_zero_in_its_mean(run_model: Any) -
         "no instance runs, so the balancer counts nothing it turns away",
         "latency was measured, so there were requests",
         "errors were counted, so there were requests",
+        "the GPUs are at their limit, so the balancer's metrics are missing",
     ],
 )
 def test_demand_nobody_can_know_stays_missing(run_model: Any, fleet: Any, rows: Any) -> None:

@@ -28,7 +28,8 @@ FIRST_PAUSE_SECONDS = 1.0
 TIMEOUT_SECONDS = 5.0
 """Three attempts of at most this long, pauses of one and two seconds between them: 18 seconds at the most."""
 
-_TOPIC = re.compile(r"arn:aws[a-z-]*:sns:(?P<region>[a-z0-9-]+):\d{12}:[\w-]{1,256}(?:\.fifo)?")
+_TOPIC = re.compile(r"arn:aws[a-z-]*:sns:(?P<region>[a-z0-9-]+):\d{12}:[\w-]{1,256}")
+"""No FIFO topic: it would want each message in a group, and reaches nobody but queues."""
 _TRY_AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 log = logging.getLogger(__name__)

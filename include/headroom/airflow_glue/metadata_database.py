@@ -25,6 +25,13 @@ OK, BAD_INPUT, REFUSED, FAILED = 0, 2, 3, 4
 REVISION_TABLE: Final = "alembic_version"
 _SQLITE_START: Final = b"SQLite format 3\0"
 _DUMP_START: Final = b"PGDMP"
+_TLS_VARIABLES: Final = {
+    "sslmode": "PGSSLMODE",
+    "sslrootcert": "PGSSLROOTCERT",
+    "sslcert": "PGSSLCERT",
+    "sslkey": "PGSSLKEY",
+}
+"""Of an address's query, and how PostgreSQL's programs are told the same."""
 
 
 class KeepingError(Exception):
@@ -119,6 +126,8 @@ def _tables(database: URL) -> list[str]:
 @contextlib.contextmanager
 def _beside(file: Path) -> Iterator[Path]:
     """Give a path beside `file` to write to, and put it in its place where all went well; readable by its owner."""
+    if file.exists() and not file.is_file():
+        raise KeepingError(f"{file}: is no regular file; expected one, which is replaced, or none yet", BAD_INPUT)
     partial = file.with_name(f".{file.name}.partial")
     try:
         partial.unlink(missing_ok=True)
@@ -192,17 +201,22 @@ def _check_revision(revision: str, file: Path) -> None:
         raise KeepingError(message, BAD_INPUT)
 
 
-def _run(command: list[str], database: URL, exit_code: int = FAILED) -> str:
-    """Run one of PostgreSQL's programs and return what it printed; the password goes by environment."""
-    place = {
+def connection_variables(database: URL) -> dict[str, str]:
+    """Return how PostgreSQL's programs are told to connect as Airflow does, TLS included; no command line shows it."""
+    told = {
         "PGHOST": database.host,
         "PGPORT": database.port,
         "PGUSER": database.username,
         "PGDATABASE": database.database,
+        "PGPASSWORD": database.password,
+        **{variable: database.query.get(name) for name, variable in _TLS_VARIABLES.items()},
     }
-    environment = {**os.environ, **{name: str(value) for name, value in place.items() if value is not None}}
-    if database.password is not None:
-        environment["PGPASSWORD"] = str(database.password)
+    return {variable: str(value) for variable, value in told.items() if value is not None}
+
+
+def _run(command: list[str], database: URL, exit_code: int = FAILED) -> str:
+    """Run one of PostgreSQL's programs and return what it printed."""
+    environment = {**os.environ, **connection_variables(database)}
     try:
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603, ours
     except FileNotFoundError as error:

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,6 +15,7 @@ from airflow.sdk.definitions.deadline import DeadlineAlert
 
 from headroom.airflow_glue.channels import Message, Severity, send
 from headroom.airflow_glue.deadlines import WindowClosed
+from headroom.config.secrets import redact
 
 RUNBOOK_VARIABLE = "HEADROOM_RUNBOOK_URL"
 RUNBOOK = "docs/runbook.md"
@@ -25,6 +27,9 @@ KEY_LENGTH = len("2026-11-18T05:00:00")
 
 URGENT_DAGS = frozenset({"extract_utilization", "scale_ahead", "watch_fleets", "rollback_scaling"})
 """What stands between the close of an hour and its capacity; the others can wait for the day."""
+
+RUN_CALLBACKS = frozenset({"CeleryExecutor", "LocalExecutor"})
+"""Executors that run the callback of a missed deadline (Airflow 3.3.2); KubernetesExecutor refuses it."""
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +44,8 @@ class FailureNotifier(BaseNotifier):
         task_instance = context["task_instance"]
         dag_id, window = task_instance.dag_id, _window_of(context)
         chunk = f"[{task_instance.map_index}]" if task_instance.map_index >= 0 else ""
-        cause = str(context.get("exception") or "the task was ended from outside")
+        # Masked here: the cause is kept in the lake, too.
+        cause = redact(context.get("exception") or "the task was ended from outside")
         _tell_failure(
             dag_id,
             task_instance.task_id,
@@ -89,16 +95,25 @@ def report_missed_deadline(minutes: float, context: Mapping[str, Any] | None = N
     )
 
 
-def must_finish_within(limit: timedelta, *, window: timedelta = timedelta(hours=1)) -> DeadlineAlert:
+def must_finish_within(limit: timedelta, *, window: timedelta = timedelta(hours=1)) -> DeadlineAlert | None:
     """Return a deadline alert: a run not done `limit` after its window closed is reported, and goes on.
 
     `window` is how long the windows of the DAG are. A run about a past window has `limit` from its own creation.
+    None where the executor runs no callbacks: there the first missed deadline would end the scheduler, again and again.
     """
+    if _default_executor() not in RUN_CALLBACKS:
+        return None
     return DeadlineAlert(
         reference=WindowClosed(window_hours=window // timedelta(hours=1)),
         interval=limit,
         callback=SyncCallback(report_missed_deadline, kwargs={"minutes": limit / timedelta(minutes=1)}),
     )
+
+
+def _default_executor() -> str:
+    """Return the class name of the executor that Airflow gives callbacks to, the first where several are named."""
+    first = re.split("[,;]", conf.get("core", "executor"))[0]
+    return first.strip().rpartition(".")[2]
 
 
 def _tell_failure(

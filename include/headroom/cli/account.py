@@ -25,6 +25,8 @@ def discover_account(options: argparse.Namespace) -> int:
         raise BadInput(f"--out: no folder at {out.parent}; expected one to write {out.name} into")
     if out.is_dir():
         raise BadInput(f"--out: {out} is a folder; expected a file such as {out / 'fleets.yaml'}")
+    if out.exists() and not out.is_file():
+        raise BadInput(f"--out: {out} is no regular file; expected one, or none yet")
     if out.exists() and not options.force:
         raise BadInput(f"--out: {out} is there already; --force replaces it, or name another file to compare with it")
     settings = Settings.from_environment(os.environ)
@@ -37,8 +39,7 @@ def discover_account(options: argparse.Namespace) -> int:
             has_cpu_fleets=options.include_cpu,
             on_step=on_step,
         )
-    _write_whole(out, found.text)
-    load_fleets(out)  # what we draft must load
+    write_draft(out, found.text)
     if options.json:
         print(json.dumps({"path": str(out), **found.summary()}, indent=1))  # noqa: T201, the command's output
     else:
@@ -59,9 +60,11 @@ def check_places(regions: list[str], accounts: list[str] | None) -> None:
             raise BadInput(f"--account: expected an AWS account's 12 digits, found {account!r}")
 
 
-def _write_whole(out: Path, text: str) -> None:
+def write_draft(out: Path, text: str) -> None:
+    """Write a fleets.yaml; one that does not load is left beside, and what stands at `out` stays: ConfigError."""
     beside = out.with_name(f".{out.name}.new")
     beside.write_text(text)
+    load_fleets(beside)
     beside.replace(out)
 
 

@@ -129,6 +129,8 @@ def _read_frame(file: Path) -> "pd.DataFrame":
 
 
 def _write_frame(frame: "pd.DataFrame", file: Path) -> None:
+    if file.exists() and not file.is_file():
+        raise BadInput(f"{file}: cannot be written: it is no regular file")
     beside = file.with_name(f"{file.name}.new")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)

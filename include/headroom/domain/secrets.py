@@ -19,6 +19,8 @@ _SECRET_NAME: Final = re.compile(
     r"(?:PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN|_KEY|APIKEY|CREDENTIALS?|WEBHOOK(?:_URL)?)(?:\d*)$", re.IGNORECASE
 )
 _SECRET_FIELD: Final = re.compile(r"password|passwd|secret|token|private_key|api_key|access_key$", re.IGNORECASE)
+_WORD: Final = re.compile(r"[a-z]{0,15}")
+"""What a part of a webhook's path may be without being secret, `services` say: our own messages hold such words."""
 _USER_INFO: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://(?P<secret>[^\s/?#'\"<>]+)@")
 
 _KEY: Final = r"[A-Za-z0-9_.-]*(?:password|passwd|pwd|secret|token|api[_-]?key|access[_-]?key|secret[_-]?key|signature)"
@@ -46,7 +48,7 @@ _SHOWN_KEY: Final = re.compile(
 def secrets_of(environment: Mapping[str, str]) -> frozenset[str]:
     """Return the values in `environment` that must not be shown: by their variable's name, and passwords in addresses.
 
-    Of HEADROOM_ALERT_URL all but the host is secret: whoever knows a webhook's path may post to it.
+    Of HEADROOM_ALERT_URL all but the host and plain words is secret: whoever knows a webhook's path may post to it.
     """
     found: set[str] = set()
     for name, value in environment.items():
@@ -86,8 +88,12 @@ def _parts_of_address(url: str) -> set[str]:
         parts = urlsplit(url)
     except ValueError:
         return {url}
-    pieces = [piece for text in (parts.path, parts.query, parts.fragment) for piece in re.split(r"[/&=]", text)]
-    return {url, parts.path, parts.query, *pieces, *map(unquote, pieces)}
+    found = {url}
+    for text in (parts.path, parts.query, parts.fragment):
+        pieces = {piece for piece in re.split(r"[/&=]", text) if _WORD.fullmatch(piece) is None}
+        if pieces:
+            found |= {text, *pieces, *map(unquote, pieces)}
+    return found
 
 
 def _fields_of_connection(value: str) -> Iterator[str]:

@@ -63,6 +63,14 @@ def definition_findings(
     if known.has_resource_ids is False:
         text = "has no resource ids: lines are told apart by tags alone"
         findings.append(warning(Topic.BILLS, export.name, text, remedy=MAKE_ONE))
+    unsaid = [
+        what
+        for what, is_so in (("is hourly", known.is_hourly), ("has resource ids", known.has_resource_ids))
+        if is_so is None
+    ]
+    if unsaid:
+        text = f"its definition does not say whether it {' and '.join(unsaid)}"
+        findings.append(unknown(Topic.BILLS, export.name, text, remedy="look in the Billing console"))
     return findings or [ok(Topic.BILLS, export.name, "is defined in Parquet, hourly, with resource ids")]
 
 

@@ -121,21 +121,21 @@ def _rounded(value: float, whole: Callable[[float], int]) -> float:
 
 
 def _latency(p95: Floats) -> Guess:
-    if not np.isfinite(p95).any():
+    usual = float(np.nanmedian(p95)) if np.isfinite(p95).any() else 0.0
+    if usual <= 0.0:  # nothing was answered, or too quickly to be measured
         return Guess(
             value=DEFAULT_LATENCY_SECONDS, why="no latency is measured: say what you promise", is_measured=False
         )
-    usual = float(np.nanmedian(p95))
     why = f"{LATENCY_MARGIN:g} x the usual hour's p95 of {usual:.3g} s: replace it by what you promise"
     return Guess(value=round_up(usual * LATENCY_MARGIN), why=why, is_measured=True)
 
 
 def _service(p50: Floats) -> Guess:
-    if not np.isfinite(p50).any():
+    quiet = float(np.nanquantile(p50, QUIET_SHARE)) if np.isfinite(p50).any() else 0.0
+    if quiet <= 0.0:
         return Guess(
             value=DEFAULT_SERVICE_SECONDS, why="no latency is measured: measure one request alone", is_measured=False
         )
-    quiet = float(np.nanquantile(p50, QUIET_SHARE))
     # The mean of an exponential time (service_cv2 1) is its median / ln 2.
     why = f"mean service time with a median of {quiet:.3g} s, that of the quietest hours"
     return Guess(value=round_up(quiet / math.log(2)), why=why, is_measured=True)

@@ -53,10 +53,11 @@ def airflow_findings(setting: AirflowSetting, *, project_root: str, cpu_count: i
 
 
 def _executor(setting: AirflowSetting) -> Finding:
-    if setting.executor.rpartition(".")[2] not in EXECUTORS:
+    name = setting.executor.rpartition(".")[2]
+    if name not in EXECUTORS:
         text = f"{setting.executor} is none that Headroom was tried with"
         return warning(Topic.AIRFLOW, "executor", text, remedy=f"use one of {', '.join(EXECUTORS)}")
-    if setting.executor != "LocalExecutor" and setting.database == "sqlite":
+    if name != "LocalExecutor" and setting.database == "sqlite":
         text = f"{setting.executor} needs a database that its workers share, and this one is SQLite"
         remedy = "set AIRFLOW__DATABASE__SQL_ALCHEMY_CONN to a PostgreSQL"
         return problem(Topic.AIRFLOW, "executor", text, remedy=remedy)
@@ -109,10 +110,15 @@ def connection_finding(setting: AirflowSetting, *, own_arn: str | None) -> Findi
     if setting.connection_error:
         remedy = f"airflow connections add {setting.connection_id} --conn-type aws ..., or unset HEADROOM_AWS_CONN_ID"
         return problem(Topic.CONNECTION, name, f"does not work: {setting.connection_error}", remedy=remedy)
-    if own_arn is not None and own_arn != setting.connection_arn:
+    if own_arn is not None and _without_session(own_arn) != _without_session(setting.connection_arn):
         text = f"acts as {setting.connection_arn}, this shell as {own_arn}: permissions were tried with the latter"
         return warning(Topic.CONNECTION, name, text, remedy="run doctor with the Connection's own credentials")
     return ok(Topic.CONNECTION, name, f"works, as {setting.connection_arn}")
+
+
+def _without_session(arn: str) -> str:
+    """Return the role of a session's ARN, whose last part each session names for itself; any other ARN as it is."""
+    return arn.rpartition("/")[0] if ":assumed-role/" in arn else arn
 
 
 def environment_findings(environment: Mapping[str, str], *, deployment: str) -> list[Finding]:
@@ -122,9 +128,9 @@ def environment_findings(environment: Mapping[str, str], *, deployment: str) -> 
         text = f"is not set: our actions are named headroom-{deployment}-..., as those of any other such installation"
         remedy = "set a name of your own before anything is pushed, and never change it while actions stand"
         findings.append(warning(Topic.DEPLOYMENT, "HEADROOM_DEPLOYMENT", text, remedy=remedy))
-    if not environment.get("HEADROOM_ALERT_URL"):
-        text = "is not set: failures and missed deadlines are in the logs alone"
-        remedy = 'set it to a URL that takes a POST of {"text": ...}'
+    if not (environment.get("HEADROOM_ALERT_URL") or environment.get("HEADROOM_ALERT_SNS_TOPIC")):
+        text = "is not set, nor is HEADROOM_ALERT_SNS_TOPIC: failures and missed deadlines are in the logs alone"
+        remedy = 'set it to a URL that takes a POST of {"text": ...}, or the other to the ARN of a topic'
         findings.append(warning(Topic.CONFIGURATION, "HEADROOM_ALERT_URL", text, remedy=remedy))
     for name, topic in (("HEADROOM_LAKE", Topic.LAKE), ("HEADROOM_WAREHOUSE", Topic.WAREHOUSE)):
         if not environment.get(name):

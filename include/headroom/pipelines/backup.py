@@ -25,7 +25,8 @@ FORMAT: Final = 1
 MANIFEST: Final = "manifest.json"
 LAKE, CONFIG = "lake/", "config/"
 FOLDERS: Final = ("ledger", "control", "selections")
-"""What no source can give again. Everything else in the lake is extracted, or computed, anew."""
+"""What a push rests on and no source gives again. Price lists and forecasts of past days are lost without a copy of the
+whole lake; everything else is extracted, or computed, anew."""
 
 
 class BackupError(LakeError):
@@ -46,6 +47,8 @@ class Restored:
 def back_up(workspace: Workspace, place: str) -> dict[str, Any]:
     """Write the backup to `place`, a path or s3://bucket/key; return its file count, size and SHA-256."""
     storage, name = _place(place)
+    if isinstance(storage, LocalStorage) and Path(place).exists() and not Path(place).is_file():
+        raise BackupError(f"{place}: is no regular file; expected one, which is replaced, or none yet")
     files = {f"{LAKE}{path}": data for path, data in _lake_files(workspace).items()}
     for file in sorted(workspace.config_folder.glob("*.yaml")):
         files[f"{CONFIG}{file.name}"] = file.read_bytes()

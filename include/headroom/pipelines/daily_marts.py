@@ -42,8 +42,8 @@ def run_daily_marts(
 def write_kpis(workspace: Workspace, day: Window) -> None:
     """Write the KPIs of a day that is being settled."""
     baselines = baseline_instances(Ledger(workspace.lake), workspace.fleets, day.end_utc)
+    fingerprint = _fingerprint(workspace, day, baselines)  # first: of what comes meanwhile it must not speak
     rows = run_daily_marts(workspace, day, marts=(KPI_TABLE,), baselines=baselines)[KPI_TABLE]
-    fingerprint = _fingerprint(workspace, day, baselines)
     replace_fleets(workspace, settled_path(KPI_TABLE, day.day), TABLES[KPI_TABLE], rows, fingerprint=fingerprint)
 
 

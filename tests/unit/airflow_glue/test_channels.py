@@ -131,8 +131,9 @@ def test_a_message_is_published_to_the_topic_in_its_region(monkeypatch: pytest.M
     assert asked == {"service": "sns", "region": "eu-west-1"}
 
 
-def test_what_is_no_topic_is_named(caplog: pytest.LogCaptureFixture) -> None:
-    assert not send(FIRE, environment={"HEADROOM_ALERT_SNS_TOPIC": "headroom"})
+@pytest.mark.parametrize("topic", ["headroom", f"{TOPIC}.fifo"])
+def test_what_is_no_topic_for_people_is_named(topic: str, caplog: pytest.LogCaptureFixture) -> None:
+    assert not send(FIRE, environment={"HEADROOM_ALERT_SNS_TOPIC": topic})
     assert "HEADROOM_ALERT_SNS_TOPIC: expected a topic's ARN" in caplog.text
 
 

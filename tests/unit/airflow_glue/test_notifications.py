@@ -1,9 +1,11 @@
 from datetime import timedelta
+from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from airflow.executors.executor_loader import ExecutorLoader
 from tests.unit.airflow_glue.alert_inbox import Inbox
 
 from headroom.airflow_glue import notifications
@@ -66,6 +68,13 @@ def test_one_cause_is_one_message_over_chunks_and_hours_and_its_end_is_another(i
     assert inbox.texts[1].endswith("3 times")
 
 
+def test_a_secret_in_a_cause_is_neither_told_nor_kept(inbox: Inbox, tmp_path: Path) -> None:
+    FailureNotifier().notify(failed_task(cause="no answer from http://ada:hunter2hunter2@proxy:3128/"))
+    kept = (tmp_path / "lake" / "alerts" / "scale_ahead" / "push_chunk.json").read_text()
+    for text in (kept, inbox.texts[0]):
+        assert "no answer from http://ada:***@proxy:3128/" in text
+
+
 def test_another_cause_says_since_when_it_is_failing(inbox: Inbox) -> None:
     FailureNotifier().notify(failed_task())
     FailureNotifier().notify(failed_task(hour=6, cause="access denied"))
@@ -99,10 +108,37 @@ def test_a_missed_deadline_names_run_and_limit(inbox: Inbox) -> None:
 
 def test_the_deadline_counts_from_the_close_of_the_window_and_carries_its_limit_to_the_callback() -> None:
     alert = must_finish_within(timedelta(minutes=70), window=timedelta(days=1))
+    assert alert is not None
     assert alert.reference == WindowClosed(window_hours=24)
     assert alert.interval == timedelta(minutes=70)
     assert alert.callback.kwargs == {"minutes": 70.0}
     assert alert.callback.path == "headroom.airflow_glue.notifications.report_missed_deadline"
+
+
+@pytest.mark.parametrize(
+    ("executor", "has_deadline"),
+    [
+        ("LocalExecutor", True),
+        ("airflow.providers.celery.executors.celery_executor.CeleryExecutor", True),
+        ("CeleryExecutor,KubernetesExecutor", True),
+        ("KubernetesExecutor", False),
+        ("KubernetesExecutor,LocalExecutor", False),
+    ],
+)
+def test_there_is_no_deadline_where_the_executor_would_refuse_its_callback(
+    monkeypatch: pytest.MonkeyPatch, *, executor: str, has_deadline: bool
+) -> None:
+    monkeypatch.setenv("AIRFLOW__CORE__EXECUTOR", executor)
+    assert (must_finish_within(timedelta(minutes=70)) is not None) == has_deadline
+
+
+def test_which_executors_run_callbacks_is_what_airflow_says() -> None:
+    known = {}
+    for name, path in ExecutorLoader.executors.items():
+        module, _, attribute = path.rpartition(".")
+        known[name] = getattr(import_module(module), attribute).supports_callbacks
+    assert {name for name, runs_callbacks in known.items() if runs_callbacks} == notifications.RUN_CALLBACKS
+    assert known["KubernetesExecutor"] is False
 
 
 def test_the_runbook_may_stand_elsewhere() -> None:

@@ -1,4 +1,6 @@
 import json
+import os
+import stat
 from pathlib import Path
 
 import numpy as np
@@ -111,6 +113,13 @@ def test_a_horizon_that_is_no_count_is_refused(horizon: str, tmp_path: Path) -> 
     with pytest.raises(SystemExit) as raised:
         main(["forecast", "--series", str(_series(tmp_path)), "--horizon", horizon, "--out", str(tmp_path / "out")])
     assert raised.value.code == 2
+
+
+def test_what_is_no_regular_file_is_not_replaced(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    os.mkfifo(pipe := tmp_path / "pipe")
+    assert main(["forecast", "--series", str(_series(tmp_path)), "--horizon", "3", "--out", str(pipe)]) == 2
+    assert "no regular file" in capsys.readouterr().err
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
 
 
 def test_a_file_without_rows_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

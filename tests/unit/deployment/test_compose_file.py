@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from airflow.configuration import conf
 from tests.unit.deployment.compose_file import (
+    ROOT,
     VARIABLE,
     command_of,
     example_lines,
@@ -117,6 +118,12 @@ def test_every_variable_is_documented_and_every_documented_variable_is_read() ->
     documented = {name for name, _, _ in example_lines()}
     read = variables_of(load_compose()).union(*map(handed_on, SERVICES.values()))
     assert documented == read | COMPOSES_OWN
+
+
+def test_a_worker_can_be_given_every_variable_of_ours_that_is_documented() -> None:
+    table = (ROOT / "docs" / "reference" / "configuration.md").read_text()
+    documented = set(re.findall(r"^\| `(HEADROOM_\w+)` \|", table, re.MULTILINE))
+    assert documented - set(SERVICES["worker"]["environment"]) == {"HEADROOM_SANDBOX_DEMAND"}  # not of a task
 
 
 def test_a_default_in_the_file_is_the_one_that_is_documented() -> None:

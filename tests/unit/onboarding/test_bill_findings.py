@@ -48,6 +48,12 @@ def test_without_any_export_the_remedy_is_to_make_one() -> None:
         ({"is_hourly": False}, Level.PROBLEM, "not hourly"),
         ({"has_resource_ids": False}, Level.WARNING, "no resource ids"),
         ({"table": "cur2"}, Level.PROBLEM, "is a cur2 export"),
+        ({"is_hourly": None}, Level.UNKNOWN, "does not say whether it is hourly"),
+        (
+            {"is_hourly": None, "has_resource_ids": None},
+            Level.UNKNOWN,
+            "does not say whether it is hourly and has resource ids",
+        ),
         ({}, Level.OK, "Parquet, hourly, with resource ids"),
     ],
 )

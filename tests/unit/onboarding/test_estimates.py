@@ -54,6 +54,13 @@ def test_without_hours_every_guess_says_that_it_is_a_default() -> None:
     assert estimates.lead_seconds.value == 300
 
 
+def test_latencies_of_zero_say_nothing() -> None:
+    zeros = (0.0, 0.0, NAN)
+    estimates = estimate(group(), MetricSummary(latency_p50_seconds=zeros, latency_p95_seconds=zeros))
+    assert (estimates.latency_seconds.value, estimates.service_seconds.value) == (2.0, 0.5)
+    assert not estimates.latency_seconds.is_measured
+
+
 def test_the_lead_time_is_the_usual_launch_and_the_warm_up() -> None:
     found = group(launch_seconds=(80.0, 100.0, 700.0), warmup_seconds=120)
     assert estimate(found, MetricSummary()).lead_seconds.value == 240  # 100 + 120, in half minutes

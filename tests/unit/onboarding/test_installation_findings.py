@@ -67,6 +67,10 @@ def test_celery_may_have_any_parallelism_and_a_shared_database() -> None:
     assert findings(executor="airflow.providers.celery.executors.celery_executor.CeleryExecutor", parallelism=32) == []
 
 
+def test_an_executor_may_be_named_by_its_module() -> None:
+    assert findings(executor="airflow.executors.local_executor.LocalExecutor", database="sqlite") == []
+
+
 def test_an_airflow_that_is_not_set_up_is_a_warning_and_one_that_is_silent_is_unknown() -> None:
     assert no_airflow_finding("there is no folder").level is Level.WARNING
     assert silent_airflow_finding("no module").level is Level.UNKNOWN
@@ -78,6 +82,7 @@ def test_an_airflow_that_is_not_set_up_is_a_warning_and_one_that_is_silent_is_un
         ({}, ARN, Level.OK),
         ({"connection_id": "aws", "connection_arn": ARN}, ARN, Level.OK),
         ({"connection_id": "aws", "connection_arn": ARN}, None, Level.OK),
+        ({"connection_id": "aws", "connection_arn": f"{ARN}-2"}, ARN, Level.OK),  # another session of the same role
         ({"connection_id": "aws", "connection_arn": ARN}, "arn:aws:iam::123456789012:user/me", Level.WARNING),
         ({"connection_id": "aws", "connection_error": "there is no Connection"}, ARN, Level.PROBLEM),
     ],
@@ -94,6 +99,11 @@ def test_variables_that_are_set_are_not_spoken_of() -> None:
     found = environment_findings({}, deployment="default")
     assert [item.subject for item in found] == list(names)
     assert {item.level for item in found} == {Level.WARNING}
+
+
+def test_a_topic_alone_tells_of_failures() -> None:
+    topic = {"HEADROOM_ALERT_SNS_TOPIC": "arn:aws:sns:us-east-1:123456789012:headroom"}
+    assert "HEADROOM_ALERT_URL" not in [item.subject for item in environment_findings(topic, deployment="default")]
 
 
 def test_a_configuration_without_a_fleet_is_a_problem() -> None:

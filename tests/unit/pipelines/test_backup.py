@@ -1,7 +1,9 @@
 """What cannot be made again is backed up to the same bytes, and given back without overwriting anything."""
 
 import json
+import os
 import shutil
+import stat
 from pathlib import Path
 
 import pytest
@@ -53,6 +55,13 @@ def test_a_backup_holds_what_cannot_be_made_again_with_a_hash_of_each(tmp_path: 
 
 def test_the_same_lake_gives_the_same_bytes(tmp_path: Path) -> None:
     assert backed_up(tmp_path, "one").read_bytes() == backed_up(tmp_path, "two").read_bytes()
+
+
+def test_what_is_no_regular_file_is_not_replaced(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    os.mkfifo(pipe := tmp_path / "pipe")
+    assert main(["backup", "--out", str(pipe)]) == 2
+    assert capsys.readouterr().err.count("is no regular file") == 1
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
 
 
 def test_a_restore_without_apply_changes_nothing(

@@ -1,6 +1,7 @@
 """Price lists come when they come: what a day cost is told alike, whether its report came before the first or after."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -14,7 +15,9 @@ from headroom.lake.lake import Lake
 from headroom.lake.layout import settled_path
 from headroom.lake.storage import LocalStorage
 from headroom.lake.tables import TABLES
+from headroom.pipelines.daily_marts import KPI_TABLE, write_kpis
 from headroom.pipelines.savings import report_savings
+from headroom.pipelines.workspace import open_workspace
 
 FLEET = """\
 fleets:
@@ -105,3 +108,39 @@ def test_what_a_slow_task_wrote_over_a_newer_file_is_made_anew_by_the_next_repor
     report_savings(Window.day_of(datetime(2026, 11, 15, tzinfo=UTC)))
 
     assert newer.read_bytes(path) == wanted
+
+
+class StorageWithInterlude(LocalStorage):
+    """Lets something else happen once, after price lists were looked for and before anything else is."""
+
+    def __init__(self, root: Path, interlude: Callable[[], None]) -> None:
+        super().__init__(root)
+        self._interludes = [interlude]
+        self._has_looked = False
+
+    def list(self, folder: str, *, name_prefix: str = "") -> list[str]:
+        is_price = folder == "raw/on_demand_price"
+        if self._has_looked and not is_price and self._interludes:
+            self._interludes.pop()()
+        self._has_looked |= is_price
+        return super().list(folder, name_prefix=name_prefix)
+
+
+def test_a_price_list_and_a_report_that_come_while_a_day_is_settled_are_not_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = play(tmp_path / "newer", (PRICES, SATURDAY, SUNDAY), monkeypatch)
+    play(tmp_path / "older", (SATURDAY,), monkeypatch)
+    storage = LocalStorage(tmp_path / "older" / "lake")
+
+    def come() -> None:
+        read_prices(Lake(storage))
+        settle(Lake(storage), SUNDAY)
+        report_savings(Window.day_of(datetime(2026, 11, 15, tzinfo=UTC)))
+
+    slow = Lake(StorageWithInterlude(storage.root, come))
+    write_kpis(replace(open_workspace(), lake=slow), Window.day_of(datetime(2026, 11, 14, tzinfo=UTC)))
+    report_savings(Window.day_of(datetime(2026, 11, 15, tzinfo=UTC)))
+
+    path = settled_path(KPI_TABLE, SATURDAY)
+    assert storage.read_bytes(path) == wanted[path]

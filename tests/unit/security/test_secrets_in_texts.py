@@ -89,9 +89,17 @@ def test_the_environments_secrets_are_its_passwords_tokens_keys_and_the_password
     assert secrets_of(environment) == {
         *("aws-secret-1", "aws-session-1", "fernet-key-1", "jwt-secret-1", "broker-pass-1", "conn-pass-1"),
         *("data%2Fbase-1", "data/base-1", "extra-token-1", "conn-pass-2", "proxy-user-only"),
-        *("services", "T0000001", "hook-token-1", "query-token-1", "key=query-token-1"),
+        *("T0000001", "hook-token-1", "query-token-1", "key=query-token-1"),
         *("/services/T0000001/hook-token-1", environment["HEADROOM_ALERT_URL"]),
     }
+
+
+def test_words_of_the_alert_url_are_left_in_other_texts() -> None:
+    assert secrets_of({"HEADROOM_ALERT_URL": "http://relay:8080/headroom"}) == {"http://relay:8080/headroom"}
+    slack = secrets_of({"HEADROOM_ALERT_URL": "https://hooks.example/services/T0000001/hook-token-1"})
+    assert redact("headroom: ECS services: POST /services/T0000001/hook-token-1 failed", slack) == (
+        "headroom: ECS services: POST *** failed"
+    )
 
 
 @given(st.text(), st.text(alphabet="abcdefghij0123456789", min_size=12, max_size=30), st.text())
