@@ -13,6 +13,7 @@ from rich.console import Console
 from headroom.cli.exits import EXIT_FAILED, EXIT_OK, BadInput
 from headroom.cli.terminal import complain, plain
 from headroom.config import Settings, load_fleets
+from headroom.config.sources import AwsAccess
 from headroom.domain.fleet import ACCOUNT_PATTERN, REGION_PATTERN
 from headroom.pipelines.discover import Discovery, account_clients, discover
 
@@ -20,6 +21,7 @@ from headroom.pipelines.discover import Discovery, account_clients, discover
 def discover_account(options: argparse.Namespace) -> int:
     """Draft fleets.yaml from what the account has."""
     check_places(options.region, options.account)
+    _check_role(options.role_arn)
     out: Path = options.out
     if not out.parent.is_dir():
         raise BadInput(f"--out: no folder at {out.parent}; expected one to write {out.name} into")
@@ -38,7 +40,6 @@ def discover_account(options: argparse.Namespace) -> int:
             on_step=on_step,
         )
     _write_whole(out, found.text)
-    load_fleets(out)  # what we draft must load
     if options.json:
         print(json.dumps({"path": str(out), **found.summary()}, indent=1))  # noqa: T201, the command's output
     else:
@@ -59,10 +60,21 @@ def check_places(regions: list[str], accounts: list[str] | None) -> None:
             raise BadInput(f"--account: expected an AWS account's 12 digits, found {account!r}")
 
 
+def _check_role(role_arn: str | None) -> None:
+    try:
+        AwsAccess(role_arn=role_arn)
+    except ValueError as error:
+        raise BadInput(f"--role-arn: {error}") from error
+
+
 def _write_whole(out: Path, text: str) -> None:
     beside = out.with_name(f".{out.name}.new")
-    beside.write_text(text)
-    beside.replace(out)
+    try:
+        beside.write_text(text, encoding="utf-8")
+        load_fleets(beside)  # what we draft must load, before it replaces anything
+        beside.replace(out)
+    finally:
+        beside.unlink(missing_ok=True)
 
 
 def _print_discovery(found: Discovery, out: Path) -> None:

@@ -189,6 +189,13 @@ def test_a_region_that_is_none_is_refused_as_aws_refuses_it(discover: Command, t
     assert "valid region" in done.stderr
 
 
+def test_a_role_that_is_none_is_bad_input(discover: Command, tmp_path: Path) -> None:
+    done = discover("--region", HOME_REGION, "--role-arn", "headroom-read", "--out", str(tmp_path / "drafted.yaml"))
+    assert done.returncode == 2
+    assert done.stderr.startswith("headroom: --role-arn: role_arn must look like arn:aws:iam::{account}:role/NAME")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_missing_permission_costs_what_it_hides_and_nothing_else(
     discover: Command, tmp_path: Path, sandbox: SandboxProcess
 ) -> None:
