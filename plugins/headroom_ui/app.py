@@ -30,8 +30,13 @@ HEADERS: Final = {
 """On every answer of the app, refusals included."""
 
 
-def create_app() -> FastAPI:
-    """Return the app; Airflow checks no login for a plugin's app, so the app asks for it on every path."""
+def create_app() -> ASGIApp:
+    """Return the pages with the headers around them: inside, the answer to a failure would go without."""
+    return _SecurityHeaders(make_pages())
+
+
+def make_pages() -> FastAPI:
+    """Return the pages; Airflow checks no login for a plugin's app, so the app asks for it on every path."""
     app = FastAPI(
         title="Headroom",
         dependencies=[Depends(requires_access_dag("GET", param_dag_id=GUARDING_DAG))],
@@ -40,7 +45,6 @@ def create_app() -> FastAPI:
         openapi_url=None,
         redirect_slashes=False,
     )
-    app.add_middleware(_SecurityHeaders)
 
     @app.get(PAGE_PATH)
     def show_newest_report() -> HTMLResponse:

@@ -5,6 +5,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from headroom.pipelines.report import LATEST_PAGE
@@ -50,10 +51,31 @@ def test_airflow_imports_nothing_of_the_plugin_but_its_entry() -> None:
 
 
 def test_every_path_of_the_app_asks_for_the_login_and_its_own_documentation_is_closed() -> None:
-    create_app = import_module("headroom_ui.app").create_app
-    app = create_app()
+    app = import_module("headroom_ui.app").make_pages()
     assert [route.path for route in app.routes] == ["/report"]
     assert len(app.router.dependencies) == 1
+
+
+def test_a_page_that_cannot_be_read_is_refused_with_every_header_and_no_word_of_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = import_module("headroom_ui.app")
+    pages = module.make_pages()
+    pages.dependency_overrides = {login.dependency: lambda: None for login in pages.router.dependencies}
+    monkeypatch.setattr(module, "make_pages", lambda: pages)
+    monkeypatch.setenv("HEADROOM_LAKE", str(tmp_path))
+    page = tmp_path / LATEST_PAGE
+    page.parent.mkdir(parents=True)
+    page.write_bytes(b"<html>\xff</html>")
+
+    async def ask() -> httpx.Response:
+        server = httpx.ASGITransport(app=module.create_app(), raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=server, base_url="http://airflow") as browser:
+            return await browser.get("/report")
+
+    answer = asyncio.run(ask())
+    assert (answer.status_code, answer.text) == (500, "Internal Server Error")
+    assert {name: answer.headers[name] for name in module.HEADERS} == module.HEADERS
 
 
 def test_the_app_is_made_when_it_is_first_asked_for_and_then_kept(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -145,7 +145,7 @@ def _publish(topic: str, text: str, severity: Severity) -> bool:
             Message=text,
             MessageAttributes={"severity": {"DataType": "String", "StringValue": str(severity)}},
         )
-    except (BotoCoreError, ClientError) as error:
+    except (BotoCoreError, ClientError, ValueError) as error:  # ValueError: an AWS_ENDPOINT_URL that is none
         log.error("the alert could not be published to %s: %s", topic, one_line(redact(error)))  # noqa: TRY400, one line will do
         return False
     return True

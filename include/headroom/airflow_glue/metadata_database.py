@@ -66,6 +66,8 @@ def save(database: URL, file: Path) -> str:
     """Write the database to `file`, replaced whole; return what was done."""
     if not _tables(database):
         raise KeepingError(f"{_name(database)} is empty: there is nothing to save", REFUSED)
+    if _is_sqlite(database) and file.exists() and file.samefile(str(database.database)):
+        raise KeepingError(f"{file}: is the database itself; expected another file to save it to", BAD_INPUT)
     with _beside(file) as partial:
         if _is_sqlite(database):
             _copy_sqlite(Path(str(database.database)), partial)
@@ -92,10 +94,14 @@ def restore(database: URL, file: Path) -> str:
 
 
 def _database() -> URL:
-    with contextlib.redirect_stdout(sys.stderr):
-        from airflow.configuration import conf  # noqa: PLC0415, its import takes seconds and prints
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            from airflow.configuration import conf  # noqa: PLC0415, its import takes seconds, prints and tries it
 
-        database = make_url(conf.get("database", "sql_alchemy_conn"))
+            database = make_url(conf.get("database", "sql_alchemy_conn"))
+    except (SQLAlchemyError, ValueError, RuntimeError, ImportError, OSError) as error:
+        message = f"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN: Airflow cannot use it: {type(error).__name__}: {error}"
+        raise KeepingError(message, BAD_INPUT) from error
     if database.get_backend_name() not in ("postgresql", "sqlite"):
         message = f"{database.get_backend_name()}: only PostgreSQL and SQLite are saved; use the database's own tools"
         raise KeepingError(message, BAD_INPUT)
@@ -126,6 +132,8 @@ def _tables(database: URL) -> list[str]:
 @contextlib.contextmanager
 def _beside(file: Path) -> Iterator[Path]:
     """Give a path beside `file` to write to, and put it in its place where all went well; readable by its owner."""
+    if not file.name:
+        raise KeepingError(f"{file}: expected a file's name, found a folder", BAD_INPUT)
     if file.exists() and not file.is_file():
         raise KeepingError(f"{file}: is no regular file; expected one, which is replaced, or none yet", BAD_INPUT)
     partial = file.with_name(f".{file.name}.partial")

@@ -13,6 +13,7 @@ from rich.console import Console
 from headroom.cli.exits import EXIT_FAILED, EXIT_OK, BadInput
 from headroom.cli.terminal import complain, plain
 from headroom.config import Settings, load_fleets
+from headroom.config.sources import AwsAccess
 from headroom.domain.fleet import ACCOUNT_PATTERN, REGION_PATTERN
 from headroom.pipelines.discover import Discovery, account_clients, discover
 
@@ -20,6 +21,7 @@ from headroom.pipelines.discover import Discovery, account_clients, discover
 def discover_account(options: argparse.Namespace) -> int:
     """Draft fleets.yaml from what the account has."""
     check_places(options.region, options.account)
+    _check_role(options.role_arn)
     out: Path = options.out
     if not out.parent.is_dir():
         raise BadInput(f"--out: no folder at {out.parent}; expected one to write {out.name} into")
@@ -60,10 +62,17 @@ def check_places(regions: list[str], accounts: list[str] | None) -> None:
             raise BadInput(f"--account: expected an AWS account's 12 digits, found {account!r}")
 
 
+def _check_role(role_arn: str | None) -> None:
+    try:
+        AwsAccess(role_arn=role_arn)
+    except ValueError as error:
+        raise BadInput(f"--role-arn: {error}") from error
+
+
 def write_draft(out: Path, text: str) -> None:
     """Write a fleets.yaml; one that does not load is left beside, and what stands at `out` stays: ConfigError."""
     beside = out.with_name(f".{out.name}.new")
-    beside.write_text(text)
+    beside.write_text(text, encoding="utf-8")
     load_fleets(beside)
     beside.replace(out)
 

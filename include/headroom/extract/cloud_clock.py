@@ -1,12 +1,25 @@
 """The cloud's clock: what is past and what is to come is decided by it, never by this machine's."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from headroom.extract.clients import Clients
 from headroom.extract.errors import SourceError, answering
+
+Result = TypeVar("Result")
+
+
+def first_answer(regions: Iterable[str], ask: Callable[[str], Result]) -> Result:
+    """Return what `ask` returns for the first region that answers; SourceError with every cause where none does."""
+    causes = []
+    for region in regions:
+        try:
+            return ask(region)
+        except SourceError as error:
+            causes.append(str(error))
+    raise SourceError("; ".join(causes))
 
 
 def read_cloud_clock_utc(clients: Clients, *, region: str) -> datetime:

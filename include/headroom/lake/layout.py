@@ -118,7 +118,7 @@ def parse_partition(path: str) -> Partition | None:
             start = datetime.strptime(value, "%Y-%m").replace(tzinfo=UTC)
             following = (start + 31 * DAY).replace(day=1)
             return Partition(path, grain, Window(start, following))
-    except ValueError:
+    except (ValueError, OverflowError):  # the last day of the last year ends nowhere
         return None
     return None
 

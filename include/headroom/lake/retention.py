@@ -74,7 +74,7 @@ def _end_of(path: str) -> datetime | None:
     found = _DAY.search(path)
     try:
         return datetime(*map(int, found.groups()), tzinfo=UTC) + DAY if found else None  # type: ignore[misc,arg-type]
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
 
 

@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Final
 
 from headroom.domain.account import AccountPicture, FoundTarget, MetricIdentity, Place
@@ -100,8 +101,9 @@ def _fleet_ids(targets: Sequence[FoundTarget]) -> list[str]:
             if taken[wanted[position]] == 1 and FLEET_ID_PATTERN.fullmatch(wanted[position]):
                 ids[position] = wanted[position]
                 open_positions.remove(position)
+    free = (number for number in count(1) if f"fleet-{number}" not in ids)
     for position in open_positions:  # names that differ in letters no id may have
-        ids[position] = f"fleet-{position + 1}"
+        ids[position] = f"fleet-{next(free)}"
     return ids
 
 

@@ -45,10 +45,9 @@ def fleets_text(
 ) -> str:
     """Return the whole file. It loads as it is: what cannot be a fleet yet stands in comments."""
     entries = [_entry(item) for item in drafts]
-    has_fleet = any(item.draft.demand is not None for item in drafts)
     lines = [
         *_header(places, unread),
-        "fleets:" if has_fleet else "fleets: []",
+        "fleets:" if entries else "fleets: []",
         *(line for position, entry in enumerate(entries) for line in ([""] if position else []) + entry),
         *_skipped_lines(skipped),
         *_export_lines(exports, unread),

@@ -9,6 +9,7 @@ import hashlib
 import io
 import json
 import tarfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,8 @@ LAKE, CONFIG = "lake/", "config/"
 FOLDERS: Final = ("ledger", "control", "selections")
 """What a push rests on and no source gives again. Price lists and forecasts of past days are lost without a copy of the
 whole lake; everything else is extracted, or computed, anew."""
+_NOT_WHOLE: Final = (tarfile.TarError, zlib.error, OSError, EOFError, KeyError, ValueError, TypeError, RecursionError)
+"""What reading a damaged or foreign archive and its manifest can raise."""
 
 
 class BackupError(LakeError):
@@ -50,7 +53,8 @@ def back_up(workspace: Workspace, place: str) -> dict[str, Any]:
     if isinstance(storage, LocalStorage) and Path(place).exists() and not Path(place).is_file():
         raise BackupError(f"{place}: is no regular file; expected one, which is replaced, or none yet")
     files = {f"{LAKE}{path}": data for path, data in _lake_files(workspace).items()}
-    for file in sorted(workspace.config_folder.glob("*.yaml")):
+    # An editor's lock file is hidden, and often a link to nowhere.
+    for file in sorted(workspace.config_folder.glob("[!.]*.yaml")):
         files[f"{CONFIG}{file.name}"] = file.read_bytes()
     data = archive_bytes(files)
     storage.write_bytes(name, data)
@@ -104,7 +108,7 @@ def files_of_archive(data: bytes, place: str) -> dict[str, bytes]:
             found = {item.name: _content(archive, item) for item in archive.getmembers() if item.isfile()}
         manifest = json.loads(found.pop(MANIFEST))
         known, version = dict(manifest["sha256"]), manifest["format"]
-    except (tarfile.TarError, OSError, EOFError, KeyError, ValueError, TypeError) as error:
+    except _NOT_WHOLE as error:
         raise BackupError(f"{place}: expected a whole backup of headroom, found {type(error).__name__}") from error
     if version != FORMAT:
         raise BackupError(f"{place}: expected format {FORMAT}, found {version!r}: use the headroom that wrote it")
@@ -114,7 +118,9 @@ def files_of_archive(data: bytes, place: str) -> dict[str, bytes]:
     for path, content in found.items():
         if hashlib.sha256(content).hexdigest() != known[path]:
             raise BackupError(f"{place}: {path} is not what the manifest says")
-        if not checked_path(path).startswith((CONFIG, *(f"{LAKE}{folder}/" for folder in FOLDERS))):
+        if path.startswith(CONFIG):
+            continue  # is written nowhere, so its name may be any
+        if not checked_path(path).startswith(tuple(f"{LAKE}{folder}/" for folder in FOLDERS)):
             raise BackupError(f"{place}: {path} has no place in a backup")
     return found
 
@@ -137,4 +143,6 @@ def _place(place: str) -> tuple[Storage, str]:
         raise BackupError(f"{place}: expected a file's name, found a folder")
     if place.startswith("s3://"):
         return open_storage(parent), name
+    if "://" in place:
+        raise BackupError(f"{place}: expected a path or s3://bucket/key")
     return LocalStorage(Path(parent or (place[:1] if place.startswith("/") else "."))), name

@@ -3,8 +3,7 @@
 from datetime import datetime
 
 from headroom.domain.window import Window
-from headroom.extract.cloud_clock import read_cloud_clock_utc
-from headroom.extract.errors import SourceError
+from headroom.extract.cloud_clock import first_answer, read_cloud_clock_utc
 from headroom.pipelines.windows import WindowError
 from headroom.pipelines.workspace import Workspace
 
@@ -12,13 +11,7 @@ from headroom.pipelines.workspace import Workspace
 def read_clock_utc(workspace: Workspace) -> datetime:
     """Return the cloud's clock from the first of the fleets' regions that answers; SourceError where none does."""
     regions = sorted({fleet.region for fleet in workspace.fleets}) or [workspace.home_region]
-    causes = []
-    for region in regions:
-        try:
-            return read_cloud_clock_utc(workspace.clients, region=region)
-        except SourceError as error:
-            causes.append(str(error))
-    raise SourceError("; ".join(causes))
+    return first_answer(regions, lambda region: read_cloud_clock_utc(workspace.clients, region=region))
 
 
 def closed_at_utc(workspace: Workspace, window: Window) -> datetime:

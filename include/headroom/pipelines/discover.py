@@ -16,7 +16,7 @@ from headroom.domain.fleet import Bounds, DemandSource, Fleet, InstanceOption, O
 from headroom.domain.window import Window, floor_hour
 from headroom.extract.account.picture import own_account, read_account
 from headroom.extract.clients import BotoClients, Clients
-from headroom.extract.cloud_clock import read_cloud_clock_utc
+from headroom.extract.cloud_clock import first_answer, read_cloud_clock_utc
 from headroom.extract.cloudwatch import read_metrics
 from headroom.onboarding.draft import FleetDraft, Skipped, draft_fleets
 from headroom.onboarding.estimates import estimate
@@ -70,14 +70,14 @@ def discover(
     on_step: Callable[[str], None] = lambda _text: None,
 ) -> Discovery:
     """Read `regions` of `accounts` (our own where none is named) and draft a fleet for each serving target."""
-    named = list(accounts) or [own_account(clients, region=regions[0])]
+    named = list(accounts) or [first_answer(regions, lambda region: own_account(clients, region=region))]
     places = [
         Place(account=account, region=region) for account in dict.fromkeys(named) for region in dict.fromkeys(regions)
     ]
     picture = read_account(clients, places, on_step=on_step)
     found, skipped = draft_fleets(picture, has_cpu_fleets=has_cpu_fleets)
     on_step("two weeks of the drafted fleets' metrics")
-    drafts = _estimated(clients, found, region=regions[0])
+    drafts = _estimated(clients, found, regions=regions)
     return Discovery(
         text=_text(picture, places, drafts, skipped), drafts=drafts, skipped=skipped, unread=picture.unread
     )
@@ -89,8 +89,8 @@ def _text(
     return fleets_text(drafts, places=places, skipped=skipped, unread=picture.unread, exports=picture.exports)
 
 
-def _estimated(clients: Clients, drafts: Sequence[FleetDraft], *, region: str) -> tuple[EstimatedDraft, ...]:
-    now_utc = floor_hour(read_cloud_clock_utc(clients, region=region))
+def _estimated(clients: Clients, drafts: Sequence[FleetDraft], *, regions: Sequence[str]) -> tuple[EstimatedDraft, ...]:
+    now_utc = floor_hour(first_answer(regions, lambda region: read_cloud_clock_utc(clients, region=region)))
     window = Window(now_utc - HISTORY, now_utc)
     fleets = [fleet for draft in drafts if (fleet := _provisional_fleet(draft)) is not None]
     rows, failures = read_metrics(clients, fleets, window, period_seconds=SECONDS_PER_HOUR)

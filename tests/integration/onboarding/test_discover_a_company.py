@@ -170,22 +170,30 @@ def test_another_account_without_a_role_is_refused_rather_than_read_as_our_own(
     assert f"account {RESEARCH_ACCOUNT} is not the account of these credentials ({ACCOUNT})" in done.stderr
 
 
+@pytest.mark.parametrize(("silent", "other"), [(HOME_REGION, SECOND_REGION), (SECOND_REGION, HOME_REGION)])
 def test_a_region_that_does_not_answer_is_told_once_and_the_other_is_drafted(
-    discover: Command, tmp_path: Path, sandbox: SandboxProcess
+    silent: str, other: str, discover: Command, tmp_path: Path, sandbox: SandboxProcess
 ) -> None:
-    sandbox.add_fault(region=SECOND_REGION, is_connection_dropped=True, count=None)
+    sandbox.add_fault(region=silent, is_connection_dropped=True, count=None)
     out = tmp_path / "drafted.yaml"
     done = discover(*BOTH, "--out", str(out))
     assert done.returncode == 4
     (line,) = [line for line in done.stderr.splitlines() if line.startswith("headroom: could not read")]
-    assert f"everything in {SECOND_REGION} of {ACCOUNT}: sts get_caller_identity" in line
-    assert {fleet.region for fleet in load_fleets(out)} == {HOME_REGION}
+    assert f"everything in {silent} of {ACCOUNT}: sts get_caller_identity" in line
+    assert {fleet.region for fleet in load_fleets(out)} == {other}
 
 
 def test_a_region_that_is_none_is_refused_as_aws_refuses_it(discover: Command, tmp_path: Path) -> None:
     done = discover("--region", "us-middle-9", "--out", str(tmp_path / "drafted.yaml"))
     assert done.returncode == 4
     assert "valid region" in done.stderr
+
+
+def test_a_role_that_is_none_is_bad_input(discover: Command, tmp_path: Path) -> None:
+    done = discover("--region", HOME_REGION, "--role-arn", "headroom-read", "--out", str(tmp_path / "drafted.yaml"))
+    assert done.returncode == 2
+    assert done.stderr.startswith("headroom: --role-arn: role_arn must look like arn:aws:iam::{account}:role/NAME")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_missing_permission_costs_what_it_hides_and_nothing_else(

@@ -137,6 +137,14 @@ def test_what_is_no_topic_for_people_is_named(topic: str, caplog: pytest.LogCapt
     assert "HEADROOM_ALERT_SNS_TOPIC: expected a topic's ARN" in caplog.text
 
 
+def test_an_endpoint_that_is_none_is_logged_and_not_raised(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "localhost")
+    assert not send(FIRE, environment={"HEADROOM_ALERT_SNS_TOPIC": TOPIC})
+    assert f"the alert could not be published to {TOPIC}: Invalid endpoint: localhost" in caplog.text
+
+
 def test_one_channel_that_fails_keeps_the_other_from_nothing(inbox: Inbox) -> None:
     both = {"HEADROOM_ALERT_URL": inbox.url, "HEADROOM_ALERT_SNS_TOPIC": "headroom"}
     assert not send(FIRE, environment=both)

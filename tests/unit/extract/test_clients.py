@@ -7,9 +7,11 @@ from typing import Any
 import boto3
 import botocore.session
 import pytest
+from botocore.awsrequest import AWSResponse
 from botocore.config import Config
 from tests.unit.extract.fake_aws import client_error
 
+from headroom.extract.account.caller import read_caller
 from headroom.extract.clients import MAX_ATTEMPTS, BotoClients, client_config
 from headroom.extract.errors import SourceError, describe_failure, is_refusal
 
@@ -141,3 +143,38 @@ def test_times_come_in_utc_however_a_service_writes_them(written: float | str) -
     moment = parser._timestamp_parser(written)  # noqa: SLF001, botocore has no public way to ask a parser
     assert moment == datetime(2026, 11, 18, 6, 5, tzinfo=UTC)
     assert moment.utcoffset() == timedelta(0)
+
+
+class PageOfAProxy:
+    """Stands where AWS should: whatever is asked, it answers with a page."""
+
+    def __init__(self, page: str, status: int) -> None:
+        self._page = page.encode()
+        self._status = status
+
+    def __call__(self, *, request: Any, **_: Any) -> AWSResponse:
+        answer = AWSResponse(request.url, self._status, {"Content-Type": "text/html"}, None)
+        answer._content = self._page  # noqa: SLF001, botocore reads it from a socket otherwise
+        return answer
+
+
+@pytest.mark.parametrize(
+    ("page", "status"),
+    [
+        ("<html><body>Please log in</body></html>", 200),
+        ("<html><body>Please <br> log in", 200),
+        ("<html><body>Please <br> log in", 403),
+        ("", 200),
+        ('{"please": "log in"}', 200),
+    ],
+)
+def test_an_answer_that_is_not_of_aws_is_a_failure_that_quotes_no_page(
+    page: str, status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "OWN")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    clients = BotoClients()
+    clients.client("sts", region="us-east-1").meta.events.register("before-send.sts", PageOfAProxy(page, status))
+    caller = read_caller(clients, region="us-east-1")
+    assert caller.identity is None
+    assert caller.cause == "UnreadableAnswerError: something else than AWS answered: what came cannot be read"

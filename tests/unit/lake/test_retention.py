@@ -22,6 +22,10 @@ FOR_EVER = (
     "metrics/newest.json",
     "somebody-elses/2020-01-01.txt",
     "raw/metric_sample/README.md",
+    "raw/metric_sample/day=9999-12-31/settled.parquet",
+    "raw/metric_sample/hour=9999-12-31T23/chunk=01.parquet",
+    "plans/9999-12-31.json",
+    "plans/2020-13-45.json",
 )
 
 

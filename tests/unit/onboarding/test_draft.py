@@ -154,3 +154,9 @@ def test_sagemaker_counts_its_own_calls() -> None:
     assert drafts[0].demand is not None
     assert drafts[0].demand.reference.dimensions == {"EndpointName": "rank", "VariantName": "v1"}
     assert drafts[0].found.place == PLACE
+
+
+def test_groups_whose_names_have_no_letter_for_an_id_get_ids_that_no_other_group_has() -> None:
+    drafts, _ = draft_fleets(picture(group("聊天"), group("语音"), group("fleet-1")))
+    assert sorted(draft.fleet_id for draft in drafts) == ["fleet-1", "fleet-2", "fleet-3"]
+    assert next(draft.found.target.name for draft in drafts if draft.fleet_id == "fleet-1") == "fleet-1"

@@ -45,7 +45,7 @@ def test_a_target_without_demand_stands_in_comments(tmp_path: Path) -> None:
 
 
 def test_taking_the_comment_away_and_naming_demand_makes_a_fleet_of_it(tmp_path: Path) -> None:
-    text = text_of(group()).replace("fleets: []", "fleets:").replace("  # - id", "  - id").replace("  #   ", "    ")
+    text = text_of(group()).replace("  # - id", "  - id").replace("  #   ", "    ")
     (fleet,) = load(text.replace("UNKNOWN, name: UNKNOWN", "Own, name: Calls"), tmp_path)
     assert fleet.demand.metric.name == "Calls"
 

@@ -1,9 +1,12 @@
 """What cannot be made again is backed up to the same bytes, and given back without overwriting anything."""
 
+import gzip
+import io
 import json
 import os
 import shutil
 import stat
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -146,3 +149,46 @@ def test_a_path_that_would_leave_the_lake_is_refused() -> None:
 def test_a_file_that_is_not_there_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["restore", str(tmp_path / "none.tgz")]) == 2
     assert capsys.readouterr().err == f"headroom: {tmp_path}/none.tgz: expected a backup, found no file\n"
+
+
+def test_a_configuration_file_may_have_any_name_and_an_editors_lock_is_left_out(tmp_path: Path) -> None:
+    (tmp_path / "config" / "fleets [old].yaml").write_text("fleets: []\n")
+    (tmp_path / "config" / ".#fleets.yaml").symlink_to("someone@host.4711")
+    file = backed_up(tmp_path)
+    assert sorted(files_of_archive(file.read_bytes(), "here"))[:2] == ["config/fleets [old].yaml", "config/fleets.yaml"]
+    assert main(["restore", str(file)]) == 0
+
+
+@pytest.mark.parametrize("place", ["http://host/a.tgz", "S3://bucket/a.tgz"])
+def test_a_place_that_is_neither_path_nor_s3_is_refused(
+    place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    before = sorted(tmp_path.iterdir())
+    assert main(["backup", "--out", place]) == 2
+    assert capsys.readouterr().err == f"headroom: {place}: expected a path or s3://bucket/key\n"
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_bytes_changed_anywhere_in_a_backup_are_noticed_or_change_no_file() -> None:
+    files = {f"lake/ledger/{number}": f"event {number}".encode() * 300 for number in range(40)}
+    whole = archive_bytes(files)
+    refused = 0
+    for place in range(0, len(whole) - 1, 3):
+        damaged = whole[:place] + bytes(255 - byte for byte in whole[place : place + 2]) + whole[place + 2 :]
+        try:
+            assert files_of_archive(damaged, "here") == files
+        except BackupError:
+            refused += 1
+    assert refused > len(whole) // 4  # most of the third that was tried
+
+
+def test_a_manifest_nested_too_deeply_is_no_backup() -> None:
+    nested = b"[" * 100_000
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as archive:
+        member = tarfile.TarInfo("manifest.json")
+        member.size = len(nested)
+        archive.addfile(member, io.BytesIO(nested))
+    with pytest.raises(BackupError, match="expected a whole backup of headroom, found RecursionError"):
+        files_of_archive(gzip.compress(packed.getvalue()), "here")
