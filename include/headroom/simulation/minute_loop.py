@@ -211,7 +211,7 @@ def _rounded_up(instances: float) -> int:
 
 
 @compiled
-def _threshold(
+def decide_threshold(
     step: int, busy: Floats, desired: int, bounds: tuple[int, int], parameters: Floats, last_change: Floats
 ) -> int:
     """Parameters: out above, in below, steps of a mean, steps of cooldown, instances a change.
@@ -243,20 +243,22 @@ def _points(step: int, busy: Floats, count: int, length: int) -> tuple[float, fl
 
 
 @compiled
-def _target_tracking(step: int, busy: Floats, ready: Counts, lives: Lives, parameters: Floats) -> int:
+def decide_target_tracking(
+    step: int, busy: Floats, ready: Counts, desired: int, launching: int, parameters: Floats
+) -> int:
     """Parameters: target, points above it to scale out, points below to scale in, share of it that is below, steps.
 
     The last is the steps of one point. A metric belongs to the instances that were at work when it was measured:
     `ready`, one step ago. Those that launch are not counted in it, and none leave before they are at work.
     """
-    target, length, desired = parameters[0], int(parameters[4]), int(lives.wanted[0])
+    target, length = parameters[0], int(parameters[4])
     points_out, points_in = int(parameters[1]), int(parameters[2])
     if step < length * points_out or ready[step - 1] == 0:
         return desired
     measured = float(ready[step - 1])
     if _points(step, busy, points_out, length)[0] > target:
         return max(desired, _rounded_up(measured * busy[step - length : step].mean() / target))
-    if lives.launching[0] == 0 and step >= length * points_in:
+    if launching == 0 and step >= length * points_in:
         highest = _points(step, busy, points_in, length)[1]
         if highest < parameters[3] * target:
             return min(desired, _rounded_up(measured * highest / target))
@@ -264,18 +266,19 @@ def _target_tracking(step: int, busy: Floats, ready: Counts, lives: Lives, param
 
 
 @compiled
-def _hpa(step: int, busy: Floats, ready: Counts, lives: Lives, parameters: Floats, recommended: Floats) -> int:
+def decide_hpa(
+    step: int, busy: Floats, ready: Counts, desired: int, present: int, parameters: Floats, recommended: Floats
+) -> int:
     """Parameters: target, tolerance, steps of scale-down stabilisation, then how fast it may scale up.
 
-    That is: the fraction and the instances that a period may add, the larger of both, and periods a step. Pods that
-    gave no metric yet count as idle when that makes a scale-up smaller, and not at all when it is down.
+    That is: the fraction and the instances that a period may add, the larger of both, and periods a step. Of the
+    `present` pods, those that gave no metric yet count as idle where it would scale up, and not at all where down.
     """
-    desired = int(lives.wanted[0])
     recommended[step] = desired
     if step == 0 or ready[step - 1] == 0:
         return desired
     pods, ratio = int(ready[step - 1]), busy[step - 1] / parameters[0]
-    unready = int(lives.now[0] - lives.noticed[0] + lives.launching[0]) - pods
+    unready = present - pods
     is_up = ratio > 1.0
     if is_up and unready > 0:
         ratio *= pods / (pods + unready)
@@ -352,13 +355,14 @@ def _desired(
     step: int, reactive: Reactive, lives: Lives, bounds: tuple[int, int], written: Written, last_change: Floats
 ) -> int:
     """Return what the reactive policy wants of the first pool; 0 without one."""
-    busy, ready = written.steps[:, 3], written.ready[0]
+    busy, ready, desired, launching = written.steps[:, 3], written.ready[0], int(lives.wanted[0]), lives.launching[0]
     if reactive.kind == THRESHOLD:
-        return _threshold(step, busy, int(lives.wanted[0]), bounds, reactive.parameters, last_change)
+        return decide_threshold(step, busy, desired, bounds, reactive.parameters, last_change)
     if reactive.kind == TARGET_TRACKING:
-        return _target_tracking(step, busy, ready, lives, reactive.parameters)
+        return decide_target_tracking(step, busy, ready, desired, launching, reactive.parameters)
     if reactive.kind == HPA:
-        return _hpa(step, busy, ready, lives, reactive.parameters, written.steps[:, 5])
+        present = lives.now[0] - lives.noticed[0] + launching
+        return decide_hpa(step, busy, ready, desired, present, reactive.parameters, written.steps[:, 5])
     return 0
 
 

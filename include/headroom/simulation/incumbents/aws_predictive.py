@@ -1,18 +1,18 @@
 """AWS predictive scaling: an hourly forecast raises the minimum, and target tracking does the rest."""
 
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Final
 
 import numpy as np
 
+from headroom.domain.demand import Floats
 from headroom.domain.scaling import Counts
 from headroom.simulation.engine import CapacityPlan
 from headroom.simulation.incumbents.knobs import number_knob
 from headroom.simulation.incumbents.seasonal_load import forecast_load
 from headroom.simulation.incumbents.target_tracking import TargetTracking
 from headroom.simulation.policy import Scene
-from headroom.units import HOURS_PER_DAY, SECONDS_PER_HOUR
+from headroom.units import HOURS_PER_DAY
 
 LEAST_HISTORY_HOURS: Final = HOURS_PER_DAY
 MOST_HISTORY_HOURS: Final = 14 * HOURS_PER_DAY
@@ -42,21 +42,21 @@ class AwsPredictive(TargetTracking):
 
     def plan(self, scene: Scene) -> CapacityPlan:
         """Raise the minimum to the newest forecast of each step's hour, and of the next inside the buffer."""
+        mean = scene.history(scene.moment(scene.steps)).mean_per_second
         hours = scene.hours_of_steps()
         reached = scene.hours_of_steps(ahead_seconds=self.scheduling_buffer_seconds)
         floors: Counts = np.zeros(scene.steps, dtype=np.int64)
         for made_at_hour in range(int(hours[0]), int(hours[-1]) + 1, REFRESH_HOURS):
-            capacity = self._capacity(scene, made_at_hour)
+            capacity = self._capacity(scene, mean[:made_at_hour])
             is_in_force = (hours >= made_at_hour) & (hours < made_at_hour + REFRESH_HOURS)
             for hour in (hours, reached):
                 floors[is_in_force] = np.maximum(floors[is_in_force], capacity[hour[is_in_force] - made_at_hour])
         return scene.holding(floors, self.reaction(scene))
 
-    def _capacity(self, scene: Scene, made_at_hour: int) -> Counts:
-        """Return the instances that the forecast made at an hour's start wants in the next 48; 0 with no forecast."""
-        made_at_utc = scene.known.start_utc + timedelta(seconds=made_at_hour * SECONDS_PER_HOUR)
-        load = scene.history(made_at_utc).mean_per_second[-MOST_HISTORY_HOURS:]
-        if len(load) < LEAST_HISTORY_HOURS:
+    def _capacity(self, scene: Scene, known: Floats) -> Counts:
+        """Return the instances that a forecast from the hours known wants in the next 48; 0 with no forecast."""
+        if len(known) < LEAST_HISTORY_HOURS:
             return np.zeros(HORIZON_HOURS, dtype=np.int64)
         at_target = scene.queue.rate_per_second * self.target_fraction
-        return np.ceil(forecast_load(load, HORIZON_HOURS) / at_target - 1e-9).astype(np.int64)
+        load = forecast_load(known[-MOST_HISTORY_HOURS:], HORIZON_HOURS)
+        return np.ceil(load / at_target - 1e-9).astype(np.int64)
