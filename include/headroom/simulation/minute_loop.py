@@ -205,50 +205,94 @@ def kept_at_best(rates: Floats, seconds: float, queue: Queue, kept: Floats) -> N
 
 
 @compiled
-def _threshold(step: int, busy: Floats, desired: int, parameters: Floats, last_change: Floats) -> int:
-    """Parameters: out above, in below, points of a mean, steps of cooldown, instances a change."""
+def _rounded_up(instances: float) -> int:
+    """Round up, but not for the last digits of a quotient that should be whole: 12 x 0.45 / 0.9 is 6."""
+    return int(np.ceil(instances - 1e-9))
+
+
+@compiled
+def decide_threshold(
+    step: int, busy: Floats, desired: int, bounds: tuple[int, int], parameters: Floats, last_change: Floats
+) -> int:
+    """Parameters: out above, in below, steps of a mean, steps of cooldown, instances a change.
+
+    A decision that the bounds undo is no change: it starts no cooldown.
+    """
     points = min(int(parameters[2]), step)
     if step - last_change[0] < parameters[3] or points == 0:
         return desired
-    mean = busy[step - points : step].mean()
+    mean, wanted = busy[step - points : step].mean(), desired
     if mean > parameters[0]:
+        wanted = min(desired + int(parameters[4]), bounds[1])
+    elif mean < parameters[1]:
+        wanted = max(desired - int(parameters[4]), bounds[0])
+    if wanted != desired:
         last_change[0] = step
-        return desired + int(parameters[4])
-    if mean < parameters[1]:
-        last_change[0] = step
-        return desired - int(parameters[4])
-    return desired
+    return wanted
 
 
 @compiled
-def _target_tracking(step: int, busy: Floats, lives: Lives, parameters: Floats) -> int:
-    """Parameters: target, points above it to scale out, points below to scale in, share of the target that is below."""
-    target, points_out, points_in = parameters[0], int(parameters[1]), int(parameters[2])
-    serving, desired = int(lives.now[0] - lives.noticed[0]), int(lives.wanted[0])
-    if step >= points_out and busy[step - points_out : step].min() > target:
-        return max(desired, int(np.ceil(serving * busy[step - 1] / target)))
-    if lives.launching[0] == 0 and step >= points_in:
-        highest = busy[step - points_in : step].max()
-        if highest < parameters[3] * target:
-            return min(desired, int(np.ceil(serving * highest / target)))
-    return desired
+def _points(step: int, busy: Floats, count: int, length: int) -> tuple[float, float]:
+    """Return the lowest and the highest of the last `count` points, each the mean of `length` steps."""
+    lowest, highest = np.inf, -np.inf
+    for point in range(count):
+        end = step - point * length
+        mean = busy[end - length : end].mean()
+        lowest, highest = min(lowest, mean), max(highest, mean)
+    return lowest, highest
 
 
 @compiled
-def _hpa(step: int, busy: Floats, lives: Lives, parameters: Floats, recommended: Floats) -> int:
-    """Parameters: target, tolerance, steps of scale-down stabilisation, factor and instances that a step may add."""
-    target, window = parameters[0], int(parameters[2])
-    serving, desired = int(lives.now[0] - lives.noticed[0]), int(lives.wanted[0])
-    recommended[step] = desired
-    if step == 0:
+def decide_target_tracking(
+    step: int, busy: Floats, ready: Counts, desired: int, launching: int, parameters: Floats
+) -> int:
+    """Parameters: target, points above it to scale out, points below to scale in, share of it that is below, steps.
+
+    The last is the steps of one point. A metric belongs to the instances that were at work when it was measured:
+    `ready`, one step ago. Those that launch are not counted in it, and none leave before they are at work.
+    """
+    target, length = parameters[0], int(parameters[4])
+    points_out, points_in = int(parameters[1]), int(parameters[2])
+    if step < length * points_out or ready[step - 1] == 0:
         return desired
-    ratio = busy[step - 1] / target
-    if abs(ratio - 1.0) > parameters[1]:
-        recommended[step] = np.ceil(serving * ratio)
+    measured = float(ready[step - 1])
+    if _points(step, busy, points_out, length)[0] > target:
+        return max(desired, _rounded_up(measured * busy[step - length : step].mean() / target))
+    if launching == 0 and step >= length * points_in:
+        highest = _points(step, busy, points_in, length)[1]
+        if highest < parameters[3] * target:
+            return min(desired, _rounded_up(measured * highest / target))
+    return desired
+
+
+@compiled
+def decide_hpa(
+    step: int, busy: Floats, ready: Counts, desired: int, present: int, parameters: Floats, recommended: Floats
+) -> int:
+    """Parameters: target, tolerance, steps of scale-down stabilisation, then how fast it may scale up.
+
+    That is: the fraction and the instances that a period may add, the larger of both, and periods a step. Of the
+    `present` pods, those that gave no metric yet count as idle where it would scale up, and not at all where down.
+    """
+    recommended[step] = desired
+    if step == 0 or ready[step - 1] == 0:
+        return desired
+    pods, ratio = int(ready[step - 1]), busy[step - 1] / parameters[0]
+    unready = present - pods
+    is_up = ratio > 1.0
+    if is_up and unready > 0:
+        ratio *= pods / (pods + unready)
+        pods += unready
+    if abs(ratio - 1.0) > parameters[1] + 1e-9 and is_up == (ratio > 1.0):
+        recommended[step] = _rounded_up(ratio * pods)
+        if is_up:
+            recommended[step] = max(recommended[step], desired)
     if recommended[step] >= desired:
-        most = max(desired * parameters[3], desired + parameters[4])
-        return int(min(recommended[step], most))
-    return min(desired, int(recommended[max(0, step - window) : step + 1].max()))
+        most = desired
+        for _ in range(int(parameters[5])):
+            most = max(_rounded_up(most * (1.0 + parameters[3])), most + int(parameters[4]))
+        return min(int(recommended[step]), most)
+    return min(desired, int(recommended[max(0, step - int(parameters[2])) : step + 1].max()))
 
 
 @compiled
@@ -307,15 +351,18 @@ def _end(count: int, step: int, pool: int, lives: Lives, ways: Ways) -> None:
 
 
 @compiled
-def _desired(step: int, reactive: Reactive, lives: Lives, steps: Floats, last_change: Floats) -> int:
+def _desired(
+    step: int, reactive: Reactive, lives: Lives, bounds: tuple[int, int], written: Written, last_change: Floats
+) -> int:
     """Return what the reactive policy wants of the first pool; 0 without one."""
-    busy = steps[:, 3]
+    busy, ready, desired, launching = written.steps[:, 3], written.ready[0], int(lives.wanted[0]), lives.launching[0]
     if reactive.kind == THRESHOLD:
-        return _threshold(step, busy, int(lives.wanted[0]), reactive.parameters, last_change)
+        return decide_threshold(step, busy, desired, bounds, reactive.parameters, last_change)
     if reactive.kind == TARGET_TRACKING:
-        return _target_tracking(step, busy, lives, reactive.parameters)
+        return decide_target_tracking(step, busy, ready, desired, launching, reactive.parameters)
     if reactive.kind == HPA:
-        return _hpa(step, busy, lives, reactive.parameters, steps[:, 5])
+        present = lives.now[0] - lives.noticed[0] + launching
+        return decide_hpa(step, busy, ready, desired, present, reactive.parameters, written.steps[:, 5])
     return 0
 
 
@@ -354,7 +401,8 @@ def run_loop(
             _come_and_go(step, pool, lives, ways, written.events)
             want = floors[pool, step]
             if pool == 0:
-                want = max(want, _desired(step, reactive, lives, written.steps, last_change))
+                bounds = (floors[pool, step], ways.ceilings[pool])
+                want = max(want, _desired(step, reactive, lives, bounds, written, last_change))
             want = min(want, ways.ceilings[pool])
             written.events[3] += int(want != lives.wanted[pool])
             lives.wanted[pool] = want

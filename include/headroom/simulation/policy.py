@@ -7,19 +7,23 @@ A policy returns the whole plan of a replay at once, but must make each decision
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Final, Protocol
 
 import numpy as np
+import numpy.typing as npt
 
+from headroom.capacity.sizing import SlotQueue
 from headroom.domain.demand import DemandForecast, DemandHistory, Floats
 from headroom.domain.fleet import Fleet
 from headroom.domain.scaling import Counts
-from headroom.simulation.engine import CapacityPlan, Pool
+from headroom.simulation.engine import CapacityPlan, Pool, Reaction
 from headroom.simulation.latency_table import RequestQueue
 from headroom.units import SECONDS_PER_HOUR
 
 PEAK_SECONDS: Final = 300
 """The peak of an hour is its largest mean over five minutes (glossary)."""
+_BISECTIONS: Final = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -49,22 +53,29 @@ class DemandRecord:
         start = 0 if seconds is None else max(0, end - round(seconds / self.step_seconds))
         return self.rate_per_second[start:end]
 
-    def hourly(self, fleet_id: str, moment_utc: datetime) -> DemandHistory:
-        """Return mean and peak of the hours that had ended by `moment_utc`."""
+    def blocks(self, moment_utc: datetime) -> Floats:
+        """Return the 5-minute means of the hours that had ended by `moment_utc`, shape (hours, blocks an hour).
+
+        A block is a whole number of steps that divides an hour: shorter or longer where five minutes are not.
+        """
         per_hour = round(SECONDS_PER_HOUR / self.step_seconds)
         known = self.until(moment_utc)
-        hours = known[: len(known) // per_hour * per_hour].reshape(-1, per_hour)
-        per_peak = max(1, round(PEAK_SECONDS / self.step_seconds))
-        while per_hour % per_peak:
-            per_peak -= 1
+        hours = len(known) // per_hour
+        per_block = max(1, round(PEAK_SECONDS / self.step_seconds))
+        while per_hour % per_block:
+            per_block -= 1
+        means: Floats = known[: hours * per_hour].reshape(hours, per_hour // per_block, per_block).mean(axis=2)
+        return means
+
+    def hourly(self, fleet_id: str, moment_utc: datetime) -> DemandHistory:
+        """Return mean and peak of the hours that had ended by `moment_utc`."""
+        blocks = self.blocks(moment_utc)
         first = np.datetime64(self.start_utc.replace(tzinfo=None), "s")
         return DemandHistory(
             fleet_id=fleet_id,
-            hours=first + np.arange(len(hours)) * np.timedelta64(1, "h"),
-            mean_per_second=hours.mean(axis=1) if len(hours) else np.zeros(0),
-            peak_per_second=(
-                hours.reshape(len(hours), -1, per_peak).mean(axis=2).max(axis=1) if len(hours) else np.zeros(0)
-            ),
+            hours=first + np.arange(len(blocks)) * np.timedelta64(1, "h"),
+            mean_per_second=blocks.mean(axis=1),
+            peak_per_second=blocks.max(axis=1),
         )
 
 
@@ -104,10 +115,66 @@ class Scene:
         """Return when a step of the replay begins."""
         return self.start_utc + timedelta(seconds=step * self.step_seconds)
 
+    def history(self, moment_utc: datetime) -> DemandHistory:
+        """Return the hourly demand that was known at a moment."""
+        return self.known.hourly(self.fleet.id, moment_utc)
+
     def bounded(self, instances: float) -> int:
         """Return a count inside the fleet's bounds."""
         bounds = self.fleet.bounds
         return int(min(max(instances, bounds.min_instances), bounds.max_instances))
+
+    def instances_for(self, rate_per_second: npt.ArrayLike) -> Counts:
+        """Return the fewest instances that keep the objective at each rate, inside the fleet's bounds; shape as given.
+
+        ImpossibleObjective when no number of instances keeps it.
+        """
+        bounds = self.fleet.bounds
+        carried = _carried_rates(
+            SlotQueue(
+                service_seconds=self.queue.service_seconds,
+                service_cv2=self.queue.service_cv2,
+                slots=self.queue.slots,
+                percentile=self.queue.percentile,
+                latency_seconds=self.queue.latency_seconds,
+            ),
+            bounds.max_instances,
+        )
+        needed: Counts = np.searchsorted(carried, np.asarray(rate_per_second, dtype=np.float64))
+        return np.clip(needed, bounds.min_instances, bounds.max_instances)
+
+    def hours_of_steps(self, *, ahead_seconds: float = 0.0) -> Counts:
+        """Return the hour, counted from the start of `known`, in which the moment `ahead_seconds` after each step lies.
+
+        Shape (steps,).
+        """
+        before = (self.start_utc - self.known.start_utc).total_seconds() + ahead_seconds
+        hours: Counts = ((before + np.arange(self.steps) * self.step_seconds + 1e-6) // SECONDS_PER_HOUR).astype(
+            np.int64
+        )
+        return hours
+
+    def holding(self, instances: Counts, reaction: Reaction | None = None) -> CapacityPlan:
+        """Return the plan that holds these counts, shape (steps,), inside the bounds; at least, where one reacts."""
+        bounds = self.fleet.bounds
+        floors: Counts = np.clip(instances, bounds.min_instances, bounds.max_instances)[np.newaxis, :]
+        return CapacityPlan(pools=(self.pool,), floors=floors, reaction=reaction)
+
+
+@lru_cache(maxsize=64)
+def _carried_rates(queue: SlotQueue, most_instances: int) -> Floats:
+    """Return the highest rate at which each count of instances keeps the objective, shape (most_instances + 1,).
+
+    By bisection, all counts at once: sizing then is a look into this table, whatever the number of rates.
+    """
+    counts = np.arange(most_instances + 1)
+    low, high = np.zeros(len(counts)), counts * queue.slots / queue.service_seconds
+    for _ in range(_BISECTIONS):
+        middle = 0.5 * (low + high)
+        is_met = queue.is_met(counts, middle)
+        low, high = np.where(is_met, middle, low), np.where(is_met, high, middle)
+    low[0] = 0.0
+    return np.maximum.accumulate(low)
 
 
 class Policy(Protocol):
