@@ -49,7 +49,7 @@ def scene_of(rates: list[int]) -> Scene:
         demand=DemandSource(metric=MetricReference(namespace="App", name="Requests")),
         objective=Objective(latency_seconds=1.5, percentile=95.0),
         serving=Slots(service_seconds=0.25, slots=20),
-        instance_types=(InstanceOption(name="g5.xlarge"),),
+        instance_types=(InstanceOption(name="g5.xlarge", on_demand_usd_per_hour=3.0),),
         lead_time_seconds=180.0,
         bounds=Bounds(min_instances=0, max_instances=5),
     )
@@ -58,7 +58,7 @@ def scene_of(rates: list[int]) -> Scene:
         step_seconds=60.0,
         rate_per_second=np.array([50.0] * 60 + [float(rate) for rate in rates]),
     )
-    return fleet_scene(fleet, known, start_utc=START, end_utc=known.end_utc, usd_per_hour=3.0)
+    return fleet_scene(fleet, known, start_utc=START, end_utc=known.end_utc)
 
 
 @settings(deadline=None, max_examples=60)

@@ -52,16 +52,18 @@ def fleet_scene(
     *,
     start_utc: datetime,
     end_utc: datetime,
-    usd_per_hour: float,
     forecasts: ForecastProvider | None = None,
     seed: int = 0,
 ) -> Scene:
     """Return the scene of [start_utc, end_utc); it starts with what the last known hour's peak needs.
 
-    `usd_per_hour`: one instance of the fleet's type today, on demand. Besides what request_queue raises: DemandError
-    for a span that the demand does not have, or without a whole hour before it; UnknownRate.
+    SceneError where the price of the fleet's type today is unknown, DemandError for a span that the demand does not
+    have, or without a whole hour before it; UnknownRate; and what request_queue raises.
     """
     queue = request_queue(fleet)
+    today = fleet.current_type
+    if today.on_demand_usd_per_hour is None:
+        raise SceneError(f"instance_types: {today.name} has no on_demand_usd_per_hour")
     start, end = step_at(demand, start_utc, name="--from"), step_at(demand, end_utc, name="--to")
     if start >= end:
         raise DemandError(
@@ -76,7 +78,7 @@ def fleet_scene(
             f"--from: expected at least one whole hour of demand before it, for policies to learn from; demand begins "
             f"at {demand.start_utc:%FT%TZ}"
         )
-    rate = sustainable_rate(fleet, fleet.current_type.name)
+    rate = sustainable_rate(fleet, today.name)
     needed = int(instances_for_demand(fleet, rate, hours.peak_per_second[-1:])[0])
     return Scene(
         fleet=fleet,
@@ -85,9 +87,9 @@ def fleet_scene(
         known=known,
         queue=queue,
         pool=Pool(
-            instance_type=fleet.current_type.name,
+            instance_type=today.name,
             purchase_option="on_demand",
-            usd_per_hour=usd_per_hour,
+            usd_per_hour=today.on_demand_usd_per_hour,
             lead_time_seconds=fleet.lead_time_seconds,
         ),
         rate_per_instance=rate.rate_per_second,

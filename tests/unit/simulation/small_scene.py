@@ -44,7 +44,7 @@ def small_scene(*rates: float, history: float = 80.0, fleet: Fleet | None = None
     """An hour of `history`, then a minute of each rate."""
     path = np.concatenate([np.full(60, history), np.array(rates)])
     known = DemandRecord(start_utc=START - timedelta(hours=1), step_seconds=60.0, rate_per_second=path)
-    return fleet_scene(fleet or small_fleet(), known, start_utc=START, end_utc=known.end_utc, usd_per_hour=6.0)
+    return fleet_scene(fleet or small_fleet(), known, start_utc=START, end_utc=known.end_utc)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -144,13 +144,11 @@ def test_a_span_needs_an_hour_before_it_and_a_step_in_it() -> None:
         (START, START + timedelta(minutes=11), "--to: expected a time in 2026-11-18T11:00:00Z to 2026-11-18T12:10:00Z"),
     ):
         with pytest.raises(DemandError, match=said):
-            fleet_scene(scene.fleet, scene.known, start_utc=start, end_utc=end, usd_per_hour=6.0)
+            fleet_scene(scene.fleet, scene.known, start_utc=start, end_utc=end)
 
 
 def test_what_comes_after_the_end_is_not_in_the_scene() -> None:
     scene = small_scene(*RISE)
-    shorter = fleet_scene(
-        scene.fleet, scene.known, start_utc=START, end_utc=START + timedelta(minutes=4), usd_per_hour=6.0
-    )
+    shorter = fleet_scene(scene.fleet, scene.known, start_utc=START, end_utc=START + timedelta(minutes=4))
     assert shorter.steps == 4
     assert np.array_equal(shorter.known.rate_per_second, scene.known.rate_per_second[:64])
