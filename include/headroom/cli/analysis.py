@@ -4,19 +4,17 @@ import argparse
 import json
 import math
 import os
-import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.progress import Progress
 from rich.table import Table
 
 from headroom.capacity import ImpossibleObjective
 from headroom.capacity import size as size_fleet
 from headroom.cli.exits import EXIT_BAD_INPUT, EXIT_OK, BadInput
-from headroom.cli.terminal import complain
+from headroom.cli.terminal import complain, progress
 from headroom.forecasting import DEFAULT_SEASONS, FrameError
 from headroom.forecasting.backtest import MODELS, backtest_series
 from headroom.forecasting.series_jobs import forecast_series
@@ -59,7 +57,7 @@ def size(options: argparse.Namespace) -> int:
 def forecast(options: argparse.Namespace) -> int:
     """Forecast every series of a file."""
     frame = _read_frame(options.series)
-    with _progress("forecasting") as on_progress:
+    with progress("forecasting") as on_progress:
         try:
             made = forecast_series(
                 frame,
@@ -80,7 +78,7 @@ def backtest(options: argparse.Namespace) -> int:
     if unknown:
         raise BadInput(f"--models: no model {unknown[0]!r}; known are {', '.join(MODELS)}")
     frame = _read_frame(options.series)
-    with _progress("backtesting") as on_progress:
+    with progress("backtesting") as on_progress:
         try:
             scores = backtest_series(
                 frame,
@@ -152,18 +150,3 @@ def _print_scores(table: "pd.DataFrame") -> None:
     for row in table.itertuples(index=False):
         shown.add_row(row[0], *(f"{value:.3f}" for value in row[1:]))
     Console().print(shown)
-
-
-class _progress:  # noqa: N801, used as a function
-    """A progress bar on stderr, where that is a terminal, as the callback (done, total) that long work calls."""
-
-    def __init__(self, text: str) -> None:
-        self._bar = Progress(console=Console(stderr=True), disable=not sys.stderr.isatty())
-        self._task = self._bar.add_task(text, total=None)
-
-    def __enter__(self) -> Any:  # noqa: ANN401, a callback
-        self._bar.start()
-        return lambda done, total: self._bar.update(self._task, completed=done, total=total)
-
-    def __exit__(self, *_: object) -> None:
-        self._bar.stop()

@@ -12,6 +12,7 @@ from headroom.cli.doctor import examine_installation
 from headroom.cli.exits import EXIT_BAD_INPUT
 from headroom.cli.keeping import backup_lake, restore_lake, tend_files
 from headroom.cli.operations import build, confirm, extract, plan, push, report, rollback
+from headroom.cli.replay import replay
 from headroom.domain.foreign_text import one_line
 from headroom.domain.window import as_utc
 
@@ -37,6 +38,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_forecast(commands)
     _add_backtest(commands)
     _add_size(commands)
+    _add_replay(commands)
     _add_extract(commands)
     _add_json(_add(commands, "build", build, "build the warehouse from the lake's marts"))
     _add_as_of(
@@ -161,6 +163,41 @@ def _add_size(commands: Any) -> None:  # noqa: ANN401, as above
     parser.add_argument("--percentile", required=True, type=float, metavar="P", help="as in 95 or 99.5")
     parser.add_argument(
         "--latency-seconds", required=True, type=float, metavar="L", help="objective: waiting plus service"
+    )
+    _add_json(parser)
+
+
+def _add_replay(commands: Any) -> None:  # noqa: ANN401, as above
+    parser = _add(commands, "replay", replay, "play policies over recorded demand: what each would have cost and kept")
+    parser.add_argument(
+        "--demand", required=True, type=Path, metavar="D", help="Parquet: ds, rate_per_second, optional workload_class"
+    )
+    parser.add_argument("--fleet", required=True, type=Path, metavar="FLEET.yaml", help="one entry of fleets.yaml")
+    parser.add_argument(
+        "--from", dest="start", required=True, type=_moment, metavar="T0", help="UTC; what lies before is history"
+    )
+    parser.add_argument("--to", dest="end", required=True, type=_moment, metavar="T1", help="UTC; not included")
+    parser.add_argument(
+        "--policy",
+        nargs="+",
+        action="extend",
+        metavar="NAME",
+        help="policies to play, beside both oracles; may be given several times; default all",
+    )
+    parser.add_argument(
+        "--burst-cv", type=float, default=0.15, help="standard deviation over mean of demand inside a recorded step"
+    )
+    parser.add_argument(
+        "--burst-correlation-minutes",
+        type=float,
+        default=10.0,
+        metavar="M",
+        help="minutes until its correlation falls to 1/e",
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of everything that is left to chance; equal in, equal out")
+    parser.add_argument("--sweep", action="store_true", help="also play every policy over its main knob: the frontier")
+    parser.add_argument(
+        "--out", required=True, type=Path, metavar="DIR", help="gets replay.json, capacity.parquet and report.html"
     )
     _add_json(parser)
 

@@ -23,12 +23,19 @@ HISTORY_DAYS = 42
 FORECAST_TABLE = "mart_forecast__hourly_by_fleet"
 
 
-def demand_histories(workspace: Workspace, fleets: Sequence[Fleet], end_utc: datetime) -> dict[str, DemandHistory]:
+def demand_histories(
+    workspace: Workspace,
+    fleets: Sequence[Fleet],
+    end_utc: datetime,
+    *,
+    start_utc: datetime | None = None,
+) -> dict[str, DemandHistory]:
     """Return each fleet's hourly demand of the HISTORY_DAYS before `end_utc`, from its first seen hour on.
 
-    Hours nobody saw are NaN. A fleet without any seen hour is absent from the answer.
+    Hours nobody saw are NaN. A fleet without any seen hour is absent from the answer. `start_utc`: instead of the
+    HISTORY_DAYS, all from there on.
     """
-    window = Window(end_utc - timedelta(days=HISTORY_DAYS), end_utc)
+    window = Window(start_utc or end_utc - timedelta(days=HISTORY_DAYS), end_utc)
     rows = run_model(workspace, "int_demand__history", fleets, window=window)
     fleet_ids = rows["fleet_id"].to_numpy()
     seen_hours = rows["hour_start_utc"].to_numpy().astype("datetime64[s]")

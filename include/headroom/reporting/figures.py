@@ -31,7 +31,7 @@ def plotly_script() -> Markup:
 
 def demand_figure(section: "FleetSection") -> Markup:
     """Draw the last week of demand and the forecast to come, with its 80 % band and the quantile that is bought."""
-    figure = _figure(f"Demand of {_literal(section.fleet_id)}", "requests per second")
+    figure = figure_of(f"Demand of {_literal(section.fleet_id)}", "requests per second")
     history = section.history
     if history is not None:
         figure.add_scatter(
@@ -70,13 +70,13 @@ def demand_figure(section: "FleetSection") -> Markup:
             line={"color": ORANGE, "width": 2, "dash": "dot"},
         )
         _mark_now(figure, forecast.hours[0])
-    return _fragment(figure, f"{section.fleet_id}-demand")
+    return fragment_of(figure, f"{section.fleet_id}-demand")
 
 
 def capacity_figure(section: "FleetSection") -> Markup:
     """Draw planned capacity over required and today's, with a mark at every action."""
     hours = [row.hour_start_utc for row in section.schedule]
-    figure = _figure(f"Capacity of {_literal(section.fleet_id)}", "instances")
+    figure = figure_of(f"Capacity of {_literal(section.fleet_id)}", "instances")
     step: dict[str, Any] = {"shape": "hv"}
     figure.add_scatter(
         x=hours,
@@ -108,15 +108,16 @@ def capacity_figure(section: "FleetSection") -> Markup:
             name="scheduled action",
             text=[_literal(action.name) for action in marks],
         )
-    return _fragment(figure, f"{section.fleet_id}-capacity")
+    return fragment_of(figure, f"{section.fleet_id}-capacity")
 
 
-def _figure(title: str, unit: str) -> Any:  # noqa: ANN401, plotly ships no types
+def figure_of(title: str, unit: str, *, height: int = 300) -> Any:  # noqa: ANN401, plotly ships no types
+    """Return an empty figure in the look of all reports; `unit` names the vertical axis."""
     figure = go.Figure()
     figure.update_layout(
         title={"text": title, "font": {"size": 15, "color": INK}, "x": 0.01},
         template="plotly_white",
-        height=300,
+        height=height,
         margin={"l": 60, "r": 16, "t": 40, "b": 36},
         legend={"orientation": "h", "y": -0.18},
         font={"family": "system-ui, sans-serif", "color": INK},
@@ -136,7 +137,8 @@ def _mark_now(figure: Any, moment: np.datetime64) -> None:  # noqa: ANN401, plot
     figure.add_vline(x=str(moment), line={"color": INK, "width": 1, "dash": "dot"})
 
 
-def _fragment(figure: Any, div_id: str) -> Markup:  # noqa: ANN401, plotly ships no types
+def fragment_of(figure: Any, div_id: str) -> Markup:  # noqa: ANN401, plotly ships no types
+    """Return a figure as HTML without the script that plotly_script gives a page once."""
     fragment = figure.to_html(
         full_html=False,
         include_plotlyjs=False,

@@ -4,11 +4,11 @@ A policy returns the whole plan of a replay at once, but must make each decision
 `Scene.known` refuses to be read past the moment asked about, and the forecasts are made by those who do the same.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import Final, Protocol
+from typing import Final, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -187,6 +187,18 @@ class Policy(Protocol):
 
     def plan(self, scene: Scene) -> CapacityPlan:
         """Return what it asks for over the whole span, each decision made from what was known at its time."""
+        ...
+
+
+@runtime_checkable
+class Swept(Policy, Protocol):
+    """A policy with a main knob, which trades cost for latency."""
+
+    def swept(self) -> Mapping[str, Policy]:
+        """Return it at several settings of its main knob, by the setting in words ("target 50 %"), in the knob's order.
+
+        All of them bear the policy's own name.
+        """
         ...
 
 

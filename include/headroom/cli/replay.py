@@ -1,0 +1,80 @@
+"""`headroom replay`: what every policy would have cost and kept over recorded demand."""
+
+import argparse
+import json
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from headroom.cli.exits import EXIT_BAD_INPUT, EXIT_OK, BadInput
+from headroom.cli.terminal import complain, plain, progress
+from headroom.lake.storage import open_storage
+from headroom.pipelines.replay import ReplayInputError, ReplayRequest, replay_files, write_replay
+from headroom.reporting.replay_report import replay_summary
+from headroom.simulation.demand_path import Bursts
+
+MOST_SEED = 2**32 - 1
+
+
+def replay(options: argparse.Namespace) -> int:
+    """Play the policies and write DIR/replay.json, DIR/capacity.parquet and DIR/report.html."""
+    if options.out.exists() and not options.out.is_dir():
+        raise BadInput(f"--out: {options.out}: expected a folder, found a file")
+    request = ReplayRequest(
+        start_utc=options.start,
+        end_utc=options.end,
+        policies=tuple(options.policy or ()),
+        bursts=_bursts(options),
+        is_swept=options.sweep,
+    )
+    with progress("replaying") as on_progress:
+        try:
+            report = replay_files(options.demand, options.fleet, request, on_progress=on_progress)
+        except ReplayInputError as error:
+            raise BadInput(str(error)) from error
+    write_replay(open_storage(str(options.out)), report)
+    summary = replay_summary(report)
+    if options.json:
+        print(json.dumps(summary, allow_nan=False))  # noqa: T201, the command's output
+    else:
+        _print_policies(summary)
+    refused = report.replay.refused
+    for name, reason in refused.items():
+        complain(f"{name} was not played: {reason}")
+    is_nothing_played = bool(refused) and set(report.replay.played) <= {"oracle", "oracle_hourly"}
+    return EXIT_BAD_INPUT if is_nothing_played else EXIT_OK
+
+
+def _bursts(options: argparse.Namespace) -> Bursts:
+    if not 0 <= options.seed <= MOST_SEED:
+        raise BadInput(f"--seed: expected a whole number from 0 to {MOST_SEED}, found {options.seed}")
+    try:
+        return Bursts(
+            variation=options.burst_cv, correlation_minutes=options.burst_correlation_minutes, seed=options.seed
+        )
+    except ValueError as error:
+        words = str(error).replace("correlation_minutes", "--burst-correlation-minutes")
+        raise BadInput(words.replace("variation", "--burst-cv")) from error
+
+
+def _print_policies(summary: dict[str, Any]) -> None:
+    table = Table(title=f"replay of {summary['fleet_id']}")
+    table.add_column("policy", no_wrap=True)
+    for heading in ("cost, USD", "over oracle", "requests inside", "hours inside", "p99, s", "cold starts"):
+        table.add_column(heading, justify="right")
+    for name, figures in summary["policies"].items():
+        if figures["status"] != "played":
+            table.add_row(name, plain(figures["status"]))
+            continue
+        over, slowest = figures["cost_over_oracle"], figures["latency_p99_seconds"]
+        table.add_row(
+            name,
+            f"{figures['cost_usd']:,.2f}",
+            "none" if over is None else f"{over:.3f}",
+            f"{figures['slo_met_fraction']:.3%}",
+            f"{figures['slo_hours_fraction']:.1%}",
+            "none" if slowest is None else f"{slowest:.3g}",
+            str(figures["cold_starts"]),
+        )
+    Console().print(table)

@@ -1,0 +1,155 @@
+"""Recorded demand for a replay: from a Parquet file, or from the hourly mart."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from headroom.domain.demand import Floats
+from headroom.domain.fleet import Fleet
+from headroom.pipelines.demand_history import HISTORY_DAYS, demand_histories
+from headroom.pipelines.workspace import Workspace
+from headroom.simulation.demand_path import Bursts, DemandError, Stamps, demand_record
+from headroom.simulation.policy import DemandRecord
+
+ALL: Final = "all"
+"""The one workload class of demand that names none."""
+_COLUMNS: Final = ("ds", "rate_per_second")
+_CLASS: Final = "workload_class"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class RecordedDemand:
+    """Demand as it was recorded: the start of each step, shape (steps,), and the rate of each workload class in it."""
+
+    source: str
+    stamps_utc: Stamps
+    rate_by_class: Mapping[str, Floats]
+
+    @property
+    def rate_per_second(self) -> Floats:
+        """Rate of all classes, shape (steps,)."""
+        total: Floats = np.sum(list(self.rate_by_class.values()), axis=0)
+        return total
+
+    @property
+    def step_seconds(self) -> float:
+        """Length of a step as it was recorded."""
+        return float((self.stamps_utc[1] - self.stamps_utc[0]) / np.timedelta64(1, "s"))
+
+    def record(self, bursts: Bursts) -> DemandRecord:
+        """Return it as the replay plays it; DemandError where it cannot."""
+        return demand_record(self.stamps_utc, self.rate_per_second, bursts)
+
+    def shares(self, record: DemandRecord) -> dict[str, Floats]:
+        """Return each class's share of demand in each step of `record`, shape (steps,); 0 where there is none."""
+        start = np.datetime64(record.start_utc.replace(tzinfo=None), "us")
+        kept = self.stamps_utc.astype("datetime64[us]") >= start
+        total = self.rate_per_second[kept]
+        parts = len(record.rate_per_second) // len(total)
+        return {
+            name: np.repeat(np.divide(rates[kept], total, out=np.zeros_like(total), where=total > 0), parts)
+            for name, rates in self.rate_by_class.items()
+        }
+
+
+def read_recorded_demand(file: Path) -> RecordedDemand:
+    """Read a Parquet file with `ds`, `rate_per_second` and, where there are several, `workload_class`.
+
+    DemandError for a file that is none, a column that is missing or of another type, and classes whose steps differ.
+    """
+    rows = _read(file)
+    stamps = _stamps(rows["ds"])
+    rates = _numbers(rows["rate_per_second"])
+    if _CLASS not in rows.column_names:
+        return RecordedDemand(source=file.name, stamps_utc=stamps, rate_by_class={ALL: rates})
+    classes = _class_names(rows[_CLASS])
+    names = sorted(set(classes.tolist()))
+    spine = stamps[classes == names[0]]
+    by_class = {}
+    for name in names:
+        chosen = classes == name
+        if not np.array_equal(stamps[chosen], spine):
+            raise DemandError(
+                f"{_CLASS} {name!r}: expected the same ascending times in ds as {names[0]!r}, a row for each step; "
+                f"missing demand is unknown, not 0"
+            )
+        by_class[name] = rates[chosen]
+    return RecordedDemand(source=file.name, stamps_utc=spine, rate_by_class=by_class)
+
+
+def demand_from_mart(
+    workspace: Workspace,
+    fleet: Fleet,
+    *,
+    start_utc: datetime,
+    end_utc: datetime,
+) -> RecordedDemand:
+    """Return a fleet's hourly demand of the six weeks before `start_utc`, and of the span to be played.
+
+    History that has a gap counts from its last gap on, since nothing is played that nobody saw; DemandError for a gap
+    in the span itself.
+    """
+    since = start_utc - timedelta(days=HISTORY_DAYS)
+    history = demand_histories(workspace, [fleet], end_utc, start_utc=since).get(fleet.id)
+    if history is None:
+        raise DemandError(f"{fleet.id}: no hour of its demand is known before {end_utc:%FT%TZ}; backfill settle_days")
+    first = np.datetime64(start_utc.replace(tzinfo=None), "s")
+    missing = history.hours[np.isnan(history.mean_per_second)]
+    gaps = missing[missing >= first]
+    if len(gaps):
+        raise DemandError(
+            f"{fleet.id}: expected demand in every hour played, found none in {gaps[0]}Z ({len(gaps)} in all); "
+            "backfill settle_days, or choose another span"
+        )
+    is_after = history.hours > missing[-1] if len(missing) else np.ones(len(history.hours), dtype=np.bool_)
+    return RecordedDemand(
+        source="mart_demand__hourly_by_fleet",
+        stamps_utc=history.hours[is_after],
+        rate_by_class={ALL: history.mean_per_second[is_after]},
+    )
+
+
+def _read(file: Path) -> pa.Table:
+    if file.is_dir():
+        raise DemandError("expected a Parquet file, found a folder")
+    try:
+        found = pq.read_schema(file).names
+        for name in _COLUMNS:
+            if name not in found:
+                raise DemandError(f"{name}: the column is missing; found {', '.join(found) or 'none'}")
+        return pq.read_table(file, columns=[*_COLUMNS, *([_CLASS] if _CLASS in found else [])])
+    except FileNotFoundError as error:
+        raise DemandError("there is no such file") from error
+    except (pa.ArrowException, OSError) as error:
+        raise DemandError(f"not a Parquet file: {' '.join(str(error).split())}") from error
+
+
+def _stamps(column: pa.ChunkedArray) -> Stamps:
+    if not pa.types.is_timestamp(column.type):
+        raise DemandError(f"ds: expected timestamps in UTC, found {column.type}")
+    stamps: Stamps = pc.cast(column, pa.timestamp("us", column.type.tz), safe=False).to_numpy()
+    return stamps
+
+
+def _numbers(column: pa.ChunkedArray) -> Floats:
+    kind = column.type
+    if not (pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_decimal(kind)):
+        raise DemandError(f"rate_per_second: expected numbers, found {kind}")
+    numbers: Floats = pc.cast(column, pa.float64(), safe=False).to_numpy()
+    return numbers
+
+
+def _class_names(column: pa.ChunkedArray) -> Any:  # noqa: ANN401, an array of objects
+    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
+        raise DemandError(f"{_CLASS}: expected names, found {column.type}")
+    if column.null_count:
+        raise DemandError(f"{_CLASS}: expected a name in every row, found none in {column.null_count} rows")
+    return column.to_numpy()

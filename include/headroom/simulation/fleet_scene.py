@@ -1,0 +1,99 @@
+"""From a fleet and its recorded demand to the scene that policies are played in; pure."""
+
+from datetime import datetime
+from typing import Final
+
+from headroom.capacity import instances_for_demand, sustainable_rate
+from headroom.capacity.rates import slot_queue
+from headroom.domain.fleet import Fleet, Slots
+from headroom.simulation.demand_path import DemandError, step_at
+from headroom.simulation.engine import Pool
+from headroom.simulation.latency_table import RequestQueue
+from headroom.simulation.policy import DemandRecord, ForecastProvider, Scene
+
+TIMEOUT_OVER_OBJECTIVE: Final = 10.0
+"""A request that waits ten times its objective has failed, where fleets.yaml says nothing else (CONTRACTS)."""
+
+
+class SceneError(ValueError):
+    """A fleet cannot be played; the message names the key and what was expected."""
+
+
+def request_queue(fleet: Fleet) -> RequestQueue:
+    """Return how an instance of the fleet's type today serves requests.
+
+    SceneError for a fleet that the replay cannot play, ImpossibleObjective for one whose objective nothing keeps.
+    """
+    serving, objective = fleet.serving, fleet.objective
+    if not isinstance(serving, Slots):
+        raise SceneError(f"serving.model: the replay plays slots, found {serving.model}")
+    if objective.latency_seconds is None:
+        raise SceneError("objective.latency_seconds: is missing; the replay judges requests by their latency")
+    if fleet.demand.unit != "requests":
+        raise SceneError(f"demand.unit: the replay plays requests, found {fleet.demand.unit}")
+    slot_queue(fleet, serving.service_seconds)  # raises where no number of instances keeps the objective
+    timeout = serving.timeout_seconds
+    try:
+        return RequestQueue(
+            service_seconds=serving.service_seconds,
+            service_cv2=serving.service_cv2,
+            slots=serving.slots,
+            latency_seconds=objective.latency_seconds,
+            percentile=objective.percentile,
+            timeout_seconds=TIMEOUT_OVER_OBJECTIVE * objective.latency_seconds if timeout is None else timeout,
+        )
+    except ValueError as error:
+        raise SceneError(f"serving: {error}") from error
+
+
+def fleet_scene(
+    fleet: Fleet,
+    demand: DemandRecord,
+    *,
+    start_utc: datetime,
+    end_utc: datetime,
+    forecasts: ForecastProvider | None = None,
+    seed: int = 0,
+) -> Scene:
+    """Return the scene of [start_utc, end_utc); it starts with what the last known hour's peak needs.
+
+    SceneError where the price of the fleet's type today is unknown, DemandError for a span that the demand does not
+    have, or without a whole hour before it; UnknownRate; and what request_queue raises.
+    """
+    queue = request_queue(fleet)
+    today = fleet.current_type
+    if today.on_demand_usd_per_hour is None:
+        raise SceneError(f"instance_types: {today.name} has no on_demand_usd_per_hour")
+    start, end = step_at(demand, start_utc, name="--from"), step_at(demand, end_utc, name="--to")
+    if start >= end:
+        raise DemandError(
+            f"--from, --to: expected a start before the end, found {start_utc:%FT%TZ} to {end_utc:%FT%TZ}"
+        )
+    known = DemandRecord(
+        start_utc=demand.start_utc, step_seconds=demand.step_seconds, rate_per_second=demand.rate_per_second[:end]
+    )
+    hours = known.hourly(fleet.id, start_utc)
+    if len(hours.hours) == 0:
+        raise DemandError(
+            f"--from: expected at least one whole hour of demand before it, for policies to learn from; demand begins "
+            f"at {demand.start_utc:%FT%TZ}"
+        )
+    rate = sustainable_rate(fleet, today.name)
+    needed = int(instances_for_demand(fleet, rate, hours.peak_per_second[-1:])[0])
+    return Scene(
+        fleet=fleet,
+        start_utc=start_utc,
+        steps=end - start,
+        known=known,
+        queue=queue,
+        pool=Pool(
+            instance_type=today.name,
+            purchase_option="on_demand",
+            usd_per_hour=today.on_demand_usd_per_hour,
+            lead_time_seconds=fleet.lead_time_seconds,
+        ),
+        rate_per_instance=rate.rate_per_second,
+        initial_instances=min(max(needed, fleet.bounds.min_instances), fleet.bounds.max_instances),
+        forecasts=forecasts,
+        seed=seed,
+    )
