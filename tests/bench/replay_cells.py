@@ -1,7 +1,6 @@
 """The cells of the replay's benchmark: named public series, each scaled to a fleet of 30 instances at its peak.
 
-The first 60 % of a series is for training, the rest is scored. A series whose file
-is not there is left out, and said so.
+The first 60 % of a series is for training, the rest is scored. A series whose file is not there is left out.
 """
 
 from dataclasses import dataclass, replace
@@ -11,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from headroom.capacity import SlotQueue
+from headroom.capacity.rates import slot_queue
 from headroom.domain.demand import Floats
 from headroom.domain.fleet import (
     Bounds,
@@ -26,11 +25,12 @@ from headroom.domain.fleet import (
 )
 from headroom.domain.window import HOUR
 from headroom.simulation.demand_path import Bursts, Stamps, demand_record
-from headroom.simulation.latency_table import RequestQueue
-from headroom.simulation.policy import DemandRecord
+from headroom.simulation.fleet_scene import fleet_scene
+from headroom.simulation.policy import DemandRecord, ForecastProvider, Scene
 
 TRAINED_FRACTION = 0.6
 PEAK_INSTANCES = 30
+SERVICE_SECONDS = 0.4
 USD_PER_HOUR = 5.672  # g5.12xlarge, us-east-1, on demand
 SERIES = {
     "m-large": ("demand/llm_demand_10min.parquet", "servegen/m-large", "requests"),
@@ -50,24 +50,17 @@ class Cell:
     record: DemandRecord
     starts_at: datetime
 
-    @property
-    def queue(self) -> RequestQueue:
-        """How the fleet serves."""
-        serving, objective = self.fleet.serving, self.fleet.objective
-        assert isinstance(serving, Slots)
-        assert objective.latency_seconds is not None
-        return RequestQueue(
-            service_seconds=serving.service_seconds,
-            service_cv2=serving.service_cv2,
-            slots=serving.slots,
-            latency_seconds=objective.latency_seconds,
-            percentile=objective.percentile,
-            timeout_seconds=10.0 * objective.latency_seconds,
+    def scored(self, forecasts: ForecastProvider) -> Scene:
+        """The part that is scored."""
+        return fleet_scene(
+            self.fleet, self.record, start_utc=self.starts_at, end_utc=self.record.end_utc, forecasts=forecasts
         )
 
-    def rates(self) -> Floats:
-        """Demand of the scored part."""
-        return self.record.rate_per_second[self.record.step_of(self.starts_at) :]
+    def training(self, forecasts: ForecastProvider) -> Scene:
+        """The second half of what is for training: knobs are tuned on it, with what lies before as history."""
+        hours = (self.starts_at - self.record.start_utc) // HOUR
+        start = self.record.start_utc + hours // 2 * HOUR
+        return fleet_scene(self.fleet, self.record, start_utc=start, end_utc=self.starts_at, forecasts=forecasts)
 
 
 def fleet_of(name: str) -> Fleet:
@@ -77,24 +70,10 @@ def fleet_of(name: str) -> Fleet:
         target=Target(kind=TargetKind.EC2_AUTO_SCALING_GROUP, name=name),
         demand=DemandSource(metric=MetricReference(namespace="Replay", name="Requests", statistic="Sum")),
         objective=Objective(percentile=99.0, latency_seconds=2.0),
-        serving=Slots(service_seconds=0.4, service_cv2=0.5, slots=4),
+        serving=Slots(service_seconds=SERVICE_SECONDS, service_cv2=0.5, slots=4),
         instance_types=(InstanceOption(name="g5.12xlarge", on_demand_usd_per_hour=USD_PER_HOUR),),
         lead_time_seconds=300,
         bounds=Bounds(min_instances=2, max_instances=2 * PEAK_INSTANCES),
-    )
-
-
-def slot_queue(fleet: Fleet) -> SlotQueue:
-    """The queue that production sizes such a fleet by."""
-    serving = fleet.serving
-    assert isinstance(serving, Slots)
-    assert fleet.objective.latency_seconds is not None
-    return SlotQueue(
-        service_seconds=serving.service_seconds,
-        service_cv2=serving.service_cv2,
-        slots=serving.slots,
-        percentile=fleet.objective.percentile,
-        latency_seconds=fleet.objective.latency_seconds,
     )
 
 
@@ -124,10 +103,12 @@ def cell_of(name: str, stamps: Stamps, values: Floats) -> Cell:
     fleet = fleet_of(name)
     record = demand_record(stamps, values, Bursts())
     history = record.hourly(name, record.end_utc)
+    queue = slot_queue(fleet, SERVICE_SECONDS)
+    assert queue is not None
     low, high = 0.0, 1e6
     for _ in range(60):
         middle = 0.5 * (low + high)
-        low, high = (middle, high) if int(slot_queue(fleet).instances_for(middle)) <= PEAK_INSTANCES else (low, middle)
+        low, high = (middle, high) if int(queue.instances_for(middle)) <= PEAK_INSTANCES else (low, middle)
     scaled = replace(record, rate_per_second=record.rate_per_second * (low / float(history.peak_per_second.max())))
     hours = int(len(history.hours) * TRAINED_FRACTION)
     return Cell(name=name, fleet=fleet, record=scaled, starts_at=record.start_utc + hours * HOUR)

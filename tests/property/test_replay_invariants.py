@@ -34,8 +34,8 @@ FLOORS = st.lists(st.integers(1, MOST), min_size=STEPS, max_size=STEPS).map(lamb
 REACTIONS = st.sampled_from(
     [
         None,
-        Reaction(kind=ReactionKind.TARGET_TRACKING, parameters=(0.6, 1, 3, 0.9)),
-        Reaction(kind=ReactionKind.HPA, parameters=(0.6, 0.1, 5, 2, 4)),
+        Reaction(kind=ReactionKind.TARGET_TRACKING, parameters=(0.6, 1, 3, 0.9, 1)),
+        Reaction(kind=ReactionKind.HPA, parameters=(0.6, 0.1, 5, 1.0, 4, 4)),
         Reaction(kind=ReactionKind.THRESHOLD, parameters=(0.8, 0.2, 1, 3, 1)),
     ]
 )

@@ -7,45 +7,88 @@ actions in force, as scheduling.schedule_for decides; what stood later than its 
 import math
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
 
 from headroom.capacity import sustainable_rate
-from headroom.domain.fleet import Fleet
 from headroom.domain.instance_type import CapacityPool
-from headroom.domain.scaling import ScalingApi
+from headroom.domain.scaling import Counts, ScalingApi
 from headroom.domain.window import HOUR, floor_hour
 from headroom.scheduling import SCHEDULED_ACTIONS_PER_TARGET, earliest_start, schedule_for
 from headroom.scheduling.schedule import ACTION_DELAY_SECONDS
-from headroom.simulation.engine import CapacityPlan, Reaction
+from headroom.simulation.engine import CapacityPlan
+from headroom.simulation.incumbents.target_tracking import TargetTracking
+from headroom.simulation.knobs import Adjustable, number_knob, optional_knob
 from headroom.simulation.policy import Change, Scene, floor_of
 from headroom.spot import PoolOffer, plan_spot_mix
 from headroom.spot.interruption import ADVISOR_MONTHLY_FRACTION, OUTAGE_HOURS, UNKNOWN_BAND
 from headroom.units import HOURS_PER_MONTH
 
-PUSH_DELAY: Final = timedelta(minutes=3)
+PUSH_DELAY_SECONDS: Final = 180.0
 """From an hour's end to its verified push with ten fleets (DESIGN section 5; measured in docs/benchmarks.md)."""
+LEAST_TARGET, MOST_TARGET = 0.05, 0.99
 _MAX_CHANGES: Final = SCHEDULED_ACTIONS_PER_TARGET[ScalingApi.EC2_AUTO_SCALING] // 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Headroom:
-    """The production planner alone, or as the floor under a reactive policy."""
+class Headroom(Adjustable):
+    """The production planner alone: the fleet follows its floor, up and down."""
 
     name: str = "headroom"
-    reaction: Reaction | None = None
-    push_delay: timedelta = PUSH_DELAY
+    shortage_cost_ratio: float | None = optional_knob(
+        low=0.01, high=200.0, is_main=True, is_logarithmic=True, text="c_short / c_over; the fleet's own where not set"
+    )
+    push_delay_seconds: float = PUSH_DELAY_SECONDS
 
     def plan(self, scene: Scene) -> CapacityPlan:
         """Plan every hour from its own forecast; ValueError without a ForecastProvider."""
-        changes = planned_changes(scene, scene.fleet, push_delay=self.push_delay)
-        floors = floor_of(changes, scene, most_late_seconds=ACTION_DELAY_SECONDS)
-        return CapacityPlan(pools=(scene.pool,), floors=floors, reaction=self.reaction)
+        return CapacityPlan(pools=(scene.pool,), floors=self.floor(scene))
+
+    def ratio(self, scene: Scene) -> float:
+        """Return the shortage cost ratio in force."""
+        own = scene.fleet.shortage_cost_ratio
+        return own if self.shortage_cost_ratio is None else self.shortage_cost_ratio
+
+    def floor(self, scene: Scene) -> Counts:
+        """Return the floor of each step, shape (1, steps), with actions up to two minutes late."""
+        changes = planned_changes(scene, self.ratio(scene), self.push_delay_seconds)
+        return floor_of(changes, scene, most_late_seconds=ACTION_DELAY_SECONDS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HeadroomSpot:
+class HeadroomReactive(Headroom):
+    """The production planner's floor with target tracking underneath, which adds what the floor did not foresee.
+
+    One knob trades cost against latency: the floor's critical ratio, and with it the share of every instance that
+    target tracking keeps free for the minutes ahead, since both buy against being short.
+    `target_fraction` is the utilization it holds at a ratio of 1; each tenfold ratio takes `target_slope` off it.
+    """
+
+    name: str = "headroom_reactive"
+    target_fraction: float = number_knob(0.75, low=0.4, high=0.95, text="Utilization to hold at a ratio of 1")
+    target_slope: float = number_knob(0.15, low=0.0, high=0.3, text="Utilization less for each tenfold ratio")
+    metric_seconds: float = number_knob(60.0, low=10.0, high=300.0, text="Length of one point of the metric")
+    points_out: int = number_knob(1, low=1, high=30, text="Points in a row above the target before it scales out")
+    points_in: int = number_knob(15, low=1, high=180, text="Points in a row well below it before it scales in")
+    in_share: float = number_knob(0.9, low=0.3, high=1.0, text="Share of the target that counts as well below")
+
+    def plan(self, scene: Scene) -> CapacityPlan:
+        """Plan as Headroom does; target tracking scales inside the bounds, never below the floor."""
+        target = self.target_fraction - self.target_slope * math.log10(self.ratio(scene))
+        tracking = TargetTracking(
+            target_fraction=min(max(target, LEAST_TARGET), MOST_TARGET),
+            metric_seconds=self.metric_seconds,
+            points_out=self.points_out,
+            points_in=self.points_in,
+            in_share=self.in_share,
+        )
+        return CapacityPlan(pools=(scene.pool,), floors=self.floor(scene), reaction=tracking.reaction(scene))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeadroomSpot(Headroom):
     """The production planner's floor, bought as the first spot-mix plan says: on demand and spot in three zones.
 
     Needs `spot.max_fraction` above 0 and the spot price of today's type in fleets.yaml. Zones are taken to be of one
@@ -54,7 +97,6 @@ class HeadroomSpot:
 
     name: str = "headroom_spot"
     zones: tuple[str, ...] = ("a", "b", "c")
-    push_delay: timedelta = PUSH_DELAY
 
     def plan(self, scene: Scene) -> CapacityPlan:
         """Plan every hour from its own forecast, and each count of instances by plan_spot_mix."""
@@ -79,9 +121,7 @@ class HeadroomSpot:
             interruptions_per_hour=-math.log1p(-monthly) / HOURS_PER_MONTH,
         )
         pools = (scene.pool, *(replace(spot, zone=zone) for zone in self.zones))
-        floor = floor_of(
-            planned_changes(scene, fleet, push_delay=self.push_delay), scene, most_late_seconds=ACTION_DELAY_SECONDS
-        )[0]
+        floor = self.floor(scene)[0]
         floors = np.zeros((len(pools), scene.steps), dtype=np.int64)
         for count in np.unique(floor):
             mix = plan_spot_mix(
@@ -94,10 +134,15 @@ class HeadroomSpot:
         return CapacityPlan(pools=pools, floors=floors)
 
 
-def planned_changes(scene: Scene, fleet: Fleet, *, push_delay: timedelta) -> list[Change]:
-    """Return the changes that came into force, in order of time, of all hourly pushes of the replay."""
+@lru_cache(maxsize=64)
+def planned_changes(scene: Scene, shortage_cost_ratio: float, push_delay_seconds: float) -> tuple[Change, ...]:
+    """Return the changes that came into force, in order of time, of all hourly pushes of the replay.
+
+    Remembered per scene, as policies that differ in what is underneath share them.
+    """
     if scene.forecasts is None:
         raise ValueError("forecasts: expected a ForecastProvider, for the planner works from forecasts")
+    fleet = replace(scene.fleet, shortage_cost_ratio=shortage_cost_ratio)
     rate = sustainable_rate(fleet, fleet.current_type.name)
     changes: list[Change] = []
     end_utc = scene.moment(scene.steps)
@@ -105,7 +150,7 @@ def planned_changes(scene: Scene, fleet: Fleet, *, push_delay: timedelta) -> lis
     if made_at < scene.start_utc:
         made_at += HOUR
     while made_at < end_utc:
-        starts_after = earliest_start(made_at + push_delay)
+        starts_after = earliest_start(made_at + timedelta(seconds=push_delay_seconds))
         changes = [change for change in changes if change.at_utc < starts_after]
         decided = schedule_for(
             fleet,
@@ -117,4 +162,4 @@ def planned_changes(scene: Scene, fleet: Fleet, *, push_delay: timedelta) -> lis
         )
         changes += [Change(at_utc=step.starts_at_utc, instances=step.instances) for step in decided.schedule.steps]
         made_at += HOUR
-    return [change for change in changes if change.at_utc < end_utc]
+    return tuple(change for change in changes if change.at_utc < end_utc)

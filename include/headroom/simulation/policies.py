@@ -4,11 +4,12 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
 
-from headroom.simulation.ours import Headroom, HeadroomSpot
+from headroom.simulation.incumbents import INCUMBENTS
+from headroom.simulation.ours import Headroom, HeadroomReactive, HeadroomSpot
 from headroom.simulation.policy import Policy
 from headroom.simulation.replay import ORACLE, ORACLE_HOURLY
 
-_PLAYED: Final = (Headroom(), HeadroomSpot())
+_PLAYED: Final = (*INCUMBENTS.values(), Headroom(), HeadroomReactive(), HeadroomSpot())
 POLICIES: Final[Mapping[str, Policy]] = MappingProxyType({policy.name: policy for policy in _PLAYED})
 OPEN: Final[Mapping[str, str]] = MappingProxyType(
     {

@@ -122,7 +122,7 @@ def test_stillborn_launches_are_billed_and_replaced() -> None:
 
 
 def test_target_tracking_scales_out_after_three_points_and_in_after_fifteen() -> None:
-    reaction = Reaction(kind=ReactionKind.TARGET_TRACKING, parameters=(0.5, 3, 15, 0.9))
+    reaction = Reaction(kind=ReactionKind.TARGET_TRACKING, parameters=(0.5, 3, 15, 0.9, 1))
     played = play([8.0] * 10 + [1.0] * 40, [1] * 50, reaction=reaction)
     # 80 % busy in minutes 0, 1, 2: at minute 3 it asks for ceil(1 x 0.8 / 0.5) = 2, which serve from minute 5
     assert played.wanted[:5].tolist() == [1, 1, 1, 2, 2]

@@ -9,7 +9,6 @@ from headroom.simulation.incumbents.dynamo import Dynamo
 from headroom.simulation.incumbents.hpa import Hpa
 from headroom.simulation.incumbents.intelligent import Intelligent
 from headroom.simulation.incumbents.keda_cron import KedaCron
-from headroom.simulation.incumbents.knobs import Incumbent, Knob, knobs_of, main_knob
 from headroom.simulation.incumbents.static_peak import StaticPeak
 from headroom.simulation.incumbents.target_tracking import TargetTracking, fast_target_tracking
 from headroom.simulation.incumbents.threshold import Threshold
@@ -37,14 +36,10 @@ __all__ = [
     "AwsPredictive",
     "Dynamo",
     "Hpa",
-    "Incumbent",
     "Intelligent",
     "KedaCron",
-    "Knob",
     "StaticPeak",
     "TargetTracking",
     "Threshold",
     "fast_target_tracking",
-    "knobs_of",
-    "main_knob",
 ]

@@ -8,9 +8,9 @@ import numpy as np
 from headroom.domain.demand import Floats
 from headroom.domain.scaling import Counts
 from headroom.simulation.engine import CapacityPlan
-from headroom.simulation.incumbents.knobs import number_knob
 from headroom.simulation.incumbents.seasonal_load import forecast_load
 from headroom.simulation.incumbents.target_tracking import TargetTracking
+from headroom.simulation.knobs import number_knob
 from headroom.simulation.policy import Scene
 from headroom.units import HOURS_PER_DAY
 

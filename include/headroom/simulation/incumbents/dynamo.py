@@ -8,9 +8,9 @@ import numpy as np
 from headroom.domain.demand import Floats
 from headroom.domain.scaling import Counts
 from headroom.simulation.engine import CapacityPlan
-from headroom.simulation.incumbents.knobs import Incumbent, choice_knob, number_knob
 from headroom.simulation.incumbents.load_predictors import predict_by_arima, predict_by_kalman
 from headroom.simulation.incumbents.reacting import steps_in
+from headroom.simulation.knobs import Adjustable, choice_knob, number_knob
 from headroom.simulation.policy import Scene
 
 _LEVEL_NOISE, _TREND_NOISE, _NOISE, _LEAST_POINTS = 1.0, 0.1, 10.0, 5
@@ -18,7 +18,7 @@ _LEVEL_NOISE, _TREND_NOISE, _NOISE, _LEAST_POINTS = 1.0, 0.1, 10.0, 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Dynamo(Incumbent):
+class Dynamo(Adjustable):
     """Every interval: replicas = ceil(predicted load of the next interval / throughput of one replica at the SLA).
 
     Source: NVIDIA Dynamo documentation, "SLA-based Planner" and "Planner Design" (throughput-based scaling), and the

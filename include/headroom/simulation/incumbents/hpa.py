@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 
 from headroom.simulation.engine import CapacityPlan, Reaction, ReactionKind
-from headroom.simulation.incumbents.knobs import Incumbent, number_knob
 from headroom.simulation.incumbents.reacting import react, steps_in
+from headroom.simulation.knobs import Adjustable, number_knob
 from headroom.simulation.policy import Scene
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Hpa(Incumbent):
+class Hpa(Adjustable):
     """Replicas = ceil(ready replicas x utilization / target), with tolerance, stabilisation and a limit on growth.
 
     Source: Kubernetes documentation, "Horizontal Pod Autoscaling" (algorithm details, configurable scaling behavior,

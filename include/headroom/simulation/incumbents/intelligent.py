@@ -12,7 +12,7 @@ from headroom.domain.scaling import Counts
 from headroom.forecasting.calendar import Calendar
 from headroom.simulation.engine import CapacityPlan
 from headroom.simulation.incumbents.hourly_regression import FIRST_HOUR, HourlyRegression, fit_hourly
-from headroom.simulation.incumbents.knobs import Incumbent, number_knob
+from headroom.simulation.knobs import Adjustable, number_knob
 from headroom.simulation.policy import Scene
 from headroom.units import HOURS_PER_DAY, SECONDS_PER_HOUR
 
@@ -24,7 +24,7 @@ _LEAST_SHARE: Final = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Intelligent(Incumbent):
+class Intelligent(Adjustable):
     """The article's `intelligent_scaling(historical_patterns, current_metrics, predicted_demand)`.
 
     Source: the article behind this project, "Rightsizing AI Infrastructure", read 2026-11; it names its parts and

@@ -6,13 +6,13 @@ import numpy as np
 
 from headroom.domain.scaling import Counts
 from headroom.simulation.engine import CapacityPlan
-from headroom.simulation.incumbents.knobs import Incumbent, number_knob
+from headroom.simulation.knobs import Adjustable, number_knob
 from headroom.simulation.policy import Scene
 from headroom.units import HOURS_PER_DAY, HOURS_PER_WEEK
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class KedaCron(Incumbent):
+class KedaCron(Adjustable):
     """One cron trigger an hour whose desiredReplicas carry the peak of that hour a week before.
 
     Source: KEDA documentation, scaler "Cron", and "Scaling Deployments" for what stands under it, read 2026-11.

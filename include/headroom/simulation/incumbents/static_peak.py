@@ -5,12 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from headroom.simulation.engine import CapacityPlan
-from headroom.simulation.incumbents.knobs import Incumbent, number_knob
+from headroom.simulation.knobs import Adjustable, number_knob
 from headroom.simulation.policy import Scene
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StaticPeak(Incumbent):
+class StaticPeak(Adjustable):
     """The fleet that nobody scales, as in the article's case study before auto-scaling (50 instances, 22 % busy).
 
     Source: none; practice. Sized once, at the replay's start, from the hourly peaks (largest 5-minute means) of the

@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 
 from headroom.simulation.engine import CapacityPlan, Reaction, ReactionKind
-from headroom.simulation.incumbents.knobs import Incumbent, number_knob
 from headroom.simulation.incumbents.reacting import react
+from headroom.simulation.knobs import Adjustable, number_knob
 from headroom.simulation.policy import Scene
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TargetTracking(Incumbent):
+class TargetTracking(Adjustable):
     """Two alarms: above the target for some points scales out in proportion, well below it for more scales in.
 
     Source: Amazon EC2 Auto Scaling User Guide, "Target tracking scaling policies", "Set the default instance warmup"

@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 
 from headroom.simulation.engine import CapacityPlan, Reaction, ReactionKind
-from headroom.simulation.incumbents.knobs import Incumbent, number_knob
 from headroom.simulation.incumbents.reacting import react, steps_in
+from headroom.simulation.knobs import Adjustable, number_knob
 from headroom.simulation.policy import Scene
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Threshold(Incumbent):
+class Threshold(Adjustable):
     """The article's `traditional_scaling`: SCALE_OUT over the threshold, SCALE_IN under 20 %, else MAINTAIN.
 
     Source: the article behind this project, "Rightsizing AI Infrastructure", read 2026-11, and for what it leaves
