@@ -1,0 +1,128 @@
+"""Our own policies in the replay: what the production planner decides, when the push would have put it in force."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pytest
+from tests.unit.simulation.small_scene import START, small_fleet, small_scene
+
+from headroom.columns import QUANTILE_LEVELS
+from headroom.domain.demand import DemandForecast
+from headroom.domain.fleet import InstanceOption, SpotLimits
+from headroom.simulation.engine import ReactionKind
+from headroom.simulation.ours import Headroom, HeadroomReactive, HeadroomSpot
+from headroom.simulation.policy import Scene
+
+
+class Says:
+    """Forecasts a peak for each hour from noon on, at every quantile times its level; keeps what it was asked."""
+
+    def __init__(self, *peaks: float) -> None:
+        self.peaks, self.asked = peaks, list[datetime]()
+
+    def forecast(self, made_at_utc: datetime) -> DemandForecast:
+        self.asked.append(made_at_utc)
+        first = int((made_at_utc - START) / timedelta(hours=1))
+        peaks = np.array([self.peaks[min(first + hour, len(self.peaks) - 1)] for hour in range(72)])
+        quantiles = peaks[:, np.newaxis] * np.array(QUANTILE_LEVELS)
+        return DemandForecast(
+            fleet_id="chat",
+            made_at_utc=made_at_utc,
+            hours=np.datetime64(made_at_utc.replace(tzinfo=None), "s") + np.arange(72) * np.timedelta64(1, "h"),
+            mean_quantiles_per_second=quantiles,
+            peak_quantiles_per_second=quantiles,
+            members={"says": 1.0},
+        )
+
+
+def scene_with(forecasts: Says, *, hours: int, **changes: Any) -> Scene:
+    """Hours of 50 requests a second after one of 80, which needs one instance of 100 slots for a second each."""
+    scene = small_scene(*[50.0] * (60 * hours), fleet=replace(small_fleet(), **changes))
+    return replace(scene, forecasts=forecasts)
+
+
+def test_the_floor_is_raised_a_lead_time_and_a_late_action_before_the_hour_that_needs_it() -> None:
+    # At q90 the peaks are 45, 225, 45 a second: instances of 100 slots that are busy for a second need 1, 3, 1.
+    forecasts = Says(50.0, 250.0, 50.0)
+    scene = scene_with(forecasts, hours=3)
+    assert scene.instances_for([45.0, 225.0]).tolist() == [1, 3]
+    floor = Headroom().plan(scene).floors[0]
+    raised, lowered = int(np.argmax(floor == 3)), 119 - int(np.argmax(floor[::-1] == 3)) + 60
+    # two minutes of lead and two that an action may be late: from 12:56 on, by chance up to two minutes later
+    assert 56 <= raised <= 58
+    # not before 14:00, and by chance up to two minutes later
+    assert 120 <= lowered + 1 <= 122
+    assert set(floor.tolist()) == {1, 3}
+    assert forecasts.asked == [START + timedelta(hours=hour) for hour in range(3)]
+
+
+def test_no_push_is_in_force_before_it_would_have_been_made() -> None:
+    # The hour that has begun needs three, and its forecast is pushed three minutes after noon: 12:04 at the soonest.
+    floor = Headroom().plan(scene_with(Says(250.0), hours=1)).floors[0]
+    assert floor[:4].tolist() == [1, 1, 1, 1]
+    assert 4 <= int(np.argmax(floor == 3)) <= 6
+
+
+def test_a_newer_push_replaces_what_is_yet_to_start() -> None:
+    class Changes(Says):
+        """Foresees a peak in the third hour until one o'clock, and none from then on."""
+
+        def forecast(self, made_at_utc: datetime) -> DemandForecast:
+            if made_at_utc > START:
+                self.peaks = (50.0,)
+            return super().forecast(made_at_utc)
+
+    floor = Headroom().plan(scene_with(Changes(50.0, 50.0, 250.0), hours=3)).floors[0]
+    assert set(floor.tolist()) == {1}
+
+
+def test_the_ratio_chooses_the_quantile() -> None:
+    # 250 x q: at a ratio of 1 that is 125 a second, two instances; the fleet's own ratio of 9 buys 225, three.
+    scene = scene_with(Says(250.0), hours=1)
+    assert Headroom(shortage_cost_ratio=1.0).plan(scene).floors[0, -1] == 2
+    assert Headroom().plan(scene).floors[0, -1] == 3
+
+
+def test_target_tracking_underneath_keeps_more_free_the_dearer_it_is_to_be_short() -> None:
+    scene = scene_with(Says(50.0), hours=1)
+    policy = HeadroomReactive(target_fraction=0.8, target_slope=0.2)
+    for ratio, target in ((1.0, 0.8), (10.0, 0.6), (100.0, 0.4)):
+        plan = replace(policy, shortage_cost_ratio=ratio).plan(scene)
+        assert plan.reaction is not None
+        assert plan.reaction.kind is ReactionKind.TARGET_TRACKING
+        assert plan.reaction.parameters[0] == pytest.approx(target)
+    assert (policy.plan(scene).floors == Headroom().plan(scene).floors).all()
+
+
+def test_without_forecasts_ours_says_what_it_needs() -> None:
+    with pytest.raises(ValueError, match="forecasts: expected a ForecastProvider"):
+        Headroom().plan(small_scene(50.0))
+
+
+def test_spot_buys_the_floor_as_the_first_spot_mix_plan_says() -> None:
+    today = InstanceOption(
+        name="g5.xlarge", sustainable_rate_per_second=90.0, on_demand_usd_per_hour=6.0, spot_usd_per_hour=2.0
+    )
+    scene = scene_with(
+        Says(500.0), hours=1, spot=SpotLimits(max_fraction=0.5, risk_budget_fraction=0.01), instance_types=(today,)
+    )
+    plan = HeadroomSpot().plan(scene)
+    assert [pool.purchase_option for pool in plan.pools] == ["on_demand", "spot", "spot", "spot"]
+    assert [pool.usd_per_hour for pool in plan.pools] == [6.0, 2.0, 2.0, 2.0]
+    held = plan.floors[:, -1]
+    assert held[0] >= held[1:].sum()  # at most half on spot
+    assert held.sum() - held[1:].max() >= Headroom().plan(scene).floors[0, -1]  # losing the largest zone leaves enough
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({}, "headroom_spot: spot.max_fraction is 0"),
+        ({"spot": SpotLimits(max_fraction=0.5)}, "headroom_spot: spot_usd_per_hour of g5.xlarge: expected a price"),
+    ],
+)
+def test_spot_without_leave_or_price_is_refused(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        HeadroomSpot().plan(scene_with(Says(50.0), hours=1, **changes))
