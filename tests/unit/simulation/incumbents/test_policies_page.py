@@ -5,7 +5,8 @@ import re
 import pytest
 from tests.unit.simulation.incumbents.test_decision_tables import PAGE
 
-from headroom.simulation.incumbents import INCUMBENTS, Dynamo, Knob, StaticPeak, knobs_of, main_knob
+from headroom.simulation.incumbents import INCUMBENTS, Dynamo, StaticPeak
+from headroom.simulation.knobs import Knob, knobs_of, main_knob
 from headroom.simulation.policy import Policy
 
 CONTRACT = {
