@@ -11,7 +11,6 @@ from headroom.cli.exits import EXIT_BAD_INPUT, EXIT_OK, BadInput
 from headroom.cli.terminal import complain, plain, progress
 from headroom.lake.storage import open_storage
 from headroom.pipelines.replay import ReplayInputError, ReplayRequest, replay_files, write_replay
-from headroom.reporting.replay_report import replay_summary
 from headroom.simulation.demand_path import Bursts
 
 MOST_SEED = 2**32 - 1
@@ -33,8 +32,7 @@ def replay(options: argparse.Namespace) -> int:
             report = replay_files(options.demand, options.fleet, request, on_progress=on_progress)
         except ReplayInputError as error:
             raise BadInput(str(error)) from error
-    write_replay(open_storage(str(options.out)), report)
-    summary = replay_summary(report)
+    summary = write_replay(open_storage(str(options.out)), report)
     if options.json:
         print(json.dumps(summary, allow_nan=False))  # noqa: T201, the command's output
     else:

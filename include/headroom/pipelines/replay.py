@@ -98,16 +98,24 @@ def replay_policies(fleet_id: str, start: str, end: str, policies: Sequence[str]
         raise ReplayInputError(str(error)) from error
     report = _replay(fleet, demand, request, names=(demand.source, "fleets.yaml"))
     folder = f"reports/replay/{fleet.id}/{request.start_utc:{KEY_FORMAT}}_{request.end_utc:{KEY_FORMAT}}"
-    return {"page": write_replay(workspace.lake.storage, report, folder=folder), "policies": len(report.replay.played)}
+    write_replay(workspace.lake.storage, report, folder=f"{folder}/")
+    return {
+        "page": f"{folder}/report.html",
+        "played": sorted(report.replay.played),
+        "refused": dict(report.replay.refused),
+    }
 
 
-def write_replay(storage: Storage, report: ReplayReport, *, folder: str = "") -> str:
-    """Write replay.json, capacity.parquet and report.html, each whole or not at all; return the page's path."""
-    place = f"{folder}/" if folder else ""
-    storage.write_bytes(f"{place}replay.json", json_bytes(replay_summary(report)))
-    storage.write_bytes(f"{place}capacity.parquet", _parquet(capacity_rows(report.replay)))
-    storage.write_bytes(f"{place}report.html", render_replay_report(report).encode())
-    return f"{place}report.html"
+def write_replay(storage: Storage, report: ReplayReport, *, folder: str = "") -> dict[str, Any]:
+    """Write replay.json, capacity.parquet and report.html, each whole or not at all; return what the first says.
+
+    `folder` is their folder's path with a slash behind it, or nothing.
+    """
+    summary = replay_summary(report)
+    storage.write_bytes(f"{folder}replay.json", json_bytes(summary))
+    storage.write_bytes(f"{folder}capacity.parquet", _parquet(capacity_rows(report.replay)))
+    storage.write_bytes(f"{folder}report.html", render_replay_report(report, summary).encode())
+    return summary
 
 
 def priced(fleet: Fleet, as_of_utc: datetime, open_lake: Callable[[], Workspace], *, name: str) -> Fleet:

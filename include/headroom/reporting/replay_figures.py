@@ -19,12 +19,16 @@ _ORACLES: Final = {ORACLE: INK, ORACLE_HOURLY: GREY}
 _OTHERS: Final = (ORANGE, "#b0578d", "#8a6d00", "#4b5f6d")
 _DASHES: Final = ("solid", "dash", "dot")
 _SHOWN_AT_FIRST: Final = ("static_peak", "target_tracking", "headroom", "headroom_reactive", ORACLE)
+_BESIDE: Final[dict[str, Any]] = {
+    "legend": {"orientation": "v", "y": 1, "x": 1.01},
+    "margin": {"l": 60, "r": 16, "t": 12, "b": 44},
+}
 _TICKS: Final = (0.5, 0.1, 0.05, 0.01, 0.005, 0.001, 1e-4, 1e-5, 1e-6)
 
 
 def frontier_figure(replay: Replay) -> Markup:
     """Draw each policy's cost against the requests outside the objective; lines join what its knob reaches."""
-    figure = figure_of("Cost against requests inside the objective", "requests inside the objective", height=440)
+    figure = figure_of("", "requests inside the objective", height=420)
     for name, style in _styles(replay).items():
         points = sorted(
             (point.run.cost_usd, _outside(point.run), point.setting) for point in replay.swept if point.name == name
@@ -58,8 +62,8 @@ def frontier_figure(replay: Replay) -> Markup:
                 },
                 hovertemplate=f"{run.slo_met_fraction:.3%} for $%{{x:,.2f}}",
             )
-    figure.update_layout(hovermode="closest", legend={"orientation": "v", "y": 1, "x": 1.01})
-    figure.update_xaxes(title="cost, USD", rangemode="tozero")
+    figure.update_layout(hovermode="closest", **_BESIDE)
+    figure.update_xaxes(title="cost, USD")
     # what is outside, on a log scale turned round: 99.9 % is as far from 99 % as 99 % from 90 %
     outside = [_outside(point.run) for point in (*replay.played.values(), *replay.swept)]
     figure.update_yaxes(
@@ -77,8 +81,7 @@ def day_figure(replay: Replay) -> Markup:
     steps = busiest_day(replay)
     first = np.datetime64(scene.start_utc.replace(tzinfo=None), "ms")
     stamps = first + np.round(1000 * scene.step_seconds * steps).astype("timedelta64[ms]")
-    day = str(stamps[0].astype("datetime64[D]"))
-    figure = figure_of(f"Capacity over demand on {day}, the busiest day", "instances at work", height=440)
+    figure = figure_of("", "instances at work", height=420)
     figure.add_scatter(
         x=stamps,
         y=replay.needed[steps],
@@ -97,7 +100,7 @@ def day_figure(replay: Replay) -> Markup:
                 line={**style, "width": 2, "shape": "hv"},
                 visible=True if name in _SHOWN_AT_FIRST else "legendonly",
             )
-    figure.update_layout(legend={"orientation": "v", "y": 1, "x": 1.01})
+    figure.update_layout(**_BESIDE)
     return fragment_of(figure, "day")
 
 
