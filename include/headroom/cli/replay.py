@@ -4,6 +4,7 @@ import argparse
 import json
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -57,10 +58,10 @@ def _bursts(options: argparse.Namespace) -> Bursts:
 
 
 def _print_policies(summary: dict[str, Any]) -> None:
-    table = Table(title=f"replay of {summary['fleet_id']}")
+    table = Table(box=SIMPLE_HEAD, title=f"replay of {summary['fleet_id']}")
     table.add_column("policy", no_wrap=True)
-    for heading in ("cost, USD", "over oracle", "requests inside", "hours inside", "p99, s", "cold starts"):
-        table.add_column(heading, justify="right")
+    for heading in ("USD", "over oracle", "requests kept", "hours kept", "p99, s"):
+        table.add_column(heading, justify="right", no_wrap=True)
     for name, figures in summary["policies"].items():
         if figures["status"] != "played":
             table.add_row(name, plain(figures["status"]))
@@ -73,6 +74,5 @@ def _print_policies(summary: dict[str, Any]) -> None:
             f"{figures['slo_met_fraction']:.3%}",
             f"{figures['slo_hours_fraction']:.1%}",
             "none" if slowest is None else f"{slowest:.3g}",
-            str(figures["cold_starts"]),
         )
     Console().print(table)
