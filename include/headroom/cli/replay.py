@@ -58,9 +58,11 @@ def _bursts(options: argparse.Namespace) -> Bursts:
 
 
 def _print_policies(summary: dict[str, Any]) -> None:
-    table = Table(box=SIMPLE_HEAD, title=f"replay of {summary['fleet_id']}")
+    objective = f"{summary['settings']['objective_latency_seconds']:g} s"
+    caption = f"kept: requests inside {objective}; hours: those in which the objective's percentile of them are"
+    table = Table(box=SIMPLE_HEAD, caption=caption, title=f"replay of {summary['fleet_id']}")
     table.add_column("policy", no_wrap=True)
-    for heading in ("USD", "over oracle", "requests kept", "hours kept", "p99, s"):
+    for heading in ("USD", "x oracle", "kept", "hours", "p99, s"):
         table.add_column(heading, justify="right", no_wrap=True)
     for name, figures in summary["policies"].items():
         if figures["status"] != "played":

@@ -63,12 +63,14 @@ def frontier_figure(replay: Replay) -> Markup:
                 hovertemplate=f"{run.slo_met_fraction:.3%} for $%{{x:,.2f}}",
             )
     figure.update_layout(hovermode="closest", **_BESIDE)
-    figure.update_xaxes(title="cost, USD")
+    # the view is that of the policies as they are set: a knob's ends may cost many times as much
+    costs = [played.run.cost_usd for played in replay.played.values()]
+    figure.update_xaxes(title="cost, USD", range=[0.9 * min(costs), 1.08 * max(costs)])
     # what is outside, on a log scale turned round: 99.9 % is as far from 99 % as 99 % from 90 %
-    outside = [_outside(point.run) for point in (*replay.played.values(), *replay.swept)]
+    outside = [_outside(played.run) for played in replay.played.values()]
     figure.update_yaxes(
         type="log",
-        range=[np.log10(min(1.0, 1.6 * max(outside))), np.log10(min(outside) / 1.6)],
+        range=[np.log10(1.6 * max(outside)), np.log10(min(outside) / 2.5)],
         tickvals=list(_TICKS),
         ticktext=[f"{100 * (1 - tick):.6g} %" for tick in _TICKS],
     )
