@@ -19,7 +19,7 @@ from headroom.lake.storage import Storage
 from headroom.pipelines.prices import read_market
 from headroom.pipelines.replay_demand import RecordedDemand, demand_from_mart, read_recorded_demand
 from headroom.pipelines.replay_forecasts import ReplayForecasts
-from headroom.pipelines.windows import KEY_FORMAT, parse_key
+from headroom.pipelines.windows import KEY_FORMAT, hour_window
 from headroom.pipelines.workspace import Workspace, open_workspace
 from headroom.reporting.replay_report import ReplayReport, render_replay_report, replay_summary
 from headroom.simulation.demand_path import Bursts, DemandError
@@ -84,12 +84,15 @@ def replay_files(
 def replay_policies(fleet_id: str, start: str, end: str, policies: Sequence[str], *, is_swept: bool) -> dict[str, Any]:
     """Play the policies over a fleet's demand in the lake, and write the report there; return its paths.
 
-    `start` and `end` are UTC times such as 2026-11-18T00:00:00.
+    `start` and `end` are UTC times on the hour such as 2026-11-18T00:00:00.
     """
     workspace = open_workspace()
     fleet = workspace.fleet(fleet_id)
     request = ReplayRequest(
-        start_utc=parse_key(start), end_utc=parse_key(end), policies=tuple(policies), is_swept=is_swept
+        start_utc=hour_window(start).start_utc,
+        end_utc=hour_window(end).start_utc,
+        policies=tuple(policies),
+        is_swept=is_swept,
     )
     fleet = priced(fleet, request.start_utc, lambda: workspace, name="fleets.yaml")
     try:

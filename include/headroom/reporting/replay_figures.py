@@ -16,7 +16,7 @@ _LEAST_OUTSIDE: Final = 1e-6
 """Fewer requests than this share outside the objective are drawn as this many: none has no place on a log scale."""
 _OURS: Final = {"headroom": GREEN, "headroom_reactive": BLUE, "headroom_spot": "#56a0d3"}
 _ORACLES: Final = {ORACLE: INK, ORACLE_HOURLY: GREY}
-_OTHERS: Final = (ORANGE, "#b0578d", "#8a6d00", "#4b5f6d")
+_OTHERS: Final = (ORANGE, "#b0578d", "#8a6d00", "#6a51a3", "#c0392b", "#2a9d94", "#7f5539", "#d9a400", "#4b5f6d")
 _DASHES: Final = ("solid", "dash", "dot")
 _SHOWN_AT_FIRST: Final = ("static_peak", "target_tracking", "headroom", "headroom_reactive", ORACLE)
 _BESIDE: Final[dict[str, Any]] = {
