@@ -4,6 +4,7 @@ import argparse
 import json
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -11,7 +12,6 @@ from headroom.cli.exits import EXIT_BAD_INPUT, EXIT_OK, BadInput
 from headroom.cli.terminal import complain, plain, progress
 from headroom.lake.storage import open_storage
 from headroom.pipelines.replay import ReplayInputError, ReplayRequest, replay_files, write_replay
-from headroom.reporting.replay_report import replay_summary
 from headroom.simulation.demand_path import Bursts
 
 MOST_SEED = 2**32 - 1
@@ -33,8 +33,7 @@ def replay(options: argparse.Namespace) -> int:
             report = replay_files(options.demand, options.fleet, request, on_progress=on_progress)
         except ReplayInputError as error:
             raise BadInput(str(error)) from error
-    write_replay(open_storage(str(options.out)), report)
-    summary = replay_summary(report)
+    summary = write_replay(open_storage(str(options.out)), report)
     if options.json:
         print(json.dumps(summary, allow_nan=False))  # noqa: T201, the command's output
     else:
@@ -59,10 +58,12 @@ def _bursts(options: argparse.Namespace) -> Bursts:
 
 
 def _print_policies(summary: dict[str, Any]) -> None:
-    table = Table(title=f"replay of {summary['fleet_id']}")
+    objective = f"{summary['settings']['objective_latency_seconds']:g} s"
+    caption = f"kept: requests inside {objective}; hours: those in which the objective's percentile of them are"
+    table = Table(box=SIMPLE_HEAD, caption=caption, title=f"replay of {summary['fleet_id']}")
     table.add_column("policy", no_wrap=True)
-    for heading in ("cost, USD", "over oracle", "requests inside", "hours inside", "p99, s", "cold starts"):
-        table.add_column(heading, justify="right")
+    for heading in ("USD", "x oracle", "kept", "hours", "p99, s"):
+        table.add_column(heading, justify="right", no_wrap=True)
     for name, figures in summary["policies"].items():
         if figures["status"] != "played":
             table.add_row(name, plain(figures["status"]))
@@ -75,6 +76,5 @@ def _print_policies(summary: dict[str, Any]) -> None:
             f"{figures['slo_met_fraction']:.3%}",
             f"{figures['slo_hours_fraction']:.1%}",
             "none" if slowest is None else f"{slowest:.3g}",
-            str(figures["cold_starts"]),
         )
     Console().print(table)

@@ -19,7 +19,7 @@ from headroom.lake.storage import Storage
 from headroom.pipelines.prices import read_market
 from headroom.pipelines.replay_demand import RecordedDemand, demand_from_mart, read_recorded_demand
 from headroom.pipelines.replay_forecasts import ReplayForecasts
-from headroom.pipelines.windows import KEY_FORMAT, parse_key
+from headroom.pipelines.windows import KEY_FORMAT, hour_window
 from headroom.pipelines.workspace import Workspace, open_workspace
 from headroom.reporting.replay_report import ReplayReport, render_replay_report, replay_summary
 from headroom.simulation.demand_path import Bursts, DemandError
@@ -84,12 +84,15 @@ def replay_files(
 def replay_policies(fleet_id: str, start: str, end: str, policies: Sequence[str], *, is_swept: bool) -> dict[str, Any]:
     """Play the policies over a fleet's demand in the lake, and write the report there; return its paths.
 
-    `start` and `end` are UTC times such as 2026-11-18T00:00:00.
+    `start` and `end` are UTC times on the hour such as 2026-11-18T00:00:00.
     """
     workspace = open_workspace()
     fleet = workspace.fleet(fleet_id)
     request = ReplayRequest(
-        start_utc=parse_key(start), end_utc=parse_key(end), policies=tuple(policies), is_swept=is_swept
+        start_utc=hour_window(start).start_utc,
+        end_utc=hour_window(end).start_utc,
+        policies=tuple(policies),
+        is_swept=is_swept,
     )
     fleet = priced(fleet, request.start_utc, lambda: workspace, name="fleets.yaml")
     try:
@@ -98,16 +101,24 @@ def replay_policies(fleet_id: str, start: str, end: str, policies: Sequence[str]
         raise ReplayInputError(str(error)) from error
     report = _replay(fleet, demand, request, names=(demand.source, "fleets.yaml"))
     folder = f"reports/replay/{fleet.id}/{request.start_utc:{KEY_FORMAT}}_{request.end_utc:{KEY_FORMAT}}"
-    return {"page": write_replay(workspace.lake.storage, report, folder=folder), "policies": len(report.replay.played)}
+    write_replay(workspace.lake.storage, report, folder=f"{folder}/")
+    return {
+        "page": f"{folder}/report.html",
+        "played": sorted(report.replay.played),
+        "refused": dict(report.replay.refused),
+    }
 
 
-def write_replay(storage: Storage, report: ReplayReport, *, folder: str = "") -> str:
-    """Write replay.json, capacity.parquet and report.html, each whole or not at all; return the page's path."""
-    place = f"{folder}/" if folder else ""
-    storage.write_bytes(f"{place}replay.json", json_bytes(replay_summary(report)))
-    storage.write_bytes(f"{place}capacity.parquet", _parquet(capacity_rows(report.replay)))
-    storage.write_bytes(f"{place}report.html", render_replay_report(report).encode())
-    return f"{place}report.html"
+def write_replay(storage: Storage, report: ReplayReport, *, folder: str = "") -> dict[str, Any]:
+    """Write replay.json, capacity.parquet and report.html, each whole or not at all; return what the first says.
+
+    `folder` is their folder's path with a slash behind it, or nothing.
+    """
+    summary = replay_summary(report)
+    storage.write_bytes(f"{folder}replay.json", json_bytes(summary))
+    storage.write_bytes(f"{folder}capacity.parquet", _parquet(capacity_rows(report.replay)))
+    storage.write_bytes(f"{folder}report.html", render_replay_report(report, summary).encode())
+    return summary
 
 
 def priced(fleet: Fleet, as_of_utc: datetime, open_lake: Callable[[], Workspace], *, name: str) -> Fleet:

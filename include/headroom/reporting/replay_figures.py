@@ -16,15 +16,19 @@ _LEAST_OUTSIDE: Final = 1e-6
 """Fewer requests than this share outside the objective are drawn as this many: none has no place on a log scale."""
 _OURS: Final = {"headroom": GREEN, "headroom_reactive": BLUE, "headroom_spot": "#56a0d3"}
 _ORACLES: Final = {ORACLE: INK, ORACLE_HOURLY: GREY}
-_OTHERS: Final = (ORANGE, "#b0578d", "#8a6d00", "#4b5f6d")
+_OTHERS: Final = (ORANGE, "#b0578d", "#8a6d00", "#6a51a3", "#c0392b", "#2a9d94", "#7f5539", "#d9a400", "#4b5f6d")
 _DASHES: Final = ("solid", "dash", "dot")
 _SHOWN_AT_FIRST: Final = ("static_peak", "target_tracking", "headroom", "headroom_reactive", ORACLE)
+_BESIDE: Final[dict[str, Any]] = {
+    "legend": {"orientation": "v", "y": 1, "x": 1.01},
+    "margin": {"l": 60, "r": 16, "t": 12, "b": 44},
+}
 _TICKS: Final = (0.5, 0.1, 0.05, 0.01, 0.005, 0.001, 1e-4, 1e-5, 1e-6)
 
 
 def frontier_figure(replay: Replay) -> Markup:
     """Draw each policy's cost against the requests outside the objective; lines join what its knob reaches."""
-    figure = figure_of("Cost against requests inside the objective", "requests inside the objective", height=440)
+    figure = figure_of("", "requests inside the objective", height=420)
     for name, style in _styles(replay).items():
         points = sorted(
             (point.run.cost_usd, _outside(point.run), point.setting) for point in replay.swept if point.name == name
@@ -58,13 +62,15 @@ def frontier_figure(replay: Replay) -> Markup:
                 },
                 hovertemplate=f"{run.slo_met_fraction:.3%} for $%{{x:,.2f}}",
             )
-    figure.update_layout(hovermode="closest", legend={"orientation": "v", "y": 1, "x": 1.01})
-    figure.update_xaxes(title="cost, USD", rangemode="tozero")
+    figure.update_layout(hovermode="closest", **_BESIDE)
+    # the view is that of the policies as they are set: a knob's ends may cost many times as much
+    costs = [played.run.cost_usd for played in replay.played.values()]
+    figure.update_xaxes(title="cost, USD", range=[0.9 * min(costs), 1.08 * max(costs)])
     # what is outside, on a log scale turned round: 99.9 % is as far from 99 % as 99 % from 90 %
-    outside = [_outside(point.run) for point in (*replay.played.values(), *replay.swept)]
+    outside = [_outside(played.run) for played in replay.played.values()]
     figure.update_yaxes(
         type="log",
-        range=[np.log10(min(1.0, 1.6 * max(outside))), np.log10(min(outside) / 1.6)],
+        range=[np.log10(1.6 * max(outside)), np.log10(min(outside) / 2.5)],
         tickvals=list(_TICKS),
         ticktext=[f"{100 * (1 - tick):.6g} %" for tick in _TICKS],
     )
@@ -77,8 +83,7 @@ def day_figure(replay: Replay) -> Markup:
     steps = busiest_day(replay)
     first = np.datetime64(scene.start_utc.replace(tzinfo=None), "ms")
     stamps = first + np.round(1000 * scene.step_seconds * steps).astype("timedelta64[ms]")
-    day = str(stamps[0].astype("datetime64[D]"))
-    figure = figure_of(f"Capacity over demand on {day}, the busiest day", "instances at work", height=440)
+    figure = figure_of("", "instances at work", height=420)
     figure.add_scatter(
         x=stamps,
         y=replay.needed[steps],
@@ -97,7 +102,7 @@ def day_figure(replay: Replay) -> Markup:
                 line={**style, "width": 2, "shape": "hv"},
                 visible=True if name in _SHOWN_AT_FIRST else "legendonly",
             )
-    figure.update_layout(legend={"orientation": "v", "y": 1, "x": 1.01})
+    figure.update_layout(**_BESIDE)
     return fragment_of(figure, "day")
 
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 from headroom.domain.demand import Floats
 from headroom.reporting.figures import plotly_script
 from headroom.reporting.page import render_page
-from headroom.reporting.replay_figures import day_figure, frontier_figure
+from headroom.reporting.replay_figures import busiest_day, day_figure, frontier_figure
 from headroom.simulation.demand_path import Bursts
 from headroom.simulation.engine import PERCENTILES
 from headroom.simulation.frontier import cost_at_share
@@ -17,12 +17,12 @@ from headroom.simulation.worst_hour import worst_hour
 
 _SAVINGS: Final = (
     ("schedule", "static_peak", "headroom"),
-    ("type", "headroom", "headroom_type"),
     ("spot", "headroom", "headroom_spot"),
     ("tiers", "headroom", "headroom_hybrid"),
-    ("all together", "static_peak", "headroom_combined"),
+    ("type, tiers and spot together", "headroom", "headroom_combined"),
 )
-"""What a saving comes from: the cost of the first policy less that of the second, which differs in nothing else."""
+"""What a saving comes from: the cost of the first policy less that of the second, which differs in nothing else. No
+policy changes the type alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -118,20 +118,19 @@ def savings(report: ReplayReport) -> list[dict[str, Any]]:
     return rows
 
 
-def render_replay_report(report: ReplayReport) -> str:
-    """Return the page: one HTML document that needs no network."""
-    replay = report.replay
+def render_replay_report(report: ReplayReport, summary: Mapping[str, Any]) -> str:
+    """Return the page: one HTML document that needs no network. `summary`: the report's own."""
+    replay, scene = report.replay, report.replay.scene
     shared = plotly_script()
     figures = [frontier_figure(replay), day_figure(replay)]
-    worst = {name: worst_hour(replay, played.run) for name, played in replay.played.items()}
     return render_page(
         "replay_report.html.j2",
         report=report,
-        summary=replay_summary(report),
+        summary=summary,
         frontier_figure=figures[0],
         day_figure=figures[1],
         shares=SHARES,
-        worst_hours=worst,
+        busiest_day=scene.moment(int(busiest_day(replay)[0])),
         plotly_script=shared,
         scripts=[shared, *figures],
     )

@@ -55,6 +55,7 @@ class WorstHour:
         came += "" if before is None else f", after {before:.3g} in the hour before"
         least, most = f"{self.least_ready:.3g}", f"{self.most_ready:.3g}"
         ready = least if least == most else f"{least} to {most}"
+        was = "instance was" if ready == "1" else "instances were"
         needed = (
             f"up to {self.most_needed}" if self.most_needed <= self.most_instances else "more than the fleet's most"
         )
@@ -62,7 +63,7 @@ class WorstHour:
             f"{late / self.late:.0%} {cause}" for cause, late in self.late_by_cause.items() if late >= 0.005 * self.late
         ]
         return (
-            f"{self.start_utc:%a %d %b %H:%M} UTC: {came}; {ready} instances were ready where {needed} were "
+            f"{self.start_utc:%a %d %b %H:%M} UTC: {came}; {ready} {was} ready where {needed} were "
             f"needed; {self.late:,.0f} of {self.requests:,.0f} requests ({self.late / self.requests:.2%}) were late: "
             f"{', '.join(causes)}."
         )
