@@ -20,6 +20,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+# Two processes work side by side, and the threads of one BLAS only wait for those of the other.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 FOLDER = Path(__file__).parent
 PREFIX = "bench_"
 KIBIBYTES_PER_MEBIBYTE = 1024
