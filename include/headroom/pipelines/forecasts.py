@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from headroom.config.events import load_events
 from headroom.domain.demand import DemandForecast, DemandHistory
 from headroom.domain.event import CalendarEvent
 from headroom.domain.fleet import Fleet
@@ -280,11 +279,7 @@ def known_history(histories: dict[str, DemandHistory], fleet: Fleet) -> DemandHi
 
 
 def _events_of(workspace: Workspace, fleet: Fleet) -> tuple[CalendarEvent, ...]:
-    file = workspace.config_folder / "events.yaml"
-    if not file.exists():
-        return ()
-    known = {other.id for other in workspace.fleets}
-    return tuple(event for event in load_events(file, fleet_ids=known) if event.concerns(fleet.id))
+    return tuple(event for event in workspace.events if event.concerns(fleet.id))
 
 
 def _outcome(fleet: Fleet, status: OutcomeStatus, cause: str = "", *, step: str = "forecast") -> Outcome:

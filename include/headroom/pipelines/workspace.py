@@ -5,9 +5,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from headroom.config import ConfigError, Settings, load_fleets
+from headroom.config import ConfigError, Settings, load_events, load_fleets
 from headroom.config.settings import PROJECT_ROOT
 from headroom.config.sources import load_sources
+from headroom.domain.event import CalendarEvent
 from headroom.domain.fleet import Fleet
 from headroom.extract.clients import BotoClients, Clients
 from headroom.lake.errors import PathError
@@ -30,6 +31,8 @@ class Workspace:
     clients: Clients
     deployment: str
     warehouse_path: Path
+    events: tuple[CalendarEvent, ...] = ()
+    """The events calendar of events.yaml, by start; empty without that file."""
 
     def fleet(self, fleet_id: str) -> Fleet:
         """Return the fleet with `fleet_id`; raise ConfigError naming the fleets there are."""
@@ -56,14 +59,16 @@ class Workspace:
 def open_workspace(environment: Mapping[str, str] | None = None) -> Workspace:
     """Open the workspace that the HEADROOM_ variables describe; raise ConfigError where they cannot be used."""
     settings = Settings.from_environment(os.environ if environment is None else environment)
+    fleets = tuple(sorted(load_fleets(settings.config_folder / "fleets.yaml"), key=lambda fleet: fleet.id))
     return Workspace(
-        fleets=tuple(sorted(load_fleets(settings.config_folder / "fleets.yaml"), key=lambda fleet: fleet.id)),
+        fleets=fleets,
         config_folder=settings.config_folder,
         lake=_open_lake(settings.lake_root),
         models=SqlModels.load(SQL_FOLDER),
         clients=BotoClients(role_arn=_role_arn(settings.config_folder)),
         deployment=settings.deployment,
         warehouse_path=settings.warehouse_path,
+        events=_events(settings.config_folder, fleets),
     )
 
 
@@ -77,6 +82,11 @@ def _open_lake(root: str) -> Lake:
         return Lake(open_storage(root))
     except PathError as error:
         raise ConfigError(f"HEADROOM_LAKE: {error}") from error
+
+
+def _events(config_folder: Path, fleets: tuple[Fleet, ...]) -> tuple[CalendarEvent, ...]:
+    file = config_folder / "events.yaml"
+    return load_events(file, fleet_ids={fleet.id for fleet in fleets}) if file.exists() else ()
 
 
 def _role_arn(config_folder: Path) -> str | None:
