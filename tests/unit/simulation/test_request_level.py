@@ -1,8 +1,8 @@
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
 import pytest
-import simpy
+from tests.unit.simulation.simpy_queue import waits_in_simpy
 
 from headroom.capacity.queueing import mean_wait_seconds, probability_of_waiting
 from headroom.domain.demand import Floats
@@ -25,24 +25,6 @@ def waits_of_a_seed(seed: int, *, servers: int, utilization: float, count: int, 
     arrivals = poisson_arrival_seconds(random, rate_per_second=utilization * servers, count=count)
     services = gamma_service_seconds(random, mean_seconds=1.0, cv2=cv2, count=count)
     return simulate_queue(arrivals, services, servers=servers)[WARM_UP_REQUESTS:]
-
-
-def waits_in_simpy(arrivals: Floats, services: Floats, servers: int) -> list[float]:
-    environment = simpy.Environment()
-    resource = simpy.Resource(environment, capacity=servers)
-    waits = [0.0] * len(arrivals)
-
-    def request(number: int) -> Iterator[simpy.Event]:
-        yield environment.timeout(arrivals[number])
-        with resource.request() as turn:
-            yield turn
-            waits[number] = environment.now - arrivals[number]
-            yield environment.timeout(services[number])
-
-    for number in range(len(arrivals)):
-        environment.process(request(number))
-    environment.run()
-    return waits
 
 
 def test_three_requests_at_two_servers() -> None:
@@ -75,7 +57,7 @@ def test_simpy_makes_the_same_requests_wait_as_long(draw: Draw, servers: int, cv
     services = draw(random, mean_seconds=1.0, cv2=cv2, count=1000)
     waits = simulate_queue(arrivals, services, servers=servers)
     assert waits.max() > 0
-    np.testing.assert_allclose(waits, waits_in_simpy(arrivals, services, servers), rtol=0, atol=1e-9)
+    np.testing.assert_allclose(waits, waits_in_simpy(arrivals, services, servers=servers), rtol=0, atol=1e-9)
 
 
 @pytest.mark.parametrize(
