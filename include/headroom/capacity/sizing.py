@@ -75,7 +75,9 @@ class SlotQueue:
     def method(self) -> str:
         """The formula in words."""
         is_exact = self.service_cv2 == 1.0 and self.arrival_cv2 == 1.0
-        return "Erlang C (M/M/c)" if is_exact else "Erlang C with Allen-Cunneen tail (G/G/c)"
+        return (
+            "Erlang C (M/M/c)" if is_exact else "Erlang C with Allen-Cunneen wait, corrected for many servers (G/G/c)"
+        )
 
     def is_met(self, instances: npt.ArrayLike, rate_per_second: npt.ArrayLike) -> npt.NDArray[np.bool_]:
         """Whether the objective holds, elementwise."""

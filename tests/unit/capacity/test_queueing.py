@@ -10,6 +10,7 @@ from headroom.capacity.queueing import (
     mean_wait_seconds,
     probability_of_waiting,
     service_tail,
+    variation_factor,
 )
 
 
@@ -52,6 +53,32 @@ def test_the_mean_wait_of_one_server_follows_pollaczek_and_khinchine() -> None:
     assert float(wait) == pytest.approx(3.0)
 
 
+def test_fixed_service_at_ten_servers_follows_cosmetatos() -> None:
+    # c 10, rho .9: g = .1 x 9 x (sqrt 54 - 2) / (16 x .9 x 10) = .03343; (1 + g) / 2 = .51671
+    assert float(variation_factor(10, 0.9, service_cv2=0.0)) == pytest.approx(0.51671, abs=1e-5)
+
+
+def test_service_of_less_variation_than_exponential_lies_between_it_and_fixed_harmonically() -> None:
+    # g as above, cv2 .25: 1.25 / (2 x .25 / 1 + .75 / .51671) = .64054
+    assert float(variation_factor(10, 0.9, service_cv2=0.25)) == pytest.approx(0.64054, abs=1e-5)
+
+
+def test_service_of_more_variation_than_exponential_lies_on_the_line_through_both() -> None:
+    # g as above, cv2 4: 4 x 1 + (1 - 4) x .51671 = 2.44986
+    assert float(variation_factor(10, 0.9, service_cv2=4.0)) == pytest.approx(2.44986, abs=1e-5)
+
+
+def test_the_variation_of_arrivals_counts_half() -> None:
+    # (3 + 1) / 2, and no correction for exponential service
+    assert float(variation_factor(10, 0.9, arrival_cv2=3.0)) == pytest.approx(2.0)
+
+
+def test_under_light_load_fixed_service_waits_as_long_as_the_first_of_all_servers_takes_to_end() -> None:
+    # the first of c uniform rests of 1 s ends after 1 / (c + 1), of c exponential ones after 1 / c: 3 / 4 for three
+    factors = variation_factor([1, 3, 3], [0.0, 0.0, 0.001], service_cv2=0.0)
+    assert factors.tolist() == pytest.approx([0.5, 0.75, 0.75])
+
+
 def test_the_mean_wait_of_too_few_servers_is_infinite() -> None:
     assert math.isinf(float(mean_wait_seconds(servers=2, rate_per_second=2.0, service_seconds=1.0)))
 
@@ -88,8 +115,10 @@ def test_too_few_servers_let_every_request_take_too_long() -> None:
 @pytest.mark.parametrize(("servers", "rate"), [(5, 4.5), (5, 1.0), (50, 49.0), (400, 200.0)])
 def test_waiting_plus_gamma_service_equals_its_integral(cv2: float, servers: int, rate: float) -> None:
     shape, scale, moment = 1 / cv2, cv2, 3.0
-    decay = 2 * (servers - rate) / (1 + cv2)
     waiting = float(probability_of_waiting(servers, rate))
+    decay = waiting / float(
+        mean_wait_seconds(servers=servers, rate_per_second=rate, service_seconds=1.0, service_cv2=cv2)
+    )
     # over u = P(S <= x), which takes the singular density out of the integral
     waited, _ = integrate.quad(
         lambda u: math.exp(-decay * (moment - stats.gamma.ppf(u, shape, scale=scale))),
