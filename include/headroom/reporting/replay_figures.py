@@ -20,7 +20,7 @@ _OTHERS: Final = (ORANGE, "#b0578d", "#8a6d00", "#6a51a3", "#c0392b", "#2a9d94",
 _DASHES: Final = ("solid", "dash", "dot")
 _SHOWN_AT_FIRST: Final = ("static_peak", "target_tracking", "headroom", "headroom_reactive", ORACLE)
 _BESIDE: Final[dict[str, Any]] = {
-    "legend": {"orientation": "v", "y": 1, "x": 1.01},
+    "legend": {"orientation": "v", "y": 1, "x": 1.01, "tracegroupgap": 0, "itemsizing": "constant"},
     "margin": {"l": 60, "r": 16, "t": 12, "b": 44},
 }
 _TICKS: Final = (0.5, 0.1, 0.05, 0.01, 0.005, 0.001, 1e-4, 1e-5, 1e-6)
@@ -88,6 +88,8 @@ def day_figure(replay: Replay) -> Markup:
         x=stamps,
         y=replay.needed[steps],
         name="needed for the demand",
+        customdata=replay.rate_per_second[steps],
+        hovertemplate="%{y} for %{customdata:.3g} requests a second",
         line={"color": "#c4ccd4", "width": 0, "shape": "hv"},
         fill="tozeroy",
         fillcolor="rgba(123, 135, 148, 0.28)",

@@ -29,6 +29,7 @@ def test_the_commands_that_others_rely_on_are_there() -> None:
         "forecast",
         "backtest",
         "size",
+        "replay",
         "extract",
         "build",
         "plan",
