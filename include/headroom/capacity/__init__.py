@@ -1,5 +1,6 @@
 """How many instances of which type a demand needs; pure."""
 
+from headroom.capacity.batching_profile import BatchingProfile, ProfileRow
 from headroom.capacity.gpu_memory import fits_gpu_memory, gpu_memory_needed_mib, gpu_memory_usable_mib
 from headroom.capacity.rates import RateSource, SustainableRate, UnknownRate, sustainable_rate
 from headroom.capacity.requirement import instances_for_demand, required_capacity
@@ -7,7 +8,9 @@ from headroom.capacity.rightsizing import rightsize
 from headroom.capacity.sizing import ImpossibleObjective, Sizing, SlotQueue, size
 
 __all__ = [
+    "BatchingProfile",
     "ImpossibleObjective",
+    "ProfileRow",
     "RateSource",
     "Sizing",
     "SlotQueue",
