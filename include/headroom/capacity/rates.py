@@ -1,8 +1,8 @@
 """How much work one instance of a type carries while the objective holds, and how that is known.
 
-In this order: measured from latency against load (passed in by the caller), the owner's own benchmark in fleets.yaml,
-the serving model's queue on one instance (today's type only), or scaled from today's type by specification. Each rate
-says which.
+In this order: measured from latency against load (passed in by the caller), the owner's own profile (where the
+objective is on tokens: it follows the objective, a number does not), the owner's benchmark in fleets.yaml, the serving
+model's queue on one instance (today's type only), or scaled from today's type by specification. Each rate says which.
 """
 
 from collections.abc import Mapping
@@ -11,6 +11,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
+from headroom.capacity.batching_profile import BatchingProfile
 from headroom.capacity.sizing import SlotQueue
 from headroom.capacity.throughput import bandwidth_gb_per_second
 from headroom.domain.fleet import Fleet, Slots
@@ -72,21 +73,23 @@ def sustainable_rate(
     *,
     types: Mapping[str, InstanceType] = _NO_TYPES,
     measured_rates_per_second: Mapping[str, float] = _NO_RATES,
+    profile: BatchingProfile | None = None,
 ) -> SustainableRate:
     """Return what one instance of a type carries for this fleet (order of sources: module docstring).
 
     `types` is the catalogue, by name, with or without SageMaker's "ml."; it is only needed for scaling by
-    specification. UnknownRate when nothing tells the rate.
+    specification. `profile` is the one that `serving` names. UnknownRate when nothing tells the rate,
+    ImpossibleObjective when by the profile no rate keeps the objective.
     """
     today = fleet.current_type.name
-    known = _known_rate(fleet, instance_type, measured_rates_per_second)
+    known = _known_rate(fleet, instance_type, measured_rates_per_second, profile)
     if known is None and instance_type == today:
         known = _queue_rate(fleet)
     if instance_type == today:
         if known is None:
             raise UnknownRate(f"{today}: its rate is unknown; set sustainable_rate_per_second in instance_types")
         return _with_service(fleet, known, today_rate=known.rate_per_second)
-    reference = _known_rate(fleet, today, measured_rates_per_second) or _queue_rate(fleet)
+    reference = _known_rate(fleet, today, measured_rates_per_second, profile) or _queue_rate(fleet)
     if known is None:
         if reference is None:
             message = (
@@ -102,7 +105,12 @@ def find_type(name: str, types: Mapping[str, InstanceType]) -> InstanceType | No
     return types.get(name) or types.get(name.removeprefix(_SAGEMAKER_PREFIX))
 
 
-def _known_rate(fleet: Fleet, name: str, measured: Mapping[str, float]) -> SustainableRate | None:
+def _known_rate(
+    fleet: Fleet,
+    name: str,
+    measured: Mapping[str, float],
+    profile: BatchingProfile | None,
+) -> SustainableRate | None:
     if name in measured:
         return SustainableRate(
             instance_type=name,
@@ -110,6 +118,9 @@ def _known_rate(fleet: Fleet, name: str, measured: Mapping[str, float]) -> Susta
             source=RateSource.HISTORY,
             method="measured from latency against load",
         )
+    profiled = None if profile is None else _profiled_rate(fleet, name, profile)
+    if profiled is not None:
+        return profiled
     for option in fleet.instance_types:
         if option.name == name and option.sustainable_rate_per_second is not None:
             return SustainableRate(
@@ -119,6 +130,29 @@ def _known_rate(fleet: Fleet, name: str, measured: Mapping[str, float]) -> Susta
                 method="sustainable_rate_per_second in fleets.yaml",
             )
     return None
+
+
+def _profiled_rate(fleet: Fleet, name: str, profile: BatchingProfile) -> SustainableRate | None:
+    """Return the rate of a measured type in the fleet's demand unit; None for objectives that are not on tokens."""
+    objective, instance = fleet.objective, profile.instance(name)
+    if instance is None or objective.ttft_seconds is None or objective.itl_seconds is None:
+        return None
+    requests_per_second = instance.sustainable_rate(objective)
+    work_of_a_request = {
+        "requests": 1.0,
+        "input_tokens": instance.input_tokens,
+        "output_tokens": instance.output_tokens,
+    }[fleet.demand.unit]
+    return SustainableRate(
+        instance_type=name,
+        rate_per_second=requests_per_second * work_of_a_request,
+        source=RateSource.CONFIGURATION,
+        method=(
+            f"profile: {instance.batch_at(requests_per_second) or 0.0:.3g} requests running of at most "
+            f"{instance.limit}, p{objective.percentile:g} <= {objective.ttft_seconds:g} s to the first token "
+            f"and <= {objective.itl_seconds:g} s between tokens"
+        ),
+    )
 
 
 def _queue_rate(fleet: Fleet) -> SustainableRate | None:

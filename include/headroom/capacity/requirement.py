@@ -4,7 +4,8 @@ One rule, no margins on top of each other. The demand worth buying for is the qu
 the hour's largest 5-minute mean (the newsvendor's). The instances for it: where the fleet serves requests in slots,
 the fewest for which its latency objective holds in one queue over all slots; a pool of many servers then carries more
 per instance than one alone, so the sustainable rate of one instance is not applied as well (it only tells other types'
-speed). For any other serving model, demand over the sustainable rate of one instance, rounded up.
+speed). For any other serving model, demand over the sustainable rate of one instance, rounded up; for continuous
+batching with objectives on tokens that rate is the inversion: the most for which both hold by the measured profile.
 """
 
 import math

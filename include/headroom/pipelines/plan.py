@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from headroom.capacity import UnknownRate, required_capacity, rightsize, sustainable_rate
+from headroom.capacity import UnknownRate, required_capacity, rightsize
 from headroom.domain.cost import CostBasis
 from headroom.domain.demand import DemandForecast
 from headroom.domain.fleet import Fleet, TargetKind
@@ -120,6 +120,7 @@ def _rightsize(
         types=types,
         on_demand_usd_per_hour=on_demand,
         spot_usd_per_hour=spot,
+        profile=market.profile(fleet),
     )
 
 
@@ -142,8 +143,7 @@ def _spot_mix(
     """Plan how the week's peak is bought; None for fleets that may not use spot or whose target cannot."""
     if fleet.spot.max_fraction <= 0 or fleet.target.kind in SAGEMAKER_KINDS:
         return None
-    types = market.types.get(fleet.region, {})
-    today = sustainable_rate(fleet, fleet.current_type.name, types=types)
+    today = market.rate(fleet, fleet.current_type.name)
     price = market.on_demand_usd_per_hour(fleet)
     if price is None:
         raise ValueError(f"no on-demand price of {fleet.current_type.name} is known; run extract_catalogue")
@@ -154,7 +154,7 @@ def _spot_mix(
         if pool.instance_type not in named or pool.instance_type not in on_demand:
             continue  # a pool is judged against its type's own on-demand price
         try:
-            rate = sustainable_rate(fleet, pool.instance_type, types=types)
+            rate = market.rate(fleet, pool.instance_type)
         except UnknownRate:
             continue
         estimate = estimate_interruption(

@@ -13,7 +13,7 @@ from headroom.actuation.ledger import STALE_AFTER, Ledger, plan_push_id
 from headroom.actuation.observe import observe_target
 from headroom.actuation.records import action_record, baseline_record, setting_from, setting_record
 from headroom.actuation.registry import target_for
-from headroom.capacity import required_capacity, sustainable_rate
+from headroom.capacity import required_capacity
 from headroom.domain.demand import Floats
 from headroom.domain.fleet import Fleet
 from headroom.domain.scaling import Action, ActionPurpose, CapacityRequirement, Counts
@@ -173,7 +173,7 @@ class _Planner:
     def plan(self) -> FleetPlan:
         """Plan one fleet; raise PlanError, ActuationError or ValueError saying why it cannot be."""
         fleet, made_at = self.fleet, self.known.forecast.made_at_utc
-        rate = sustainable_rate(fleet, fleet.current_type.name, types=self.market.types.get(fleet.region, {}))
+        rate = self.market.rate(fleet, fleet.current_type.name)
         requirement = required_capacity(fleet, self.known.forecast, rate=rate)
         adoption = observe_target(
             target_for(fleet, self.workspace.clients),
