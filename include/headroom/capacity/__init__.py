@@ -2,6 +2,7 @@
 
 from headroom.capacity.batching_profile import BatchingProfile, ProfileRow
 from headroom.capacity.gpu_memory import fits_gpu_memory, gpu_memory_needed_mib, gpu_memory_usable_mib
+from headroom.capacity.measured_rate import LoadHistory, MeasuredRate, measured_rate
 from headroom.capacity.rates import RateSource, SustainableRate, UnknownRate, sustainable_rate
 from headroom.capacity.requirement import instances_for_demand, required_capacity
 from headroom.capacity.rightsizing import rightsize
@@ -10,6 +11,8 @@ from headroom.capacity.sizing import ImpossibleObjective, Sizing, SlotQueue, siz
 __all__ = [
     "BatchingProfile",
     "ImpossibleObjective",
+    "LoadHistory",
+    "MeasuredRate",
     "ProfileRow",
     "RateSource",
     "Sizing",
@@ -20,6 +23,7 @@ __all__ = [
     "gpu_memory_needed_mib",
     "gpu_memory_usable_mib",
     "instances_for_demand",
+    "measured_rate",
     "required_capacity",
     "rightsize",
     "size",

@@ -22,7 +22,7 @@ from headroom.pipelines.demand_history import demand_histories
 from headroom.pipelines.forecasts import forecast_from, known_history
 from headroom.pipelines.model_runs import run_model
 from headroom.pipelines.outcomes import Outcome, OutcomeStatus, run_step
-from headroom.pipelines.prices import Market, read_market
+from headroom.pipelines.prices import Market, read_market_and_rates
 from headroom.pipelines.workspace import Workspace, open_workspace
 from headroom.spot import PoolOffer, estimate_interruption, plan_spot_mix
 
@@ -60,7 +60,7 @@ def plan_day(window: Window, chunk: int) -> dict[str, Any]:
 def plan_fleets(workspace: Workspace, window: Window, chunk: int) -> list[Outcome]:
     """Write the rightsizing and spot-mix marts of a chunk for the day `window`."""
     fleets = workspace.fleets_in(chunk)
-    market = read_market(workspace, fleets, window.end_utc)
+    market = read_market_and_rates(workspace, fleets, window.end_utc)
     histories = demand_histories(workspace, fleets, window.end_utc)
     spot_points = _spot_points(workspace, window)
     rightsizing: list[dict[str, Any]] = []
@@ -120,6 +120,7 @@ def _rightsize(
         types=types,
         on_demand_usd_per_hour=on_demand,
         spot_usd_per_hour=spot,
+        measured_rates=market.measured_rates(fleet),
         profile=market.profile(fleet),
     )
 

@@ -6,13 +6,21 @@ from datetime import date, datetime, timedelta
 
 import pyarrow as pa
 
-from headroom.capacity import BatchingProfile, ImpossibleObjective, SustainableRate, UnknownRate, sustainable_rate
+from headroom.capacity import (
+    BatchingProfile,
+    ImpossibleObjective,
+    MeasuredRate,
+    SustainableRate,
+    UnknownRate,
+    sustainable_rate,
+)
 from headroom.config import ConfigError
 from headroom.domain.fleet import Fleet
 from headroom.domain.instance_type import CapacityPool, InstanceType
 from headroom.domain.window import Window, floor_day
 from headroom.lake.fleet_relation import fleet_relation
 from headroom.pipelines.batching_profiles import read_profiles
+from headroom.pipelines.measured_rates import read_measured_rates
 from headroom.pipelines.model_runs import run_model, run_models
 from headroom.pipelines.workspace import Workspace
 
@@ -36,6 +44,9 @@ class Market:
     spot: dict[str, dict[CapacityPool, float]]
     profiles: dict[str, BatchingProfile | ConfigError] = field(default_factory=dict)
     """By fleet id; an error where the file that a fleet names cannot be used, which is that fleet's failure alone."""
+    measured: dict[str, MeasuredRate] = field(default_factory=dict)
+    """What an instance of today's type carries by history, by fleet id. Daily marts are made without: days settled in
+    any order give the same bytes."""
 
     def on_demand_usd_per_hour(self, fleet: Fleet) -> float | None:
         """Return the on-demand price of the fleet's type today: its own configuration's, else the price list's."""
@@ -59,8 +70,18 @@ class Market:
 
     def rate(self, fleet: Fleet, instance_type: str) -> SustainableRate:
         """Return what one instance of a type carries; raise UnknownRate, ImpossibleObjective or ConfigError."""
-        types = self.types.get(fleet.region, {})
-        return sustainable_rate(fleet, instance_type, types=types, profile=self.profile(fleet))
+        return sustainable_rate(
+            fleet,
+            instance_type,
+            types=self.types.get(fleet.region, {}),
+            measured_rates=self.measured_rates(fleet),
+            profile=self.profile(fleet),
+        )
+
+    def measured_rates(self, fleet: Fleet) -> dict[str, MeasuredRate]:
+        """Return what history tells of the fleet's types, by type."""
+        measured = self.measured.get(fleet.id)
+        return {} if measured is None else {fleet.current_type.name: measured}
 
     def sustainable_rate_per_second(self, fleet: Fleet) -> float | None:
         """Return the work one instance of the fleet's type today carries, or None where nothing tells.
@@ -87,6 +108,12 @@ def read_market(workspace: Workspace, fleets: Sequence[Fleet], as_of_utc: dateti
         spot.setdefault(row["region"], {})[pool] = float(row["spot_usd_per_hour"])
     profiles = read_profiles(fleets, workspace.config_folder)
     return replace(_with_prices(catalogue[_PRICES]), types=types, spot=spot, profiles=profiles)
+
+
+def read_market_and_rates(workspace: Workspace, fleets: Sequence[Fleet], as_of_utc: datetime) -> Market:
+    """Return what read_market does, and the rates that were measured by then."""
+    market = read_market(workspace, fleets, as_of_utc)
+    return replace(market, measured=read_measured_rates(workspace, fleets, as_of_utc))
 
 
 def read_on_demand_prices(workspace: Workspace, fleets: Sequence[Fleet], as_of_utc: datetime) -> Market:

@@ -28,7 +28,7 @@ from headroom.pipelines.forecasts import KnownForecast, read_forecasts
 from headroom.pipelines.observed import instances_a_day_before
 from headroom.pipelines.outcomes import Outcome, OutcomeStatus, run_step
 from headroom.pipelines.plan_costs import PlanCosts, running_under_plan, today_instances
-from headroom.pipelines.prices import Market, read_market
+from headroom.pipelines.prices import Market, read_market_and_rates
 from headroom.pipelines.utilization import replace_fleets
 from headroom.pipelines.windows import window_key
 from headroom.pipelines.workspace import Workspace
@@ -105,7 +105,7 @@ def plan_fleets_at(
         return {}
     now_utc = closed_at_utc(workspace, window)
     forecasts = read_forecasts(workspace, window, chunk)
-    market = read_market(workspace, fleets, window.end_utc)
+    market = read_market_and_rates(workspace, fleets, window.end_utc)
     observed = instances_a_day_before(workspace, fleets, window.end_utc)
 
     def plan(fleet: Fleet) -> FleetPlan | str:
