@@ -1,6 +1,7 @@
 """How many instances of which type a demand needs; pure."""
 
 from headroom.capacity.batching_profile import BatchingProfile, ProfileRow
+from headroom.capacity.cost_curve import CostCurve, cost_curve
 from headroom.capacity.gpu_memory import fits_gpu_memory, gpu_memory_needed_mib, gpu_memory_usable_mib
 from headroom.capacity.measured_rate import LoadHistory, MeasuredRate, measured_rate
 from headroom.capacity.rates import RateSource, SustainableRate, UnknownRate, sustainable_rate
@@ -10,6 +11,7 @@ from headroom.capacity.sizing import ImpossibleObjective, Sizing, SlotQueue, siz
 
 __all__ = [
     "BatchingProfile",
+    "CostCurve",
     "ImpossibleObjective",
     "LoadHistory",
     "MeasuredRate",
@@ -19,6 +21,7 @@ __all__ = [
     "SlotQueue",
     "SustainableRate",
     "UnknownRate",
+    "cost_curve",
     "fits_gpu_memory",
     "gpu_memory_needed_mib",
     "gpu_memory_usable_mib",
