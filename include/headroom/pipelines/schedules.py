@@ -13,7 +13,7 @@ from headroom.actuation.ledger import STALE_AFTER, Ledger, plan_push_id
 from headroom.actuation.observe import observe_target
 from headroom.actuation.records import action_record, baseline_record, setting_from, setting_record
 from headroom.actuation.registry import target_for
-from headroom.capacity import required_capacity
+from headroom.capacity import SustainableRate, cost_curve, required_capacity
 from headroom.domain.demand import Floats
 from headroom.domain.fleet import Fleet
 from headroom.domain.scaling import Action, ActionPurpose, CapacityRequirement, Counts
@@ -43,6 +43,7 @@ from headroom.scheduling import (
     parse_action_name,
     schedule_capacity,
 )
+from headroom.units import HOURS_PER_DAY
 
 SCHEDULE_TABLE = "mart_plan__schedule"
 PUSHED_HOURS = 48
@@ -215,7 +216,7 @@ class _Planner:
         )
         planned = hourly_floor(schedule, pushed.hours, current_instances=holds)
         running = mean_floor(schedule, pushed.hours, current_instances=holds)
-        return self._written(pushed, planned, running, wanted, adoption)
+        return self._written(pushed, planned, running, wanted, adoption, cost_curve=self._cost_curve(rate))
 
     @property
     def _is_past(self) -> bool:
@@ -224,6 +225,14 @@ class _Planner:
     def _is_ours(self, name: str) -> bool:
         return parse_action_name(name, deployment=self.workspace.deployment, fleet_id=self.fleet.id) is not None
 
+    def _cost_curve(self, rate: SustainableRate) -> dict[str, Any] | None:
+        """Return what the first day is expected to cost at each quantile, as the run's page reads it."""
+        price = self.market.on_demand_usd_per_hour(self.fleet)
+        if price is None:
+            return None
+        curve = cost_curve(self.fleet, self.known.forecast, rate, usd_per_hour=price, hours=HOURS_PER_DAY)
+        return {"instance_usd": curve.instance_usd.tolist(), "shortage_usd": curve.shortage_usd.tolist()}
+
     def _written(
         self,
         requirement: CapacityRequirement,
@@ -231,6 +240,8 @@ class _Planner:
         floor: Floats,
         wanted: tuple[Action, ...],
         adoption: Adoption,
+        *,
+        cost_curve: dict[str, Any] | None,
     ) -> FleetPlan:
         fleet, made_at = self.fleet, self.known.forecast.made_at_utc
         today, basis = today_instances(adoption, self.observed, len(planned))
@@ -270,6 +281,7 @@ class _Planner:
             "on_demand_usd_per_hour": costs.usd_per_hour,
             "estimate": costs.record(),
             "sizing_method": requirement.method,
+            "cost_curve": cost_curve,
             "current_instances": adoption.state.current_instances,
             "setting": setting_record(adoption.state.setting),
             "baseline": baseline_record(adoption.baseline),

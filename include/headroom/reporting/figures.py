@@ -111,12 +111,25 @@ def capacity_figure(section: "FleetSection") -> Markup:
     return _fragment(figure, f"{section.fleet_id}-capacity")
 
 
-def _figure(title: str, unit: str) -> Any:  # noqa: ANN401, plotly ships no types
+def cost_figure(section: "FleetSection") -> Markup:
+    """Draw what the next day is expected to cost at each quantile that could be bought, instances and shortage."""
+    figure = _figure(f"Expected cost of a day of {_literal(section.fleet_id)}", "USD", height=220)
+    curve = section.cost_curve
+    if curve is not None:
+        levels = [f"q{level:.0%}".removesuffix("%") for level in QUANTILE_LEVELS]
+        figure.add_bar(x=levels, y=curve.instance_usd, name="instances", marker={"color": BLUE})
+        figure.add_bar(x=levels, y=curve.shortage_usd, name="shortage", marker={"color": ORANGE})
+        figure.update_layout(barmode="stack")
+        figure.update_xaxes(title=f"demand quantile bought; the critical ratio is {curve.critical_ratio:.0%}")
+    return _fragment(figure, f"{section.fleet_id}-cost")
+
+
+def _figure(title: str, unit: str, *, height: int = 300) -> Any:  # noqa: ANN401, plotly ships no types
     figure = go.Figure()
     figure.update_layout(
         title={"text": title, "font": {"size": 15, "color": INK}, "x": 0.01},
         template="plotly_white",
-        height=300,
+        height=height,
         margin={"l": 60, "r": 16, "t": 40, "b": 36},
         legend={"orientation": "h", "y": -0.18},
         font={"family": "system-ui, sans-serif", "color": INK},
