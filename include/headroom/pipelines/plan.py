@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from headroom.capacity import UnknownRate, required_capacity, rightsize
+from headroom.capacity import ImpossibleObjective, UnknownRate, required_capacity, rightsize
 from headroom.domain.cost import CostBasis
 from headroom.domain.demand import DemandForecast
 from headroom.domain.fleet import Fleet, TargetKind
@@ -156,7 +156,7 @@ def _spot_mix(
             continue  # a pool is judged against its type's own on-demand price
         try:
             rate = market.rate(fleet, pool.instance_type)
-        except UnknownRate:
+        except (UnknownRate, ImpossibleObjective):
             continue
         estimate = estimate_interruption(
             pool,
