@@ -164,3 +164,37 @@ def test_an_hour_of_which_too_few_samples_were_seen_is_not_judged(run_model: Any
     (row,) = run_last_hours(run_model, BAND, demand=hours, forecasts=[forecast(hour, made_before=4) for hour in (3, 2)])
 
     assert (row["hours_judged"], row["hours_inside"]) == (1, 1)
+
+
+def latency(hours_before: int, *, p95: Any = 0.5, p99: Any = 0.9) -> Any:
+    return {
+        "fleet_id": "chat",
+        "hour_start_utc": before(hours_before),
+        "latency_p95_seconds": p95,
+        "latency_p99_seconds": p99,
+    }
+
+
+def run_by_load(run_model: Any, **tables: Any) -> Any:
+    marts = {f"mart_{name}__hourly_by_fleet": rows for name, rows in tables.items()}
+    return run_model("int_latency__by_load", marts, window=LAST_HOURS)
+
+
+def test_latency_stands_beside_the_load_it_was_measured_at(run_model: Any) -> None:
+    (row,) = run_by_load(
+        run_model,
+        latency=[latency(2, p95=0.7)],
+        demand=[demand(2, peak=9.0)],
+        utilization=[in_service(2, 3.0)],
+    )
+    assert (row["peak_demand_per_second"], row["latency_seconds"], row["instances_in_service_mean"]) == (9.0, 0.7, 3.0)
+
+
+def test_hours_without_work_latency_or_instances_tell_nothing(run_model: Any) -> None:
+    rows = run_by_load(
+        run_model,
+        latency=[latency(1), latency(2, p95=None), latency(3), latency(4), latency(5)],
+        demand=[demand(1, mean=0.0, peak=0.0), demand(2), demand(3), unseen(4), demand(5)],
+        utilization=[in_service(hour, 0.0 if hour == 3 else 5.0) for hour in (1, 2, 3, 4, 5)],
+    )
+    assert rows == []  # the fifth hour lies before the window

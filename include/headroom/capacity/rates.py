@@ -1,24 +1,27 @@
 """How much work one instance of a type carries while the objective holds, and how that is known.
 
-In this order: measured from latency against load (passed in by the caller), the owner's own benchmark in fleets.yaml,
-the serving model's queue on one instance (today's type only), or scaled from today's type by specification. Each rate
-says which.
+In this order: measured from latency against load (passed in by the caller), the owner's own profile (where the
+objective is on tokens: it follows the objective, a number does not), the owner's benchmark in fleets.yaml, the serving
+model's queue on one instance (today's type only), or scaled from today's type by specification. Each rate says which.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
 
-from headroom.capacity.sizing import SlotQueue
+from headroom.capacity.batching_profile import BatchingProfile
+from headroom.capacity.measured_rate import MeasuredRate
+from headroom.capacity.sizing import ImpossibleObjective, SlotQueue
 from headroom.capacity.throughput import bandwidth_gb_per_second
-from headroom.domain.fleet import Fleet, Slots
+from headroom.domain.fleet import Fleet, Objective, Slots
 from headroom.domain.instance_type import InstanceType
 
 _SAGEMAKER_PREFIX: Final = "ml."
 _NO_TYPES: Final[Mapping[str, InstanceType]] = MappingProxyType({})
-_NO_RATES: Final[Mapping[str, float]] = MappingProxyType({})
+NO_MEASURED_RATES: Final[Mapping[str, MeasuredRate]] = MappingProxyType({})
 
 
 class UnknownRate(ValueError):  # noqa: N818, the name its callers read
@@ -37,8 +40,9 @@ class RateSource(StrEnum):
 class SustainableRate:
     """What one instance of `instance_type` carries, in the fleet's demand unit per second.
 
-    `service_seconds` is the mean service time on this type, today's scaled by the ratio of the rates; None for serving
-    models without one. `method` says in words how the rate was found.
+    `service_seconds` is the mean service time on this type; None for serving models without one. Today's is that of
+    fleets.yaml or, where the rate was measured, the one with which the queue carries what was measured; another type's
+    is today's, scaled by the ratio of the rates. `method` says in words how the rate was found.
     """
 
     instance_type: str
@@ -54,16 +58,14 @@ def slot_queue(fleet: Fleet, service_seconds: float) -> SlotQueue | None:
     Tokens per second do not queue for slots one by one, so a fleet whose demand is in tokens has none either.
     ImpossibleObjective when service of this length cannot keep the objective on any number of instances.
     """
-    serving, objective = fleet.serving, fleet.objective
-    if not isinstance(serving, Slots) or objective.latency_seconds is None or fleet.demand.unit != "requests":
+    if not isinstance(fleet.serving, Slots) or not _queues_for_slots(fleet):
         return None
-    return SlotQueue(
-        service_seconds=service_seconds,
-        service_cv2=serving.service_cv2,
-        slots=serving.slots,
-        percentile=objective.percentile,
-        latency_seconds=objective.latency_seconds,
-    )
+    return _queue_of(fleet.serving, fleet.objective, service_seconds)
+
+
+def _queues_for_slots(fleet: Fleet) -> bool:
+    is_promised = fleet.objective.latency_seconds is not None
+    return isinstance(fleet.serving, Slots) and is_promised and fleet.demand.unit == "requests"
 
 
 def sustainable_rate(
@@ -71,30 +73,38 @@ def sustainable_rate(
     instance_type: str,
     *,
     types: Mapping[str, InstanceType] = _NO_TYPES,
-    measured_rates_per_second: Mapping[str, float] = _NO_RATES,
+    measured_rates: Mapping[str, MeasuredRate] = NO_MEASURED_RATES,
+    profile: BatchingProfile | None = None,
 ) -> SustainableRate:
     """Return what one instance of a type carries for this fleet (order of sources: module docstring).
 
     `types` is the catalogue, by name, with or without SageMaker's "ml."; it is only needed for scaling by
-    specification. UnknownRate when nothing tells the rate.
+    specification. `measured_rates` are by type, `profile` is the one that `serving` names. UnknownRate when nothing
+    tells the rate, ImpossibleObjective when by the profile no rate keeps the objective.
     """
     today = fleet.current_type.name
-    known = _known_rate(fleet, instance_type, measured_rates_per_second)
-    if known is None and instance_type == today:
-        known = _queue_rate(fleet)
+    reference = _known_rate(fleet, today, measured_rates, profile) or _queue_rate(fleet)
+    service_seconds = _service_today(fleet, measured_rates.get(today))
     if instance_type == today:
-        if known is None:
-            raise UnknownRate(f"{today}: its rate is unknown; set sustainable_rate_per_second in instance_types")
-        return _with_service(fleet, known, today_rate=known.rate_per_second)
-    reference = _known_rate(fleet, today, measured_rates_per_second) or _queue_rate(fleet)
-    if known is None:
         if reference is None:
+            raise UnknownRate(f"{today}: its rate is unknown; set sustainable_rate_per_second in instance_types")
+        return replace(reference, service_seconds=service_seconds)
+    known = _known_rate(fleet, instance_type, measured_rates, profile)
+    if reference is None:
+        if known is None:
             message = (
                 f"{instance_type}: neither its rate nor that of today's {today} is known; set one in instance_types"
             )
             raise UnknownRate(message)
+        return known
+    if known is None:
         known = _scaled_rate(reference, instance_type, types)
-    return _with_service(fleet, known, today_rate=None if reference is None else reference.rate_per_second)
+    elif known.source is RateSource.CONFIGURATION:
+        # a benchmark of one instance compares with today's benchmark, not with what a pool was measured to carry
+        reference = _known_rate(fleet, today, NO_MEASURED_RATES, profile) or _queue_rate(fleet) or reference
+    if service_seconds is None:
+        return known
+    return replace(known, service_seconds=service_seconds * reference.rate_per_second / known.rate_per_second)
 
 
 def find_type(name: str, types: Mapping[str, InstanceType]) -> InstanceType | None:
@@ -102,14 +112,22 @@ def find_type(name: str, types: Mapping[str, InstanceType]) -> InstanceType | No
     return types.get(name) or types.get(name.removeprefix(_SAGEMAKER_PREFIX))
 
 
-def _known_rate(fleet: Fleet, name: str, measured: Mapping[str, float]) -> SustainableRate | None:
+def _known_rate(
+    fleet: Fleet,
+    name: str,
+    measured: Mapping[str, MeasuredRate],
+    profile: BatchingProfile | None,
+) -> SustainableRate | None:
     if name in measured:
         return SustainableRate(
             instance_type=name,
-            rate_per_second=measured[name],
+            rate_per_second=measured[name].rate_per_second,
             source=RateSource.HISTORY,
-            method="measured from latency against load",
+            method=measured[name].method,
         )
+    profiled = None if profile is None else _profiled_rate(fleet, name, profile)
+    if profiled is not None:
+        return profiled
     for option in fleet.instance_types:
         if option.name == name and option.sustainable_rate_per_second is not None:
             return SustainableRate(
@@ -119,6 +137,29 @@ def _known_rate(fleet: Fleet, name: str, measured: Mapping[str, float]) -> Susta
                 method="sustainable_rate_per_second in fleets.yaml",
             )
     return None
+
+
+def _profiled_rate(fleet: Fleet, name: str, profile: BatchingProfile) -> SustainableRate | None:
+    """Return the rate of a measured type in the fleet's demand unit; None for objectives that are not on tokens."""
+    objective, instance = fleet.objective, profile.instance(name)
+    if instance is None or objective.ttft_seconds is None or objective.itl_seconds is None:
+        return None
+    requests_per_second = instance.sustainable_rate(objective)
+    work_of_a_request = {
+        "requests": 1.0,
+        "input_tokens": instance.input_tokens,
+        "output_tokens": instance.output_tokens,
+    }[fleet.demand.unit]
+    return SustainableRate(
+        instance_type=name,
+        rate_per_second=requests_per_second * work_of_a_request,
+        source=RateSource.CONFIGURATION,
+        method=(
+            f"profile: {instance.batch_at(requests_per_second) or 0.0:.3g} requests running of at most "
+            f"{instance.limit}, p{objective.percentile:g} <= {objective.ttft_seconds:g} s to the first token "
+            f"and <= {objective.itl_seconds:g} s between tokens"
+        ),
+    )
 
 
 def _queue_rate(fleet: Fleet) -> SustainableRate | None:
@@ -172,14 +213,35 @@ def _throughput_ratio(today: InstanceType, other: InstanceType) -> tuple[float, 
     return after / before, "GPU memory bandwidth"
 
 
-def _with_service(fleet: Fleet, rate: SustainableRate, *, today_rate: float | None) -> SustainableRate:
-    """Add the service time: today's, scaled by the ratio of the rates; unknown where today's rate is."""
-    if not isinstance(fleet.serving, Slots) or today_rate is None:
-        return rate
-    return SustainableRate(
-        instance_type=rate.instance_type,
-        rate_per_second=rate.rate_per_second,
-        source=rate.source,
-        method=rate.method,
-        service_seconds=fleet.serving.service_seconds * today_rate / rate.rate_per_second,
+def _service_today(fleet: Fleet, measured: MeasuredRate | None) -> float | None:
+    """Return the mean service time on today's type; None for serving models without one."""
+    if not isinstance(fleet.serving, Slots):
+        return None
+    if measured is None or not _queues_for_slots(fleet):
+        return fleet.serving.service_seconds
+    instances = max(1, round(measured.instances))
+    return _service_that_holds(fleet.serving, fleet.objective, instances, measured.rate_per_second)
+
+
+@lru_cache(maxsize=4096)
+def _service_that_holds(serving: Slots, objective: Objective, instances: int, rate_per_second: float) -> float:
+    """Return the longest service time with which `instances` carry this rate each while the objective holds."""
+    low, high = 0.0, serving.slots / rate_per_second
+    for _ in range(50):
+        middle = 0.5 * (low + high)
+        try:
+            is_met = bool(_queue_of(serving, objective, middle).is_met(instances, rate_per_second * instances))
+        except ImpossibleObjective:
+            is_met = False
+        low, high = (middle, high) if is_met else (low, middle)
+    return low
+
+
+def _queue_of(serving: Slots, objective: Objective, service_seconds: float) -> SlotQueue:
+    return SlotQueue(
+        service_seconds=service_seconds,
+        service_cv2=serving.service_cv2,
+        slots=serving.slots,
+        percentile=objective.percentile,
+        latency_seconds=objective.latency_seconds or 0.0,
     )

@@ -4,7 +4,9 @@ One rule, no margins on top of each other. The demand worth buying for is the qu
 the hour's largest 5-minute mean (the newsvendor's). The instances for it: where the fleet serves requests in slots,
 the fewest for which its latency objective holds in one queue over all slots; a pool of many servers then carries more
 per instance than one alone, so the sustainable rate of one instance is not applied as well (it only tells other types'
-speed). For any other serving model, demand over the sustainable rate of one instance, rounded up.
+speed). Where today's rate was measured, the queue's service time is the one with which it carries that rate. For any
+other serving model, demand over the sustainable rate of one instance, rounded up; for continuous batching with
+objectives on tokens that rate is the inversion: the most for which both hold by the measured profile.
 """
 
 import math
@@ -12,7 +14,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from headroom.capacity.rates import SustainableRate, slot_queue, sustainable_rate
+from headroom.capacity.rates import RateSource, SustainableRate, slot_queue, sustainable_rate
 from headroom.capacity.sizing import SlotQueue
 from headroom.domain.demand import DemandForecast, Floats
 from headroom.domain.fleet import Fleet
@@ -71,7 +73,8 @@ def _method(fleet: Fleet, rate: SustainableRate) -> str:
     queue = _queue(fleet, rate)
     if queue is None:
         return f"{rate.rate_per_second:.3g}/s an instance ({rate.method}), demand over rate {level}"
+    measured = f" ({rate.method})" if rate.source is RateSource.HISTORY else ""
     return (
-        f"{queue.service_seconds:.3g} s service in {queue.slots} slots, {queue.method}, "
+        f"{queue.service_seconds:.3g} s service{measured} in {queue.slots} slots, {queue.method}, "
         f"p{queue.percentile:g} <= {queue.latency_seconds:g} s {level}"
     )

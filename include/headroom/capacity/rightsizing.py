@@ -1,14 +1,16 @@
 """What every type of a catalogue would cost a fleet over a horizon: the options, best first, and the misfits."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from types import MappingProxyType
+from functools import partial
 from typing import Final
 
 import numpy as np
 
+from headroom.capacity.batching_profile import BatchingProfile
 from headroom.capacity.gpu_memory import fits_gpu_memory, gpu_memory_needed_mib, gpu_memory_usable_mib
-from headroom.capacity.rates import SustainableRate, UnknownRate, find_type, sustainable_rate
+from headroom.capacity.measured_rate import MeasuredRate
+from headroom.capacity.rates import NO_MEASURED_RATES, SustainableRate, UnknownRate, find_type, sustainable_rate
 from headroom.capacity.requirement import instances_for_demand
 from headroom.capacity.sizing import ImpossibleObjective
 from headroom.domain.demand import DemandForecast, Floats
@@ -21,7 +23,6 @@ ON_DEMAND: Final = "on_demand"
 SPOT: Final = "spot"
 _SAGEMAKER_PREFIX: Final = "ml."
 _BURSTABLE: Final = ("t1.", "t2.", "t3.", "t3a.", "t4g.")
-_NO_RATES: Final[Mapping[str, float]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,8 @@ def rightsize(
     types: Mapping[str, InstanceType],
     on_demand_usd_per_hour: Mapping[str, float],
     spot_usd_per_hour: Mapping[str, float],
-    measured_rates_per_second: Mapping[str, float] = _NO_RATES,
+    measured_rates: Mapping[str, MeasuredRate] = NO_MEASURED_RATES,
+    profile: BatchingProfile | None = None,
 ) -> tuple[list[RightsizingOption], list[InfeasibleType]]:
     """Return the feasible options by rank and the infeasible types with the reason, both over all of `types`.
 
@@ -54,6 +56,7 @@ def rightsize(
     runner-up; spot rows rank after all on-demand rows, since a spot price says nothing yet of its risk (the spot-mix
     plan does). Today's type is always an option: that it serves the fleet is a fact, whatever an estimate says; where
     the estimate of GPU memory disagrees, its explanation tells. Prices in fleets.yaml come before those passed in.
+    `measured_rates` and `profile` are as in sustainable_rate.
 
     The break-even rate is the sustainable rate at which a type would cost what today's costs, its instance-hours taken
     as inverse to its rate.
@@ -62,12 +65,13 @@ def rightsize(
     on_demand = {**on_demand_usd_per_hour, **_configured(fleet, "on_demand_usd_per_hour")}
     spot = {**spot_usd_per_hour, **_configured(fleet, "spot_usd_per_hour")}
     demand = forecast.peak_at_level(fleet.critical_ratio)
+    rate_of = partial(sustainable_rate, fleet, types=types, measured_rates=measured_rates, profile=profile)
     sized: dict[str, _Sized] = {}
     infeasible: list[InfeasibleType] = []
     for name in _candidates(fleet, types):
         try:
             _require_price(name, on_demand)
-            sized[name] = _size_type(fleet, name, demand, types, measured_rates_per_second)
+            sized[name] = _size_type(fleet, name, demand, types, rate_of)
         except (_Misfit, UnknownRate, ImpossibleObjective) as misfit:
             infeasible.append(InfeasibleType(fleet_id=fleet.id, instance_type=name, reason=str(misfit)))
     today_cost = sized[today].instance_hours * on_demand[today] if today in sized else None
@@ -108,7 +112,7 @@ def _size_type(
     name: str,
     demand: Floats,
     types: Mapping[str, InstanceType],
-    measured: Mapping[str, float],
+    rate_of: Callable[[str], SustainableRate],
 ) -> _Sized:
     note = ""
     misfit = _misfit(fleet, name, types)
@@ -116,7 +120,7 @@ def _size_type(
         if name != fleet.current_type.name:
             raise _Misfit(misfit)
         note = f"; it runs today, though by fleets.yaml {misfit}: check workload"
-    rate = sustainable_rate(fleet, name, types=types, measured_rates_per_second=measured)
+    rate = rate_of(name)
     counts = np.maximum(instances_for_demand(fleet, rate, demand), fleet.bounds.min_instances)
     return _Sized(rate, int(counts.max(initial=0)), float(counts.sum()), note)
 

@@ -4,8 +4,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
+from headroom.capacity import BatchingProfile
 from headroom.config import ConfigError, Settings, load_fleets
 from headroom.config.events import load_events
 from headroom.config.settings import lake_root_of, warehouse_path_of
@@ -23,6 +25,7 @@ from headroom.onboarding.installation_findings import (
     fleets_finding,
     unloadable_finding,
 )
+from headroom.pipelines.batching_profiles import read_profiles
 from headroom.pipelines.doctor_bills import examine_bills
 from headroom.pipelines.doctor_checks import standing_alone
 from headroom.pipelines.doctor_installation import (
@@ -120,6 +123,8 @@ def _load(environment: Mapping[str, str]) -> _Configuration:
         configuration.deployment = settings.deployment
         folder = settings.config_folder
         configuration.load("fleets.yaml", lambda: _read_fleets(configuration, folder / "fleets.yaml"))
+        for fleet_id, profile in read_profiles(configuration.fleets, folder).items():
+            configuration.load(f"profile of {fleet_id}", partial(_profile_findings, fleet_id, profile))
         configuration.load("sources.yaml", lambda: _read_sources(configuration, folder / "sources.yaml"))
         configuration.load("events.yaml", lambda: _read_events(configuration, folder / "events.yaml"))
         return environment_findings(environment, deployment=settings.deployment)
@@ -131,6 +136,13 @@ def _load(environment: Mapping[str, str]) -> _Configuration:
 def _read_fleets(configuration: _Configuration, file: Path) -> list[Finding]:
     configuration.fleets = tuple(sorted(load_fleets(file), key=lambda fleet: fleet.id))
     return [fleets_finding(len(configuration.fleets), path=str(file))]
+
+
+def _profile_findings(fleet_id: str, profile: BatchingProfile | ConfigError) -> list[Finding]:
+    if isinstance(profile, ConfigError):
+        raise profile
+    text = f"{len(profile.rows)} measurements of {', '.join(profile.instance_types)}"
+    return [ok(Topic.CONFIGURATION, f"profile of {fleet_id}", text)]
 
 
 def _read_sources(configuration: _Configuration, file: Path) -> list[Finding]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from headroom.capacity import UnknownRate, required_capacity, rightsize, sustainable_rate
+from headroom.capacity import ImpossibleObjective, UnknownRate, required_capacity, rightsize
 from headroom.domain.cost import CostBasis
 from headroom.domain.demand import DemandForecast
 from headroom.domain.fleet import Fleet, TargetKind
@@ -22,7 +22,7 @@ from headroom.pipelines.demand_history import demand_histories
 from headroom.pipelines.forecasts import forecast_from, known_history
 from headroom.pipelines.model_runs import run_model
 from headroom.pipelines.outcomes import Outcome, OutcomeStatus, run_step
-from headroom.pipelines.prices import Market, read_market
+from headroom.pipelines.prices import Market, read_market_and_rates
 from headroom.pipelines.workspace import Workspace, open_workspace
 from headroom.spot import PoolOffer, estimate_interruption, plan_spot_mix
 
@@ -60,7 +60,7 @@ def plan_day(window: Window, chunk: int) -> dict[str, Any]:
 def plan_fleets(workspace: Workspace, window: Window, chunk: int) -> list[Outcome]:
     """Write the rightsizing and spot-mix marts of a chunk for the day `window`."""
     fleets = workspace.fleets_in(chunk)
-    market = read_market(workspace, fleets, window.end_utc)
+    market = read_market_and_rates(workspace, fleets, window.end_utc)
     histories = demand_histories(workspace, fleets, window.end_utc)
     spot_points = _spot_points(workspace, window)
     rightsizing: list[dict[str, Any]] = []
@@ -120,6 +120,8 @@ def _rightsize(
         types=types,
         on_demand_usd_per_hour=on_demand,
         spot_usd_per_hour=spot,
+        measured_rates=market.measured_rates(fleet),
+        profile=market.profile(fleet),
     )
 
 
@@ -142,8 +144,7 @@ def _spot_mix(
     """Plan how the week's peak is bought; None for fleets that may not use spot or whose target cannot."""
     if fleet.spot.max_fraction <= 0 or fleet.target.kind in SAGEMAKER_KINDS:
         return None
-    types = market.types.get(fleet.region, {})
-    today = sustainable_rate(fleet, fleet.current_type.name, types=types)
+    today = market.rate(fleet, fleet.current_type.name)
     price = market.on_demand_usd_per_hour(fleet)
     if price is None:
         raise ValueError(f"no on-demand price of {fleet.current_type.name} is known; run extract_catalogue")
@@ -154,8 +155,8 @@ def _spot_mix(
         if pool.instance_type not in named or pool.instance_type not in on_demand:
             continue  # a pool is judged against its type's own on-demand price
         try:
-            rate = sustainable_rate(fleet, pool.instance_type, types=types)
-        except UnknownRate:
+            rate = market.rate(fleet, pool.instance_type)
+        except (UnknownRate, ImpossibleObjective):
             continue
         estimate = estimate_interruption(
             pool,

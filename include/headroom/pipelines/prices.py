@@ -1,16 +1,26 @@
-"""Prices and types as of a moment: from the fleet's own configuration first, else the newest in the lake, else none."""
+"""Prices, types and rates as of a moment: from the fleet's own configuration first, else from the lake, else none."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 
 import pyarrow as pa
 
-from headroom.capacity import UnknownRate, sustainable_rate
+from headroom.capacity import (
+    BatchingProfile,
+    ImpossibleObjective,
+    MeasuredRate,
+    SustainableRate,
+    UnknownRate,
+    sustainable_rate,
+)
+from headroom.config import ConfigError
 from headroom.domain.fleet import Fleet
 from headroom.domain.instance_type import CapacityPool, InstanceType
 from headroom.domain.window import Window, floor_day
 from headroom.lake.fleet_relation import fleet_relation
+from headroom.pipelines.batching_profiles import read_profiles
+from headroom.pipelines.measured_rates import read_measured_rates
 from headroom.pipelines.model_runs import run_model, run_models
 from headroom.pipelines.workspace import Workspace
 
@@ -32,6 +42,11 @@ class Market:
     list_days: dict[str, dict[str, date]]
     """Day of the price list that each on-demand price is of."""
     spot: dict[str, dict[CapacityPool, float]]
+    profiles: dict[str, BatchingProfile | ConfigError] = field(default_factory=dict)
+    """By fleet id; an error where the file that a fleet names cannot be used, which is that fleet's failure alone."""
+    measured: dict[str, MeasuredRate] = field(default_factory=dict)
+    """What an instance of today's type carries by history, by fleet id. Daily marts are made without: days settled in
+    any order give the same bytes."""
 
     def on_demand_usd_per_hour(self, fleet: Fleet) -> float | None:
         """Return the on-demand price of the fleet's type today: its own configuration's, else the price list's."""
@@ -46,17 +61,41 @@ class Market:
             return None
         return self.list_days.get(fleet.region, {}).get(fleet.current_type.name)
 
+    def profile(self, fleet: Fleet) -> BatchingProfile | None:
+        """Return the fleet's measured profile, None where it needs none; raise ConfigError where it cannot be used."""
+        profile = self.profiles.get(fleet.id)
+        if isinstance(profile, ConfigError):
+            raise profile
+        return profile
+
+    def rate(self, fleet: Fleet, instance_type: str) -> SustainableRate:
+        """Return what one instance of a type carries; raise UnknownRate, ImpossibleObjective or ConfigError."""
+        return sustainable_rate(
+            fleet,
+            instance_type,
+            types=self.types.get(fleet.region, {}),
+            measured_rates=self.measured_rates(fleet),
+            profile=self.profile(fleet),
+        )
+
+    def measured_rates(self, fleet: Fleet) -> dict[str, MeasuredRate]:
+        """Return what history tells of the fleet's types, by type."""
+        measured = self.measured.get(fleet.id)
+        return {} if measured is None else {fleet.current_type.name: measured}
+
     def sustainable_rate_per_second(self, fleet: Fleet) -> float | None:
-        """Return the work one instance of the fleet's type today carries, or None where nothing tells."""
+        """Return the work one instance of the fleet's type today carries, or None where nothing tells.
+
+        Marts go on without it: the fleet's schedule and plan fail by the same cause and say it.
+        """
         try:
-            rate = sustainable_rate(fleet, fleet.current_type.name, types=self.types.get(fleet.region, {}))
-        except UnknownRate:
+            return self.rate(fleet, fleet.current_type.name).rate_per_second
+        except (UnknownRate, ImpossibleObjective, ConfigError):
             return None
-        return rate.rate_per_second
 
 
 def read_market(workspace: Workspace, fleets: Sequence[Fleet], as_of_utc: datetime) -> Market:
-    """Return the newest types and prices that were known at `as_of_utc`; what is unknown is absent."""
+    """Return the newest types and prices that were known at `as_of_utc`, and profiles; what is unknown is absent."""
     recent = Window(as_of_utc - SPOT_LOOK_BACK, as_of_utc)
     catalogue = _catalogue(workspace, fleets, as_of_utc, (_TYPES, _PRICES))
     spot_prices = run_model(workspace, _SPOT_PRICES, fleets, window=recent, parameters={"as_of": as_of_utc})
@@ -67,7 +106,14 @@ def read_market(workspace: Workspace, fleets: Sequence[Fleet], as_of_utc: dateti
     for row in spot_prices.to_pylist():
         pool = CapacityPool(instance_type=row["instance_type"], availability_zone=row["availability_zone"])
         spot.setdefault(row["region"], {})[pool] = float(row["spot_usd_per_hour"])
-    return replace(_with_prices(catalogue[_PRICES]), types=types, spot=spot)
+    profiles = read_profiles(fleets, workspace.config_folder)
+    return replace(_with_prices(catalogue[_PRICES]), types=types, spot=spot, profiles=profiles)
+
+
+def read_market_and_rates(workspace: Workspace, fleets: Sequence[Fleet], as_of_utc: datetime) -> Market:
+    """Return what read_market does, and the rates that were measured by then."""
+    market = read_market(workspace, fleets, as_of_utc)
+    return replace(market, measured=read_measured_rates(workspace, fleets, as_of_utc))
 
 
 def read_on_demand_prices(workspace: Workspace, fleets: Sequence[Fleet], as_of_utc: datetime) -> Market:

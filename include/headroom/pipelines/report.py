@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from headroom.actuation.outcome import PushState
+from headroom.capacity import CostCurve
 from headroom.domain.demand import DemandForecast, DemandHistory
 from headroom.domain.fleet import Fleet
 from headroom.domain.instance_type import CapacityPool
@@ -110,6 +111,7 @@ def build_run_report(workspace: Workspace, window: Window) -> RunReport:
                 usd_per_hour=amount_of(hours[0]["usd_per_hour"]) if hours else None,
                 price_day=hours[0]["price_day_utc"] if hours else None,
                 sizing_method="" if plan is None else plan["sizing_method"],
+                cost_curve=_cost_curve(fleet, plan),
                 rightsizing=tuple(types.get(fleet.id, ())),
                 spot_mix=mixes.get(fleet.id),
             ),
@@ -120,6 +122,18 @@ def build_run_report(workspace: Workspace, window: Window) -> RunReport:
         deployment=workspace.deployment,
         fleets=tuple(sections),
         incidents=tuple(incidents),
+    )
+
+
+def _cost_curve(fleet: Fleet, plan: Mapping[str, Any] | None) -> CostCurve | None:
+    """Return a plan's cost curve; None where no price was known, and for plans older than the curve."""
+    record = (plan or {}).get("cost_curve")
+    if record is None:
+        return None
+    return CostCurve(
+        instance_usd=np.array(record["instance_usd"]),
+        shortage_usd=np.array(record["shortage_usd"]),
+        critical_ratio=fleet.critical_ratio,
     )
 
 

@@ -13,7 +13,7 @@ from headroom.actuation.ledger import STALE_AFTER, Ledger, plan_push_id
 from headroom.actuation.observe import observe_target
 from headroom.actuation.records import action_record, baseline_record, setting_from, setting_record
 from headroom.actuation.registry import target_for
-from headroom.capacity import sustainable_rate
+from headroom.capacity import SustainableRate, cost_curve
 from headroom.domain.demand import Floats
 from headroom.domain.fleet import Fleet
 from headroom.domain.scaling import Action, ActionPurpose, CapacityRequirement, Counts
@@ -28,7 +28,7 @@ from headroom.pipelines.forecasts import KnownForecast, read_forecasts
 from headroom.pipelines.observed import instances_a_day_before
 from headroom.pipelines.outcomes import Outcome, OutcomeStatus, run_step
 from headroom.pipelines.plan_costs import PlanCosts, running_under_plan, today_instances
-from headroom.pipelines.prices import Market, read_market
+from headroom.pipelines.prices import Market, read_market_and_rates
 from headroom.pipelines.utilization import replace_fleets
 from headroom.pipelines.windows import window_key
 from headroom.pipelines.workspace import Workspace
@@ -43,6 +43,7 @@ from headroom.scheduling import (
     parse_action_name,
     schedule_for,
 )
+from headroom.units import HOURS_PER_DAY
 
 SCHEDULE_TABLE = "mart_plan__schedule"
 
@@ -101,7 +102,7 @@ def plan_fleets_at(
         return {}
     now_utc = closed_at_utc(workspace, window)
     forecasts = read_forecasts(workspace, window, chunk)
-    market = read_market(workspace, fleets, window.end_utc)
+    market = read_market_and_rates(workspace, fleets, window.end_utc)
     observed = instances_a_day_before(workspace, fleets, window.end_utc)
 
     def plan(fleet: Fleet) -> FleetPlan | str:
@@ -169,7 +170,7 @@ class _Planner:
     def plan(self) -> FleetPlan:
         """Plan one fleet; raise PlanError, ActuationError or ValueError saying why it cannot be."""
         fleet, made_at = self.fleet, self.known.forecast.made_at_utc
-        rate = sustainable_rate(fleet, fleet.current_type.name, types=self.market.types.get(fleet.region, {}))
+        rate = self.market.rate(fleet, fleet.current_type.name)
         adoption = observe_target(
             target_for(fleet, self.workspace.clients),
             Ledger(self.workspace.lake).keeping_listings(),
@@ -208,7 +209,7 @@ class _Planner:
         )
         planned = hourly_floor(schedule, pushed.hours, current_instances=holds)
         running = mean_floor(schedule, pushed.hours, current_instances=holds)
-        return self._written(pushed, planned, running, wanted, adoption)
+        return self._written(pushed, planned, running, wanted, adoption, cost_curve=self._cost_curve(rate))
 
     @property
     def _is_past(self) -> bool:
@@ -217,6 +218,14 @@ class _Planner:
     def _is_ours(self, name: str) -> bool:
         return parse_action_name(name, deployment=self.workspace.deployment, fleet_id=self.fleet.id) is not None
 
+    def _cost_curve(self, rate: SustainableRate) -> dict[str, Any] | None:
+        """Return what the first day is expected to cost at each quantile, as the run's page reads it."""
+        price = self.market.on_demand_usd_per_hour(self.fleet)
+        if price is None:
+            return None
+        curve = cost_curve(self.fleet, self.known.forecast, rate, usd_per_hour=price, hours=HOURS_PER_DAY)
+        return {"instance_usd": curve.instance_usd.tolist(), "shortage_usd": curve.shortage_usd.tolist()}
+
     def _written(
         self,
         requirement: CapacityRequirement,
@@ -224,6 +233,8 @@ class _Planner:
         floor: Floats,
         wanted: tuple[Action, ...],
         adoption: Adoption,
+        *,
+        cost_curve: dict[str, Any] | None,
     ) -> FleetPlan:
         fleet, made_at = self.fleet, self.known.forecast.made_at_utc
         today, basis = today_instances(adoption, self.observed, len(planned))
@@ -263,6 +274,7 @@ class _Planner:
             "on_demand_usd_per_hour": costs.usd_per_hour,
             "estimate": costs.record(),
             "sizing_method": requirement.method,
+            "cost_curve": cost_curve,
             "current_instances": adoption.state.current_instances,
             "setting": setting_record(adoption.state.setting),
             "baseline": baseline_record(adoption.baseline),

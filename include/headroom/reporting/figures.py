@@ -111,6 +111,19 @@ def capacity_figure(section: "FleetSection") -> Markup:
     return fragment_of(figure, f"{section.fleet_id}-capacity")
 
 
+def cost_figure(section: "FleetSection") -> Markup:
+    """Draw what the next day is expected to cost at each quantile that could be bought, instances and shortage."""
+    figure = figure_of(f"Expected cost of a day of {_literal(section.fleet_id)}", "USD", height=220)
+    curve = section.cost_curve
+    if curve is not None:
+        levels = [f"q{level:.0%}".removesuffix("%") for level in QUANTILE_LEVELS]
+        figure.add_bar(x=levels, y=curve.instance_usd, name="instances", marker={"color": BLUE})
+        figure.add_bar(x=levels, y=curve.shortage_usd, name="shortage", marker={"color": ORANGE})
+        figure.update_layout(barmode="stack")
+        figure.update_xaxes(title=f"demand quantile bought; the critical ratio is {curve.critical_ratio:.0%}")
+    return fragment_of(figure, f"{section.fleet_id}-cost")
+
+
 def figure_of(title: str, unit: str, *, height: int = 300) -> Any:  # noqa: ANN401, plotly ships no types
     """Return an empty figure in the look of all reports; `unit` names the vertical axis."""
     figure = go.Figure()

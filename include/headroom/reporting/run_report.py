@@ -6,11 +6,12 @@ from typing import Any, Final
 
 from markupsafe import Markup
 
+from headroom.capacity import CostCurve
 from headroom.domain.cost import CostBasis
 from headroom.domain.demand import DemandForecast, DemandHistory
 from headroom.domain.plan import RightsizingOption, SpotMixPlan
 from headroom.domain.scaling import Action, Verdict
-from headroom.reporting.figures import capacity_figure, demand_figure, plotly_script
+from headroom.reporting.figures import capacity_figure, cost_figure, demand_figure, plotly_script
 from headroom.reporting.page import render_page
 from headroom.units import HOURS_PER_DAY
 
@@ -82,6 +83,8 @@ class FleetSection:
     price_day: date | None = None
     """Day of the list the price is of; None where fleets.yaml names the price, or none is known."""
     sizing_method: str = ""
+    cost_curve: CostCurve | None = None
+    """What the plan's first day is expected to cost at each demand quantile; None without a price."""
     rightsizing: tuple[RightsizingOption, ...] = ()
     spot_mix: SpotMixPlan | None = None
 
@@ -137,10 +140,12 @@ def render_run_report(report: RunReport) -> str:
             "section": section,
             "demand_figure": demand_figure(section) if section.history is not None else "",
             "capacity_figure": capacity_figure(section) if section.schedule else "",
+            "cost_figure": cost_figure(section) if section.cost_curve is not None else "",
         }
         for section in report.fleets
     ]
-    figures = [figure for item in drawn for figure in (item["demand_figure"], item["capacity_figure"]) if figure]
+    kinds = ("demand_figure", "capacity_figure", "cost_figure")
+    figures = [item[kind] for item in drawn for kind in kinds if item[kind]]
     shared = plotly_script() if figures else Markup("")
     known = [s for s in report.fleets if s.saved_usd_per_day is not None]
     return render_page(

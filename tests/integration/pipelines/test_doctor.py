@@ -244,6 +244,26 @@ def test_a_folder_without_fleets_is_bad_input_and_the_rest_is_looked_at(
     assert "read calls of docs/iam/read.json" in out or "could not be tried" in out
 
 
+def test_a_profile_that_is_not_there_is_bad_input(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "fleets.yaml").write_text(
+        """\
+id: chat
+target: {kind: ec2_auto_scaling_group, name: chat}
+demand: {metric: {namespace: App, name: Requests}}
+objective: {ttft_seconds: 1.0, itl_seconds: 0.05}
+serving: {model: continuous_batching, profile: profile.parquet}
+instance_types: [{name: g5.xlarge}]
+lead_time_seconds: 300
+bounds: {min_instances: 1, max_instances: 4}
+"""
+    )
+    monkeypatch.setenv("HEADROOM_CONFIG", str(tmp_path))
+    assert main(["doctor"]) == EXIT_BAD_INPUT
+    assert f"{tmp_path / 'profile.parquet'}: expected a Parquet file with instance_type" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("options", [["doctor"], ["doctor", "--json"]])
 def test_a_secret_that_a_finding_would_quote_is_masked(
     options: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -137,6 +137,7 @@ def test_9_the_report_shows_every_fleet_and_its_saving(folder: Path) -> None:
     assert written["incidents"] == 0
     page = (folder / "lake" / written["page"]).read_text()
     assert (folder / "lake" / "reports" / "latest.html").read_text() == page
+    assert page.count("Expected cost of a day of ") == 4
     summary = json.loads((folder / "lake" / written["page"].replace(".html", ".json")).read_text())
     chat = next(fleet for fleet in summary["fleets"] if fleet["fleet_id"] == "chat-large")
     assert chat["planned_usd_per_day"] < 0.7 * chat["today_usd_per_day"]  # 50 instances at 22 % utilization

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 
+from headroom.capacity import MeasuredRate
 from headroom.columns import QUANTILE_LEVELS
 from headroom.domain.demand import DemandForecast
 from headroom.domain.fleet import (
@@ -64,6 +65,19 @@ def forecast(*peaks_at_q90: float) -> DemandForecast:
         mean_quantiles_per_second=quantiles / 2,
         peak_quantiles_per_second=quantiles,
         members={"seasonal_naive_daily": 1.0},
+    )
+
+
+def measured(rate_per_second: float, *, instances: float = 1.0) -> MeasuredRate:
+    return MeasuredRate(
+        rate_per_second=rate_per_second,
+        low_per_second=0.95 * rate_per_second,
+        high_per_second=1.05 * rate_per_second,
+        hours=800,
+        censored_hours=3,
+        least_load_per_second=0.1 * rate_per_second,
+        most_load_per_second=1.2 * rate_per_second,
+        instances=instances,
     )
 
 

@@ -1,7 +1,9 @@
+import numpy as np
 import pytest
-from tests.unit.capacity.small_fleet import SLOTS, cpu_type, fleet, gpu_type
+from tests.unit.capacity.small_fleet import SLOTS, cpu_type, fleet, gpu_type, measured
 
 from headroom.capacity import RateSource, UnknownRate, sustainable_rate
+from headroom.capacity.rates import slot_queue
 from headroom.capacity.throughput import bandwidth_gb_per_second
 from headroom.domain.fleet import InstanceOption, Objective
 
@@ -20,7 +22,7 @@ G5 = InstanceOption(name="g5.xlarge", sustainable_rate_per_second=10.0)
 
 
 def test_a_measured_rate_comes_before_the_owners_benchmark() -> None:
-    rate = sustainable_rate(fleet(G5), "g5.xlarge", measured_rates_per_second={"g5.xlarge": 8.0})
+    rate = sustainable_rate(fleet(G5), "g5.xlarge", measured_rates={"g5.xlarge": measured(8.0)})
     assert (rate.rate_per_second, rate.source) == (8.0, RateSource.HISTORY)
 
 
@@ -90,7 +92,7 @@ def test_a_rate_that_nothing_tells_names_the_key_to_set() -> None:
 
 def test_a_known_type_needs_no_rate_of_todays() -> None:
     unknown = fleet(InstanceOption(name="g5.xlarge"))
-    rate = sustainable_rate(unknown, "g6.xlarge", measured_rates_per_second={"g6.xlarge": 4.0})
+    rate = sustainable_rate(unknown, "g6.xlarge", measured_rates={"g6.xlarge": measured(4.0)})
     assert (rate.rate_per_second, rate.service_seconds) == (4.0, None)
 
 
@@ -102,3 +104,35 @@ def test_bandwidth_counts_gpus_memory_sizes_and_shares_of_one() -> None:
     assert bandwidth_gb_per_second(gpu_type("g6f.large", "L4", memory_mib_each=2861)) == pytest.approx(37.5)
     assert bandwidth_gb_per_second(gpu_type("g7e.2xlarge", "RTX PRO Server 6000")) == 1597.0
     assert bandwidth_gb_per_second(cpu_type("m7i.large", vcpus=2, memory_mib=8192)) is None
+
+
+def test_the_method_of_a_measured_rate_says_what_it_was_fitted_on() -> None:
+    rate = sustainable_rate(fleet(G5), "g5.xlarge", measured_rates={"g5.xlarge": measured(8.0)})
+    assert rate.method == (
+        "measured on 800 hours at 0.8 to 9.6/s an instance, 3 saturated hours left out: interval 7.6 to 8.4/s"
+    )
+
+
+def test_a_measured_pool_sets_the_service_time_with_which_its_queue_carries_what_it_carried() -> None:
+    slots = fleet(G5, serving=SLOTS)
+    # what the queue of fleets.yaml carries on six instances, each
+    queue = slot_queue(slots, 0.4)
+    assert queue is not None
+    each = max(share for share in np.linspace(8.0, 10.0, 2001) if queue.is_met(6, 6 * share))
+    same = sustainable_rate(slots, "g5.xlarge", measured_rates={"g5.xlarge": measured(each, instances=6)})
+    assert same.service_seconds == pytest.approx(0.4, rel=1e-3)
+    less = sustainable_rate(slots, "g5.xlarge", measured_rates={"g5.xlarge": measured(0.8 * each, instances=6)})
+    assert (less.service_seconds or 0.0) > 0.4
+    slower = slot_queue(slots, less.service_seconds or 0.0)
+    assert slower is not None
+    assert slower.is_met(6, 6 * 0.8 * each)
+    assert not slower.is_met(6, 6 * 0.81 * each)
+
+
+def test_another_types_benchmark_is_compared_with_todays_benchmark_and_not_with_a_pool() -> None:
+    both = fleet(G5, InstanceOption(name="g6.xlarge", sustainable_rate_per_second=5.0), serving=SLOTS)
+    known = {"g5.xlarge": measured(9.5, instances=6)}
+    today = sustainable_rate(both, "g5.xlarge", measured_rates=known)
+    other = sustainable_rate(both, "g6.xlarge", measured_rates=known)
+    # 10/s over 5/s: twice the service time, whatever the pool carried
+    assert other.service_seconds == pytest.approx(2 * (today.service_seconds or 0.0))

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from tests.unit.capacity.small_fleet import SLOTS, fleet, forecast
+from tests.unit.capacity.small_fleet import SLOTS, fleet, forecast, measured
 
 from headroom.capacity import UnknownRate, required_capacity, size, sustainable_rate
 from headroom.domain.fleet import Bounds, InstanceOption
@@ -32,6 +32,18 @@ def test_request_slots_are_sized_by_their_queue_and_not_by_the_rate_as_well() ->
     assert "0.4 s service in 4 slots, Erlang C (M/M/c), p95 <= 2 s" in requirement.method
 
 
+def test_slots_are_sized_by_what_their_pool_was_measured_to_carry_and_say_so() -> None:
+    slots = fleet(serving=SLOTS)
+    rate = sustainable_rate(slots, "g5.xlarge", measured_rates={"g5.xlarge": measured(9.0, instances=2)})
+    pair, pool = required_capacity(slots, forecast(18.0, 180.0), rate=rate).required_instances.tolist()
+    # 18/s are two instances at 9/s; a larger pool carries more each
+    assert pair == 2
+    assert 18 <= pool < 20
+    requirement = required_capacity(slots, forecast(18.0), rate=rate)
+    assert requirement.method.startswith("history: ")
+    assert "service (measured on 800 hours at 0.9 to 10.8/s an instance" in requirement.method
+
+
 def test_requirements_stay_inside_the_owners_bounds_and_say_where_the_maximum_limits() -> None:
     bounded = fleet(bounds=Bounds(min_instances=2, max_instances=4))
     requirement = required_capacity(bounded, forecast(5.0, 35.0, 90.0))
@@ -45,7 +57,7 @@ def test_an_unknown_rate_is_an_error_and_no_guess() -> None:
 
 
 def test_another_types_rate_can_be_asked_for() -> None:
-    rate = sustainable_rate(fleet(), "g6.xlarge", measured_rates_per_second={"g6.xlarge": 5.0})
+    rate = sustainable_rate(fleet(), "g6.xlarge", measured_rates={"g6.xlarge": measured(5.0)})
     assert required_capacity(fleet(), forecast(25.0), rate=rate).required_instances.tolist() == [5]
 
 

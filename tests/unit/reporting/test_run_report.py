@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 import numpy as np
 import pytest
 
+from headroom.capacity import CostCurve
 from headroom.columns import QUANTILE_LEVELS
 from headroom.domain.demand import DemandForecast, DemandHistory
 from headroom.domain.scaling import Action, ActionPurpose, CapacitySetting, Verdict
@@ -213,3 +214,14 @@ def test_summary_carries_what_a_terminal_shows() -> None:
     assert fleet["actions"][0]["lead_minutes"] == 5.0
     assert (fleet["cost_basis"], fleet["price_day"], fleet["history"]) == ("estimated", None, None)
     assert fleet["actions"][0]["need_at_utc"] == "2026-11-18T07:00:00+00:00"
+
+
+def test_the_cost_curve_is_drawn_where_a_price_is_known() -> None:
+    curve = CostCurve(
+        instance_usd=np.linspace(10.0, 130.0, 13), shortage_usd=np.linspace(240.0, 0.0, 13), critical_ratio=0.9
+    )
+    page = render_run_report(_report(replace(_section(), cost_curve=curve)))
+    assert "Expected cost of a day of chat-large" in page
+    # 130 + 0 at the last quantile is the least of 250 - 10 x position
+    assert "Least at q99; bought is the critical ratio, 90 %." in page
+    assert "Expected cost of a day" not in render_run_report(_report(_section()))

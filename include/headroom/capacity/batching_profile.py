@@ -1,0 +1,128 @@
+"""Measured profiles of instances that batch continuously, and what one instance is like by them. Pure: rows come in."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from functools import cached_property
+from statistics import fmean, median
+from typing import Final
+
+import numpy as np
+
+from headroom.capacity.continuous_batching import BatchingInstance
+
+_SAGEMAKER_PREFIX: Final = "ml."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProfileRow:
+    """One measurement: `concurrency` requests kept in flight on one instance, each answered by the next one.
+
+    `input_tokens` and `output_tokens` are means of a request; `ttft_seconds`, the time to its first token, and
+    `itl_seconds`, between its later tokens, are means over requests; `tokens_per_second` are the output tokens of the
+    whole instance.
+    """
+
+    instance_type: str
+    input_tokens: float
+    output_tokens: float
+    concurrency: int
+    ttft_seconds: float
+    itl_seconds: float
+    tokens_per_second: float
+
+    def __post_init__(self) -> None:
+        if not self.instance_type:
+            raise ValueError("instance_type must not be empty")
+        for item in fields(self)[1:]:
+            number = getattr(self, item.name)
+            if not (math.isfinite(number) and number > 0):
+                raise ValueError(f"{item.name} must be above 0, found {number}")
+        if self.output_tokens < 2:
+            raise ValueError(f"output_tokens must be at least 2, found {self.output_tokens}: one token has no gap")
+        if self.tokens_per_second < 0.5 * self.concurrency * self.output_tokens / self.stay_seconds:
+            expected = self.concurrency * self.output_tokens / self.stay_seconds
+            message = (
+                f"tokens_per_second must be the output tokens of the whole instance, found {self.tokens_per_second:g} "
+                f"where {self.concurrency} requests of {self.output_tokens:g} in {self.stay_seconds:.3g} s make "
+                f"{expected:.3g}"
+            )
+            raise ValueError(message)
+
+    @property
+    def stay_seconds(self) -> float:
+        """From a request's arrival to its last token."""
+        return self.ttft_seconds + (self.output_tokens - 1.0) * self.itl_seconds
+
+    @property
+    def cycle_seconds(self) -> float:
+        """What each of the requests in flight takes, by latencies or by throughput (Little), the longer of the two."""
+        return max(self.stay_seconds, self.concurrency * self.output_tokens / self.tokens_per_second)
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchingProfile:
+    """The measured rows of a fleet's types; each pair of input and output tokens is an equal share of its requests.
+
+    ValueError, naming the column, where a type has one concurrency alone, or pairs with unequal ones.
+    """
+
+    rows: tuple[ProfileRow, ...]
+
+    def __post_init__(self) -> None:
+        for name in self.instance_types:
+            measured: dict[tuple[float, float], set[int]] = {}
+            for row in self._rows_of(name):
+                measured.setdefault((row.input_tokens, row.output_tokens), set()).add(row.concurrency)
+            first, *others = measured.values()
+            if any(other != first for other in others):
+                raise ValueError(f"concurrency must have the same values for every pair of tokens, unlike for {name}")
+            if len(first) == 1:
+                raise ValueError(f"concurrency must have two values or more for {name}, found {first.pop()} alone")
+
+    @property
+    def instance_types(self) -> tuple[str, ...]:
+        """The types that were measured, sorted."""
+        return tuple(sorted({row.instance_type for row in self.rows}))
+
+    def instance(self, instance_type: str) -> BatchingInstance | None:
+        """Return one instance of a type, with or without SageMaker's "ml."; None where it was not measured."""
+        return self._instances.get(instance_type.removeprefix(_SAGEMAKER_PREFIX))
+
+    @cached_property
+    def _instances(self) -> dict[str, BatchingInstance]:
+        return {name.removeprefix(_SAGEMAKER_PREFIX): self._fit(name) for name in self.instance_types}
+
+    def _rows_of(self, name: str) -> list[ProfileRow]:
+        return [row for row in self.rows if row.instance_type == name]
+
+    def _fit(self, name: str) -> BatchingInstance:
+        """Return the instance by its rows: medians of what was measured twice, then means over pairs of tokens.
+
+        What is above a figure of a higher concurrency is noise, such as a first request that warmed the engine up.
+        """
+        rows = self._rows_of(name)
+        pairs = sorted({(row.input_tokens, row.output_tokens) for row in rows})
+        concurrency = sorted({row.concurrency for row in rows})
+
+        def mean_at(attribute: str, count: int) -> float:
+            chosen = [row for row in rows if row.concurrency == count]
+            return fmean(_median_of(chosen, attribute, pair) for pair in pairs)
+
+        return BatchingInstance(
+            instance_type=name,
+            input_tokens=fmean(pair[0] for pair in pairs),
+            output_tokens=fmean(pair[1] for pair in pairs),
+            concurrency=tuple(concurrency),
+            ttft_seconds=_rising(mean_at("ttft_seconds", count) for count in concurrency),
+            cycle_seconds=_rising(mean_at("cycle_seconds", count) for count in concurrency),
+        )
+
+
+def _median_of(rows: Iterable[ProfileRow], attribute: str, pair: tuple[float, float]) -> float:
+    return median(float(getattr(row, attribute)) for row in rows if (row.input_tokens, row.output_tokens) == pair)
+
+
+def _rising(seconds: Iterable[float]) -> tuple[float, ...]:
+    """Return each figure, or a lower one that comes after it."""
+    return tuple(np.minimum.accumulate(list(seconds)[::-1])[::-1].tolist())

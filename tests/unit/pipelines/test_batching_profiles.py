@@ -1,0 +1,153 @@
+"""profile.parquet: what is read, and what each kind of mistake is told."""
+
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from tests.unit.capacity.small_fleet import SLOTS, fleet, forecast
+
+from headroom.capacity import RateSource, required_capacity
+from headroom.config import ConfigError
+from headroom.config.settings import PROJECT_ROOT
+from headroom.domain.fleet import Fleet, InstanceOption, Objective
+from headroom.pipelines.batching_profiles import COLUMNS, profile_of, read_profile, read_profiles
+from headroom.pipelines.prices import Market
+
+TOKENS = Objective(ttft_seconds=2.0, itl_seconds=0.1)
+
+
+def columns(**changed: Any) -> dict[str, Any]:
+    """Return p = .1 s, alpha = .01 s, beta = .001 s at 100 gaps (tests/unit/capacity/test_continuous_batching.py)."""
+    concurrency = [1, 2, 4, 8, 16]
+    ttft, itl = [0.1 * count for count in concurrency], [0.01 + 0.001 * count for count in concurrency]
+    made = {
+        "instance_type": ["g5.xlarge"] * 5,
+        "input_tokens": [512] * 5,
+        "output_tokens": [101] * 5,
+        "concurrency": concurrency,
+        "ttft_seconds": ttft,
+        "itl_seconds": itl,
+        "tokens_per_second": [101 * c / (t + 100 * i) for c, t, i in zip(concurrency, ttft, itl, strict=True)],
+    }
+    return made | changed
+
+
+def written(folder: Path, **changed: Any) -> Path:
+    file = folder / "profile.parquet"
+    pq.write_table(pa.table({name: values for name, values in columns(**changed).items() if values}), file)
+    return file
+
+
+def batching(*types: InstanceOption, unit: str = "requests") -> Fleet:
+    made = fleet(*(types or (InstanceOption(name="g5.xlarge"),)), objective=TOKENS)
+    return replace(made, demand=replace(made.demand, unit=unit))
+
+
+def market(made: Fleet, folder: Path) -> Market:
+    return Market(types={}, on_demand={}, list_days={}, spot={}, profiles=read_profiles([made], folder))
+
+
+def test_a_fleet_with_both_objectives_is_sized_from_its_profile(tmp_path: Path) -> None:
+    profile = read_profile(written(tmp_path))
+    instance = profile.instance("g5.xlarge")
+    assert instance is not None
+    rate = market(batching(), tmp_path).rate(batching(), "g5.xlarge")
+    assert rate.rate_per_second == instance.sustainable_rate(TOKENS)
+    assert rate.source is RateSource.CONFIGURATION
+    assert "p95 <= 2 s to the first token and <= 0.1 s between tokens" in rate.method
+    needed = required_capacity(batching(), forecast(2.5 * rate.rate_per_second), rate=rate)
+    assert needed.required_instances.tolist() == [3]
+
+
+def test_demand_in_tokens_is_sized_by_the_tokens_of_a_request(tmp_path: Path) -> None:
+    written(tmp_path)
+    rates = {
+        unit: market(made, tmp_path).rate(made, "g5.xlarge").rate_per_second
+        for unit in ("requests", "input_tokens", "output_tokens")
+        for made in [batching(unit=unit)]
+    }
+    assert rates["input_tokens"] == pytest.approx(512 * rates["requests"])
+    assert rates["output_tokens"] == pytest.approx(101 * rates["requests"])
+
+
+def test_a_profile_follows_the_objective_so_it_comes_before_a_number(tmp_path: Path) -> None:
+    written(tmp_path)
+    made = batching(InstanceOption(name="g5.xlarge", sustainable_rate_per_second=1000.0))
+    assert market(made, tmp_path).rate(made, "g5.xlarge").rate_per_second < 4.0
+
+
+@pytest.mark.parametrize("made", [fleet(), fleet(serving=SLOTS)])
+def test_no_profile_is_read_where_the_objective_is_on_the_whole_latency(made: Fleet, tmp_path: Path) -> None:
+    assert read_profiles([made], tmp_path) == {}
+
+
+def test_a_profile_that_cannot_be_used_fails_its_fleet_alone(tmp_path: Path) -> None:
+    of_one = market(batching(), tmp_path)
+    with pytest.raises(ConfigError, match="it is not there"):
+        of_one.rate(batching(), "g5.xlarge")
+    assert of_one.sustainable_rate_per_second(batching()) is None
+    other = replace(fleet(), id="other")
+    assert of_one.rate(other, "g5.xlarge").rate_per_second == 10.0
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"itl_seconds": None}, "FILE: column itl_seconds is missing; found instance_type, input_tokens, "),
+        ({"ttft_seconds": ["a"] * 5}, "FILE: ttft_seconds: expected numbers, found string"),
+        ({"concurrency": [1.5] * 5}, "FILE: concurrency: expected whole numbers, found double"),
+        ({"instance_type": [1] * 5}, "FILE: instance_type: expected text, found int64"),
+        (
+            {"itl_seconds": [0.01, None, 0.01, 0.01, None]},
+            "FILE: itl_seconds: expected a value in every row, found 2 null",
+        ),
+        (
+            {"ttft_seconds": [0.1, -0.1, 0.1, 0.1, 0.1]},
+            "FILE: row 2: ttft_seconds must be above 0, found -0.1",
+        ),
+        (
+            {"concurrency": [8] * 5, "tokens_per_second": [900.0] * 5},
+            "FILE: concurrency must have two values or more for g5.xlarge, found 8 alone",
+        ),
+        (
+            {"instance_type": ["g6.xlarge"] * 5},
+            "FILE: instance_type: no row of g5.xlarge, today's type of chat; found g6.xlarge",
+        ),
+    ],
+)
+def test_a_fault_is_told_with_file_and_column(changed: dict[str, Any], message: str, tmp_path: Path) -> None:
+    file = written(tmp_path, **changed)
+    with pytest.raises(ConfigError) as caught:
+        profile_of(batching(), file)
+    told = str(caught.value).replace(str(file), "FILE")
+    assert "\n" not in told
+    assert told.startswith(message)
+
+
+def test_a_file_that_is_no_profile_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "profile.parquet"
+    with pytest.raises(ConfigError, match=r"profile\.parquet: expected a Parquet file with instance_type, .*not there"):
+        read_profile(file)
+    file.write_text("instance_type,ttft_seconds")
+    with pytest.raises(ConfigError, match=r"profile\.parquet: not a Parquet file"):
+        read_profile(file)
+    pq.write_table(pa.table(columns()).slice(0, 0), file)
+    with pytest.raises(ConfigError, match=r"instance_type: expected a row per measurement, found none"):
+        read_profile(file)
+
+
+def test_a_type_without_rows_may_have_its_rate_in_fleets_yaml(tmp_path: Path) -> None:
+    file = written(tmp_path, instance_type=["g6.xlarge"] * 5)
+    today = InstanceOption(name="g5.xlarge", sustainable_rate_per_second=5.0)
+    assert profile_of(batching(today), file).instance_types == ("g6.xlarge",)
+    assert market(batching(today), tmp_path).rate(batching(today), "g5.xlarge").rate_per_second == 5.0
+
+
+def test_the_reference_has_every_column_of_a_profile() -> None:
+    text = (PROJECT_ROOT / "docs" / "reference" / "configuration.md").read_text()
+    section = text.split("## profile", 1)[1].split("\n## ", 1)[0]
+    assert tuple(re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)) == COLUMNS
