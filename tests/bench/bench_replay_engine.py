@@ -1,4 +1,4 @@
-"""The replay's engine: how near its latencies are to a request-level simulation, and how quick it is.
+"""Bench of the replay's engine: how near its latencies are to a request-level simulation, and how quick it is.
 
 Accuracy: over a grid of load, spread and size with a steady rate, and over days with a rate that moves past what can be
 served. Where the request-level percentile itself is uncertain, the error is measured to the near end of its interval.

@@ -20,6 +20,8 @@ from headroom.simulation.policy import DemandRecord
 from headroom.units import MICROSECONDS_PER_SECOND, SECONDS_PER_HOUR, SECONDS_PER_MINUTE
 
 Stamps = npt.NDArray[np.datetime64]
+_LEAST_VARIATION: Final = 1e-6
+"""Less is no noise at all: the gamma distribution's shape, its inverse square, would leave the numbers there are."""
 HOUR_MICROSECONDS: Final = SECONDS_PER_HOUR * MICROSECONDS_PER_SECOND
 
 
@@ -82,7 +84,7 @@ def spread(rates: Floats, parts: int, bursts: Bursts, *, part_seconds: float) ->
 
 def gamma_noise(count: int, bursts: Bursts, *, step_seconds: float) -> Floats:
     """Return positive noise of mean 1 in steps of `step_seconds`, shape (count,); fewer steps are the first of more."""
-    if bursts.variation == 0 or count == 0:
+    if bursts.variation < _LEAST_VARIATION or count == 0:
         return np.ones(count)
     shape = bursts.variation**-2
     minutes = bursts.correlation_minutes
