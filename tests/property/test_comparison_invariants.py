@@ -65,7 +65,7 @@ def scene_of(rates: list[int]) -> Scene:
 @given(minutes=MINUTES)
 def test_no_policy_beats_the_bound_at_the_requests_it_kept(minutes: list[tuple[int, int]]) -> None:
     rates, counts = [rate for rate, _ in minutes], tuple(count for _, count in minutes)
-    replay = play([Given(counts=counts)], scene_of(rates), conditions=Conditions())
+    replay = play([Given(counts=counts)], scene_of(rates), conditions=Conditions(), is_swept=True)
     given_counts = replay.played["given"]
     assert given_counts.bound_usd is not None
     assert given_counts.run.cost_usd >= given_counts.bound_usd - 1e-6

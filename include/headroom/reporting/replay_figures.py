@@ -9,7 +9,7 @@ from headroom.domain.demand import Floats
 from headroom.domain.window import floor_day
 from headroom.reporting.figures import BLUE, GREEN, GREY, INK, ORANGE, figure_of, fragment_of
 from headroom.simulation.engine import Run
-from headroom.simulation.replay import ORACLE, ORACLE_HOURLY, Replay
+from headroom.simulation.replay import ORACLE, ORACLE_HOURLY, Replay, SweptPoint
 from headroom.units import SECONDS_PER_DAY
 
 _LEAST_OUTSIDE: Final = 1e-6
@@ -31,7 +31,7 @@ def frontier_figure(replay: Replay) -> Markup:
     figure = figure_of("", "requests inside the objective", height=420)
     for name, style in _styles(replay).items():
         points = sorted(
-            (point.run.cost_usd, _outside(point.run), point.setting) for point in replay.swept if point.name == name
+            (point.cost_usd, _outside(point), point.setting) for point in replay.swept if point.name == name
         )
         if points:
             figure.add_scatter(
@@ -136,8 +136,8 @@ def _symbol(name: str) -> str:
     return "diamond" if name in _OURS else "circle"
 
 
-def _outside(run: Run) -> float:
-    return max(1.0 - run.slo_met_fraction, _LEAST_OUTSIDE)
+def _outside(point: Run | SweptPoint) -> float:
+    return max(1.0 - point.slo_met_fraction, _LEAST_OUTSIDE)
 
 
 def _ready(run: Run) -> Floats:

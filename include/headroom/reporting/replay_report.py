@@ -76,9 +76,9 @@ def replay_summary(report: ReplayReport) -> dict[str, Any]:
             {
                 "policy": point.name,
                 "setting": point.setting,
-                "cost_usd": point.run.cost_usd,
-                "slo_met_fraction": point.run.slo_met_fraction,
-                "slo_hours_fraction": point.run.slo_hours_fraction(scene.queue.percentile),
+                "cost_usd": point.cost_usd,
+                "slo_met_fraction": point.slo_met_fraction,
+                "slo_hours_fraction": point.slo_hours_fraction,
             }
             for point in replay.swept
         ],
@@ -214,7 +214,7 @@ def _why_missing(report: ReplayReport, name: str) -> str:
 
 
 def _points(replay: Replay, name: str) -> list[tuple[float, float]]:
-    return [(point.run.slo_met_fraction, point.run.cost_usd) for point in replay.swept if point.name == name]
+    return [(point.slo_met_fraction, point.cost_usd) for point in replay.swept if point.name == name]
 
 
 def _finite(value: float) -> float | None:

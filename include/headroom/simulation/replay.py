@@ -33,13 +33,23 @@ class Played:
     """A policy, or an oracle, and what became of the fleet under it.
 
     `bound_usd`: no policy on one pool of the fleet's type today that keeps as many requests costs less; None where the
-    policy buys otherwise. `setting` names the knob's position where it was swept.
+    policy buys otherwise, or nobody asked.
     """
 
     name: str
     run: Run
     bound_usd: float | None = None
-    setting: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweptPoint:
+    """What a policy cost and kept at one setting of its main knob, or the oracle at one share of requests."""
+
+    name: str
+    setting: str
+    cost_usd: float
+    slo_met_fraction: float
+    slo_hours_fraction: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -60,7 +70,7 @@ class Replay:
     plain_usd: float
     played: dict[str, Played]
     refused: dict[str, str]
-    swept: tuple[Played, ...] = ()
+    swept: tuple[SweptPoint, ...] = ()
 
     @property
     def oracle_usd(self) -> float:
@@ -80,7 +90,9 @@ def play(
     is_swept: bool = False,
     on_progress: OnProgress = lambda _done, _total: None,
 ) -> Replay:
-    """Play the oracles and each policy, with `is_swept` also at every setting of its knob.
+    """Play the oracles and each policy, with `is_swept` also at every setting of its knob, and find its bound.
+
+    Bounds are left out otherwise: each takes ten times as long as the policy.
 
     A policy that says by a ValueError that it cannot plan here (no forecast, no price, an objective that nothing keeps)
     is refused with its reason; the others go on.
@@ -90,7 +102,9 @@ def play(
     bench = _Bench(scene, conditions)
     played = {ORACLE_HOURLY: bench.oracle(ORACLE_HOURLY), ORACLE: bench.oracle(ORACLE)}
     refused: dict[str, str] = {}
-    swept: list[Played] = [bench.oracle(ORACLE, share=share) for share in SHARES] if is_swept else []
+    swept: list[SweptPoint] = []
+    if is_swept:
+        swept += [bench.point(ORACLE, f"{100 * share:g} % of requests", bench.at_share(share)) for share in SHARES]
     for done, policy in enumerate(policies, start=2):
         on_progress(done, total)
         try:
@@ -98,10 +112,11 @@ def play(
         except ValueError as error:
             refused[policy.name] = str(error)
             continue
-        played[policy.name] = bench.bounded(Played(name=policy.name, run=bench.run(plan)))
+        found = Played(name=policy.name, run=bench.run(plan))
+        played[policy.name] = bench.bounded(found) if is_swept else found
         if is_swept and isinstance(policy, Swept):
             swept += [
-                Played(name=policy.name, run=bench.run(tried.plan(scene)), setting=setting)
+                bench.point(policy.name, setting, bench.run(tried.plan(scene)))
                 for setting, tried in policy.swept().items()
             ]
     on_progress(total, total)
@@ -146,11 +161,22 @@ class _Bench:
         kept = float((played.run.arriving - played.run.late).sum())
         return replace(played, bound_usd=self._path(self._reachable(kept)).bound_usd)
 
-    def oracle(self, name: str, *, share: float | None = None) -> Played:
-        target = self.target if share is None else self._reachable(share * float(self._arriving.sum()))
-        path = self._path(target, is_hourly=name == ORACLE_HOURLY)
-        setting = "" if share is None else f"{100 * share:g} % of requests"
-        return Played(name=name, run=self._relaxed(path), bound_usd=path.bound_usd, setting=setting)
+    def oracle(self, name: str) -> Played:
+        path = self._path(self.target, is_hourly=name == ORACLE_HOURLY)
+        return Played(name=name, run=self._relaxed(path), bound_usd=path.bound_usd)
+
+    def at_share(self, share: float) -> Run:
+        """Return the oracle that keeps a share of requests, or as many as can be kept."""
+        return self._relaxed(self._path(self._reachable(share * float(self._arriving.sum()))))
+
+    def point(self, name: str, setting: str, run: Run) -> SweptPoint:
+        return SweptPoint(
+            name=name,
+            setting=setting,
+            cost_usd=run.cost_usd,
+            slo_met_fraction=run.slo_met_fraction,
+            slo_hours_fraction=run.slo_hours_fraction(self._scene.queue.percentile),
+        )
 
     def _reachable(self, requests: float) -> float:
         """Return a target that rounding does not put above what the most instances keep."""

@@ -34,7 +34,7 @@ def test_oracles_pay_only_for_what_keeps_the_objective() -> None:
 
 
 def test_a_policy_costs_what_it_is_billed_as_a_multiple_of_the_oracle() -> None:
-    replay = play([Holds(instances=2)], small_scene(*RISE), conditions=Conditions())
+    replay = play([Holds(instances=2)], small_scene(*RISE), conditions=Conditions(), is_swept=True)
     holds = replay.played["holds"]
     assert holds.run.cost_usd == pytest.approx(2.0)
     assert replay.cost_over_oracle(holds) == pytest.approx(1.25)
@@ -50,7 +50,7 @@ def test_every_policy_starts_with_what_the_last_known_hours_peak_needs() -> None
 def test_a_knob_is_swept_on_the_same_demand_and_the_oracle_with_it() -> None:
     assert isinstance(Holds(), Swept)
     swept = play([Holds()], small_scene(*RISE), conditions=Conditions(), is_swept=True).swept
-    costs = {point.setting: point.run.cost_usd for point in swept if point.name == "holds"}
+    costs = {point.setting: point.cost_usd for point in swept if point.name == "holds"}
     assert costs == pytest.approx({"1 instances": 1.0, "2 instances": 2.0, "3 instances": 3.0})
     assert [point.setting for point in swept if point.name == ORACLE] == [
         "99 % of requests",
