@@ -9,7 +9,7 @@ from headroom.domain.demand import Floats
 from headroom.forecasting.bands import BAND_NAMES, band_indices
 from headroom.forecasting.rolling_origin import OriginPaths
 
-_SHARPNESS: Final = 2.0
+_SHARPNESS: Final = 3.0
 """Weight is proportional to error ** -2: near ties share, a member twice as wrong gets a quarter."""
 _LEAST_WEIGHT: Final = 0.10
 """Below this a member costs a fit and changes nothing."""
