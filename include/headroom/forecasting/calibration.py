@@ -45,16 +45,16 @@ class Calibration:
     near_error: float = 0.0
 
     def quantiles(self, path: Floats, *, steps_late: int = 0) -> Floats:
-        """Return quantiles (steps, 13) around `path` (steps,); never crossing.
+        """Return quantiles (..., steps, 13) around `path` (..., steps); never crossing.
 
         Between the centres of two bands the offsets are drawn out evenly over the logarithm of the steps ahead.
         `steps_late`: hours missing at the end of the history; each step ahead is that much further from the newest
         value, and takes its offsets from there.
         """
-        ahead = np.log(np.arange(1, len(path) + 1) + steps_late)
+        ahead = np.log(np.arange(1, path.shape[-1] + 1) + steps_late)
         offsets = np.array([self.offsets[band] for band in BAND_NAMES])
         rows = np.column_stack([np.interp(ahead, np.log(BAND_CENTRES), column) for column in offsets.T])
-        return np.maximum.accumulate(self.scale.backward(self.scale.forward(path)[:, np.newaxis] + rows), axis=1)
+        return np.maximum.accumulate(self.scale.backward(self.scale.forward(path)[..., np.newaxis] + rows), axis=-1)
 
     def stretched(self, paths: Floats, actuals: Floats) -> "Calibration":
         """Return the calibration with offsets as wide as the newest errors ask for.
@@ -129,13 +129,7 @@ def _error_quantiles(errors: Floats) -> Floats:
 
 
 def _loss(calibration: Calibration, paths: Floats, actuals: Floats) -> float:
-    is_whole = np.isfinite(paths)
-    return float(
-        np.nansum(
-            [
-                losses.pinball(row_actuals[mask], calibration.quantiles(np.where(mask, row, 0.0))[mask])
-                for row, row_actuals, mask in zip(paths, actuals, is_whole, strict=True)
-                if mask.any()
-            ]
-        )
-    )
+    is_there = np.isfinite(paths)
+    quantiles = calibration.quantiles(np.where(is_there, paths, 0.0))
+    loss = losses.pinball(actuals[is_there], quantiles[is_there])
+    return loss if np.isfinite(loss) else 0.0  # nothing was seen to judge by

@@ -1,13 +1,13 @@
 """Members for the next hours: recent days, weeks or the level, plus what such a path will miss, on the log scale."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
 
 from headroom.domain.demand import Floats
 from headroom.forecasting.members import FittedForecaster, State
-from headroom.forecasting.residual_correction import ResidualCorrection, fit_seasonal_correction
+from headroom.forecasting.residual_correction import NO_CORRECTION, ResidualCorrection, fit_seasonal_correction
 from headroom.forecasting.scale import Scale, choose_scale
 from headroom.forecasting.series import Series
 
@@ -113,10 +113,8 @@ class CorrectedLevel:
 def _corrected(series: Series, *, season: int, seasons: int, level: float | None = None) -> CorrectedNaiveFit:
     scale = choose_scale(series.observed)
     scaled = scale.forward(series.observed)
-    nothing = ResidualCorrection(lags=(), coefficients=(), limit=0.0)
-    bare = CorrectedNaiveFit(season=season, seasons=seasons, level=level, scale=scale, correction=nothing)
-    correction = fit_seasonal_correction(bare.residuals(scaled), series.day)
-    return CorrectedNaiveFit(season=season, seasons=seasons, level=level, scale=scale, correction=correction)
+    bare = CorrectedNaiveFit(season=season, seasons=seasons, level=level, scale=scale, correction=NO_CORRECTION)
+    return replace(bare, correction=fit_seasonal_correction(bare.residuals(scaled), series.day))
 
 
 def _restored(state: State) -> CorrectedNaiveFit:

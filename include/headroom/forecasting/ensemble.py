@@ -155,14 +155,11 @@ def forecast_with_members(
 def _restore(
     series: Series, selection: SeriesSelection, *, horizon_steps: int, seed: int, members: Sequence[Forecaster]
 ) -> dict[str, FittedForecaster]:
-    """Return the fits, made anew where they do not reach far enough."""
-    fitted: dict[str, FittedForecaster] = {}
-    for member in members:
-        if member.name in selection.fits:
-            fit = member.restore(selection.fits[member.name])
-            if fit.path(series, horizon_steps=horizon_steps) is None:
-                fit = member.fit(series, horizon_steps=horizon_steps, seed=seed)
-            fitted[member.name] = fit
+    """Return the fits, all made anew where one of them does not reach far enough: they are equally old."""
+    able = [member for member in members if member.name in selection.fits]
+    fitted = {member.name: member.restore(selection.fits[member.name]) for member in able}
+    if any(fit.path(series, horizon_steps=horizon_steps) is None for fit in fitted.values()):
+        fitted = {member.name: member.fit(series, horizon_steps=horizon_steps, seed=seed) for member in able}
     return fitted
 
 

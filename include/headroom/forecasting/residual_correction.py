@@ -86,8 +86,8 @@ def believed(residuals: Floats, limit: float) -> Floats:
 
     A residual with the other sign before it, or none, counts for `limit` at most.
     """
-    before = np.concatenate([[0.0], np.nan_to_num(residuals[:-1])])
-    agrees = np.sign(before) == np.sign(residuals)
+    before = np.concatenate([[0.0], residuals[:-1]])
+    agrees = np.sign(before) == np.sign(residuals)  # never where either is NaN
     limits = np.where(agrees, np.maximum(np.abs(before), limit), limit)
     return np.clip(residuals, -limits, limits)
 

@@ -69,7 +69,7 @@ def combine(paths: Mapping[str, Floats], weights: Mapping[str, Weights]) -> Floa
     bands = band_indices(np.arange(1, shape[-1] + 1))
     total, weight_sum = np.zeros(shape), np.zeros(shape)
     for name, path in paths.items():
-        by_step = np.array([weights.get(BAND_NAMES[band], {}).get(name, 0.0) for band in bands])
+        by_step = np.array([weights.get(band, {}).get(name, 0.0) for band in BAND_NAMES])[bands]
         is_there = np.isfinite(path)
         total += np.where(is_there, path, 0.0) * by_step
         weight_sum += is_there * by_step
