@@ -113,7 +113,7 @@ _COLUMNS: Final = (
     Column("members", "VARCHAR", "JSON object: member -> weight"),
     Column("forecast_note", "VARCHAR", "what the choice of members rests on, or which fallback served"),
     Column("inputs_hash", "VARCHAR", "SHA-256 of the inputs"),
-    Column("horizon_band", "VARCHAR", "hours ahead, such as 1-2, 3-24, 25-72"),
+    Column("horizon_band", "VARCHAR", "hours ahead, such as 1-2, 3-6, 7-24"),
     Column("mase", "DOUBLE", "mean absolute scaled error of the median (daily seasonal naive in sample)"),
     Column("wape", "DOUBLE", "sum of absolute errors of the median / sum of demand"),
     Column("naive_wape", "DOUBLE", "WAPE of weekly naive on the same hours"),

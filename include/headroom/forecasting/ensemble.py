@@ -8,8 +8,9 @@ import numpy as np
 
 from headroom.domain.demand import Floats
 from headroom.forecasting.bands import BAND_NAMES, band_indices
-from headroom.forecasting.calibration import Calibration, calibrate
-from headroom.forecasting.members import Forecaster, MemberError, State
+from headroom.forecasting.calibration import NEAR_STEPS, Calibration, calibrate
+from headroom.forecasting.corrected_naive import DAY_CORRECTED, DAYS_CORRECTED, LEVEL_CORRECTED, WEEKS_CORRECTED
+from headroom.forecasting.members import FittedForecaster, Forecaster, MemberError, State
 from headroom.forecasting.naive import DAILY, WEEKLY
 from headroom.forecasting.prophet_model import ProphetForecaster
 from headroom.forecasting.rolling_origin import OriginPaths, collect_origin_paths
@@ -19,10 +20,14 @@ from headroom.forecasting.series_forecast import SeriesForecast, finish_quantile
 from headroom.forecasting.simple_cases import forecast_simple_case
 from headroom.forecasting.weighting import Weights, combine, weights_by_band
 
-CHEAP_MEMBERS: Final[tuple[Forecaster, ...]] = (DAILY, WEEKLY)
-"""Those that learn nothing from a fit."""
+CHEAP_MEMBERS: Final[tuple[Forecaster, ...]] = (
+    *(DAILY, WEEKLY),
+    *(DAY_CORRECTED, DAYS_CORRECTED, WEEKS_CORRECTED, LEVEL_CORRECTED),
+)
+"""Those whose fit takes a millisecond at most."""
 MEMBERS: Final[tuple[Forecaster, ...]] = (ProphetForecaster(), *CHEAP_MEMBERS)
 
+_HOURS_BETWEEN_CHECKS: Final = 4
 _LEFT_OUT: Final = "; left out: "
 
 
@@ -136,9 +141,10 @@ def forecast_with_members(
     """Return the forecast of a selection that has weights, whether or not a simple case would serve."""
     if selection.calibration is None:
         raise ValueError(f"{series.series_id}: the selection has no calibration, select first")
-    paths = _paths(series, selection, horizon_steps=horizon_steps, seed=seed, members=members)
-    combined = combine(paths, selection.weights)
-    quantiles = selection.calibration.quantiles(combined, steps_late=series.trailing_gap)
+    fitted = _restore(series, selection, horizon_steps=horizon_steps, seed=seed, members=members)
+    combined = combine(_paths(series, fitted, horizon_steps), selection.weights)
+    calibration = selection.calibration.stretched(*_newest_errors(series, fitted, selection.weights))
+    quantiles = calibration.quantiles(combined, steps_late=series.trailing_gap)
     return SeriesForecast(
         quantiles=finish_quantiles(quantiles, series),
         weights=selection.weights,
@@ -146,19 +152,32 @@ def forecast_with_members(
     )
 
 
-def _paths(
+def _restore(
     series: Series, selection: SeriesSelection, *, horizon_steps: int, seed: int, members: Sequence[Forecaster]
-) -> Mapping[str, Floats]:
-    paths: dict[str, Floats] = {}
-    for member in members:
-        if member.name in selection.fits:
-            fitted = member.restore(selection.fits[member.name])
-            path = fitted.path(series, horizon_steps=horizon_steps)
-            if path is None:
-                fitted = member.fit(series, horizon_steps=horizon_steps, seed=seed)
-                path = fitted.path(series, horizon_steps=horizon_steps)
-            paths[member.name] = np.full(horizon_steps, np.nan) if path is None else path
-    return paths
+) -> dict[str, FittedForecaster]:
+    """Return the fits, all made anew where one of them does not reach far enough: they are equally old."""
+    able = [member for member in members if member.name in selection.fits]
+    fitted = {member.name: member.restore(selection.fits[member.name]) for member in able}
+    if any(fit.path(series, horizon_steps=horizon_steps) is None for fit in fitted.values()):
+        fitted = {member.name: member.fit(series, horizon_steps=horizon_steps, seed=seed) for member in able}
+    return fitted
+
+
+def _paths(series: Series, fitted: Mapping[str, FittedForecaster], horizon_steps: int) -> dict[str, Floats]:
+    paths = {name: fit.path(series, horizon_steps=horizon_steps) for name, fit in fitted.items()}
+    return {name: np.full(horizon_steps, np.nan) if path is None else path for name, path in paths.items()}
+
+
+def _newest_errors(
+    series: Series, fitted: Mapping[str, FittedForecaster], weights: Mapping[str, Weights]
+) -> tuple[Floats, Floats]:
+    """Return what the ensemble says of the next steps from origins of the last day, and what came: both (origins, 2)."""
+    heavy = {name: fit for name, fit in fitted.items() if name in weights[BAND_NAMES[0]]}
+    newest = len(series) - NEAR_STEPS
+    origins = range(newest, max(newest - series.day, 2 * series.day), -_HOURS_BETWEEN_CHECKS)
+    paths = [combine(_paths(series.until(origin), heavy, NEAR_STEPS), weights) for origin in origins] if heavy else []
+    actuals = [series.observed[origin : origin + NEAR_STEPS] for origin in origins] if heavy else []
+    return np.array(paths).reshape(-1, NEAR_STEPS), np.array(actuals).reshape(-1, NEAR_STEPS)
 
 
 def _with_remarks(note: str, series: Series) -> str:

@@ -18,10 +18,8 @@ def latest_by_phase(values: Floats, season: int) -> Floats:
     Shape (season,); NaN where a phase was never seen.
     """
     missing = -len(values) % season
-    seasons = np.concatenate([np.full(missing, np.nan), values]).reshape(-1, season)
-    latest = np.full(season, np.nan)
-    for row in seasons:
-        latest = np.where(np.isfinite(row), row, latest)
+    newest_first = np.concatenate([np.full(missing, np.nan), values]).reshape(-1, season)[::-1]
+    latest: Floats = newest_first[np.isfinite(newest_first).argmax(axis=0), np.arange(season)]
     return latest
 
 

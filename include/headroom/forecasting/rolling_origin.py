@@ -11,13 +11,12 @@ from typing import Final
 import numpy as np
 
 from headroom.domain.demand import Floats
-from headroom.forecasting.members import Forecaster, MemberError
+from headroom.forecasting.members import FittedForecaster, Forecaster, MemberError
 from headroom.forecasting.series import Series
 
 MOST_FITS: Final = 5
 DAYS_BETWEEN_FITS: Final = 2
-_UPDATES_PER_FIT: Final = 4
-_HOURS_BETWEEN_UPDATES: Final = 7
+_HOURS_BETWEEN_UPDATES: Final = 3
 """Not a divisor of 24, so that origins fall on different hours of the day."""
 
 
@@ -43,34 +42,37 @@ def fit_origins(series: Series) -> tuple[int, ...]:
     return tuple(reversed(oldest_first))
 
 
-def update_offsets(day: int) -> tuple[int, ...]:
-    """Return how many steps after a fit its updates are made, the fit itself included: 0, 7, 14, 21 of 24."""
-    return tuple(sorted({index * _HOURS_BETWEEN_UPDATES * day // 24 for index in range(_UPDATES_PER_FIT)}))
+def update_origins(series: Series, fit: int) -> tuple[int, ...]:
+    """Return the steps known at each update of a fit, its own included, until the next fit or the end of the series."""
+    return tuple(range(fit, min(fit + DAYS_BETWEEN_FITS * series.day, len(series)), _steps_between_updates(series.day)))
+
+
+def _steps_between_updates(day: int) -> int:
+    return max(1, _HOURS_BETWEEN_UPDATES * day // 24)
 
 
 def collect_origin_paths(
     series: Series, members: Sequence[Forecaster], *, horizon_steps: int, seed: int
 ) -> OriginPaths:
     """Fit and update `members` over the newest days of `series`; no origins where it is under two days long."""
-    offsets = update_offsets(series.day)
-    origins = tuple(fit + offset for fit in fit_origins(series) for offset in offsets)
-    shape = (len(origins), horizon_steps)
+    updates = [(fit, origin) for fit in fit_origins(series) for origin in update_origins(series, fit)]
+    shape = (len(updates), horizon_steps)
     padded = np.concatenate([series.observed, np.full(horizon_steps, np.nan)])
-    actuals = np.array([padded[origin : origin + horizon_steps] for origin in origins]).reshape(shape)
+    actuals = np.array([padded[origin : origin + horizon_steps] for _, origin in updates]).reshape(shape)
     paths = {member.name: np.full(shape, np.nan) for member in members}
     failures: dict[str, str] = {}
     for member in members:
-        for number, fit in enumerate(fit_origins(series)):
+        fitted: dict[int, FittedForecaster] = {}
+        for fit in fit_origins(series):
             known = series.until(fit)
             if not member.can_fit(known):
                 continue
             try:
-                fitted = member.fit(known, horizon_steps=horizon_steps, seed=seed)
+                fitted[fit] = member.fit(known, horizon_steps=horizon_steps, seed=seed)
             except MemberError as error:  # leaves these origins empty, which costs the member weight, and is said
                 failures[member.name] = str(error)
-                continue
-            for index, offset in enumerate(offsets):
-                path = fitted.path(series.until(fit + offset), horizon_steps=horizon_steps)
-                if path is not None:
-                    paths[member.name][number * len(offsets) + index] = path
-    return OriginPaths(origins=origins, actuals=actuals, paths=paths, failures=failures)
+        for row, (fit, origin) in enumerate(updates):
+            path = fitted[fit].path(series.until(origin), horizon_steps=horizon_steps) if fit in fitted else None
+            if path is not None:
+                paths[member.name][row] = path
+    return OriginPaths(origins=tuple(origin for _, origin in updates), actuals=actuals, paths=paths, failures=failures)

@@ -8,7 +8,7 @@ from headroom.forecasting.ensemble import SeriesSelection
 from headroom.forecasting.members import State
 from headroom.forecasting.prophet_model import RESERVE_STEPS
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 FITS_SERVE_FOR: Final = timedelta(hours=RESERVE_STEPS)
 
 

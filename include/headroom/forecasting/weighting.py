@@ -9,7 +9,7 @@ from headroom.domain.demand import Floats
 from headroom.forecasting.bands import BAND_NAMES, band_indices
 from headroom.forecasting.rolling_origin import OriginPaths
 
-_SHARPNESS: Final = 2.0
+_SHARPNESS: Final = 3.0
 """Weight is proportional to error ** -2: near ties share, a member twice as wrong gets a quarter."""
 _LEAST_WEIGHT: Final = 0.10
 """Below this a member costs a fit and changes nothing."""
@@ -69,7 +69,7 @@ def combine(paths: Mapping[str, Floats], weights: Mapping[str, Weights]) -> Floa
     bands = band_indices(np.arange(1, shape[-1] + 1))
     total, weight_sum = np.zeros(shape), np.zeros(shape)
     for name, path in paths.items():
-        by_step = np.array([weights.get(BAND_NAMES[band], {}).get(name, 0.0) for band in bands])
+        by_step = np.array([weights.get(band, {}).get(name, 0.0) for band in BAND_NAMES])[bands]
         is_there = np.isfinite(path)
         total += np.where(is_there, path, 0.0) * by_step
         weight_sum += is_there * by_step

@@ -11,6 +11,7 @@ from tests.unit.forecasting.demand_examples import MONDAY, after_hours, history_
 from headroom.domain.demand import DemandForecast, Floats
 from headroom.domain.event import CalendarEvent, EventKind
 from headroom.forecasting import ForecastError, Selection, forecast_fleet, refit_members, score_forecast, select_members
+from headroom.forecasting.ensemble import CHEAP_MEMBERS
 from headroom.forecasting.fleet_forecast import PROVISIONAL_NOTE, select_provisionally
 
 HOURS = 24 * 17 + 12
@@ -34,12 +35,12 @@ def same_forecast(one: DemandForecast, other: DemandForecast) -> bool:
 
 def test_prophet_takes_part_and_the_forecast_is_close(demand: Floats, selection: Selection) -> None:
     forecast = forecast_fleet(history_of(demand), made_at_utc=after_hours(HOURS), selection=selection)
-    assert forecast.members["prophet"] > 0.2
+    assert forecast.members["prophet"] > 0.1
     assert sum(forecast.members.values()) == pytest.approx(1.0, abs=1e-5)
     assert forecast.hours[0] == np.datetime64("2026-10-22T12:00:00")
     for score in score_forecast(forecast, history_of(demand)):
         assert score["wape"] < 0.25  # the wandering itself has a standard deviation of 14 %
-    assert "20 past origins in 17.5 days" in forecast.note
+    assert "72 past origins in 17.5 days" in forecast.note
 
 
 def test_a_selection_survives_json_and_gives_the_same_forecast(demand: Floats, selection: Selection) -> None:
@@ -123,7 +124,7 @@ def test_no_demand_ever_seen_and_times_off_the_hour_are_refused() -> None:
 
 
 def test_a_selection_of_another_format_is_refused_by_name(selection: Selection) -> None:
-    with pytest.raises(ValueError, match="selection of chat-large: format 99, expected 1"):
+    with pytest.raises(ValueError, match="selection of chat-large: format 99, expected 2"):
         Selection.from_json({**selection.to_json(), "format": 99})
 
 
@@ -146,7 +147,7 @@ def test_a_selection_made_for_fewer_hours_is_made_anew_for_more(demand: Floats, 
 def test_a_provisional_selection_fits_nothing_and_covers_what_comes(demand: Floats) -> None:
     provisional = select_provisionally(history_of(demand), made_at_utc=after_hours(HOURS))
     forecast = forecast_fleet(history_of(demand), made_at_utc=after_hours(HOURS), selection=provisional)
-    assert set(forecast.members) == {"seasonal_naive_daily", "seasonal_naive_weekly"}
+    assert set(forecast.members) <= {member.name for member in CHEAP_MEMBERS}
     assert PROVISIONAL_NOTE in forecast.note
     covered = [score["coverage80_fraction"] for score in score_forecast(forecast, history_of(demand))]
     assert np.mean(covered) > 0.6

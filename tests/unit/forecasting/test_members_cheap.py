@@ -3,7 +3,13 @@ import pytest
 from tests.unit.forecasting.demand_examples import series_of, shaped_demand
 
 from headroom.forecasting.naive import DAILY, WEEKLY, seasonal_naive
-from headroom.forecasting.residual_correction import NO_CORRECTION, ResidualCorrection, fit_residual_correction
+from headroom.forecasting.residual_correction import (
+    NO_CORRECTION,
+    ResidualCorrection,
+    believed,
+    fit_residual_correction,
+    fit_seasonal_correction,
+)
 from headroom.forecasting.scale import LEVEL, choose_scale
 
 
@@ -79,6 +85,41 @@ def test_a_gap_at_the_end_only_fades_the_correction() -> None:
 def test_one_outlier_counts_for_no_more_than_the_limit() -> None:
     correction = ResidualCorrection(lags=(1,), coefficients=(0.5,), limit=2.0)
     assert correction.extend(np.array([1000.0]), 1).tolist() == [1.0]
+
+
+def test_a_residual_beyond_the_limit_is_believed_as_far_as_the_one_before_it_agrees() -> None:
+    found = believed(np.array([1.0, 9.0, 7.0, -5.0, -6.0, np.nan, 8.0]), 2.0)
+    assert found[:5].tolist() == [1.0, 2.0, 7.0, -2.0, -5.0]
+    assert np.isnan(found[5])
+    assert found[6] == 2.0  # nothing was seen before it
+
+
+def test_a_seasonal_correction_extends_as_its_recursion_does() -> None:
+    # (1 - .5 B)(1 - .4 B^3): r(t) = .5 r(t-1) + .4 r(t-3) - .2 r(t-4)
+    correction = ResidualCorrection(lags=(1, 3, 4), coefficients=(0.5, 0.4, -0.2), limit=100.0)
+    # after 1, 2, 4, 8: .5 x 8 + .4 x 2 - .2 x 1 = 4.6; .5 x 4.6 + .4 x 4 - .2 x 2 = 3.5; .5 x 3.5 + .4 x 8 - .2 x 4 = 4.15
+    assert correction.extend(np.array([1.0, 2.0, 4.0, 8.0]), 3) == pytest.approx([4.6, 3.5, 4.15])
+
+
+def test_the_seasonal_correction_finds_a_smooth_recursion_and_what_returns_after_a_season() -> None:
+    generator = np.random.default_rng(0)
+    residuals = np.zeros(3000)
+    for step in range(26, 3000):
+        # (1 - 1.4 B + .5 B^2)(1 + .4 B^24)
+        past = 1.4 * residuals[step - 1] - 0.5 * residuals[step - 2] - 0.4 * residuals[step - 24]
+        past += 0.56 * residuals[step - 25] - 0.2 * residuals[step - 26]
+        residuals[step] = past + generator.normal(scale=0.1)
+    correction = fit_seasonal_correction(residuals, 24)
+    assert correction.lags == (1, 2, 24, 25, 26)
+    assert correction.coefficients == pytest.approx((1.4, -0.5, -0.4, 0.56, -0.2), abs=0.06)
+
+
+def test_a_seasonal_correction_never_explodes() -> None:
+    correction = fit_seasonal_correction(1.05 ** np.arange(200.0), 24)
+    assert np.abs(correction.extend(np.ones(60), 2000)).max() < 10
+    assert abs(correction.extend(np.ones(60), 2000)[-1]) < 0.1
+    assert fit_seasonal_correction(np.zeros(300), 24) == NO_CORRECTION
+    assert fit_seasonal_correction(np.ones(10), 24) == NO_CORRECTION
 
 
 def test_the_correction_never_explodes() -> None:

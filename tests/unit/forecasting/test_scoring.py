@@ -24,7 +24,7 @@ def forecast_of(median: list[float], width: float, *, after: int) -> DemandForec
 def test_scores_are_by_band_beside_weekly_naive() -> None:
     demand = np.concatenate([np.tile([10.0, 14.0], 84), [12.0, 20.0, 11.0]])  # a week, then three hours that came
     scores = score_forecast(forecast_of([12.0, 18.0, 15.0], 1.0, after=168), history_of(demand))
-    assert [row["horizon_band"] for row in scores] == ["1-2", "3-24"]
+    assert [row["horizon_band"] for row in scores] == ["1-2", "3-6"]
     near = scores[0]
     assert near["wape"] == pytest.approx(2 / 32)  # |12-12| + |18-20| over 12 + 20
     assert near["naive_wape"] == pytest.approx((2 + 6) / 32)  # a week ago: 10 and 14

@@ -12,7 +12,7 @@ from headroom.forecasting.calibration import Calibration, calibrate, default_cal
 from headroom.forecasting.ensemble import NOTHING_LEARNT, choose, forecast_with_members, refit, select
 from headroom.forecasting.members import FittedForecaster, MemberError
 from headroom.forecasting.naive import DAILY
-from headroom.forecasting.rolling_origin import OriginPaths, collect_origin_paths, fit_origins, update_offsets
+from headroom.forecasting.rolling_origin import OriginPaths, collect_origin_paths, fit_origins, update_origins
 from headroom.forecasting.scale import LEVEL, Scale
 from headroom.forecasting.series import Series
 from headroom.forecasting.weighting import combine, weights_by_band
@@ -22,7 +22,9 @@ def test_fits_lie_two_days_apart_and_end_a_day_before_the_end() -> None:
     assert fit_origins(series_of(np.ones(1000))) == (784, 832, 880, 928, 976)
     assert fit_origins(series_of(np.ones(50))) == (26,)
     assert fit_origins(series_of(np.ones(47))) == ()
-    assert update_offsets(24) == (0, 7, 14, 21)
+    # then an update every three hours until the next fit, or the end
+    assert update_origins(series_of(np.ones(1000)), 784) == tuple(range(784, 832, 3))
+    assert update_origins(series_of(np.ones(1000)), 976) == (976, 979, 982, 985, 988, 991, 994, 997)
 
 
 def test_no_member_sees_a_value_at_or_after_its_origin() -> None:
@@ -71,10 +73,10 @@ def origin_paths(actuals: list[list[float]] | Floats, **paths: Floats) -> Origin
     return OriginPaths(origins=tuple(range(len(actuals))), actuals=np.array(actuals), paths=paths)
 
 
-def test_a_member_twice_as_wrong_gets_a_quarter_of_the_weight() -> None:
+def test_a_member_twice_as_wrong_gets_an_eighth_of_the_weight_or_none() -> None:
     found = origin_paths([[10.0, 10.0]], good=np.array([[11.0, 11.0]]), poor=np.array([[12.0, 12.0]]))
-    # 1 ** -2 : 2 ** -2 = 1 : .25
-    assert weights_by_band(found) == {"1-2": {"good": 0.8, "poor": 0.2}}
+    # 1 ** -3 : 2 ** -3 = 1 : .125, of which 1 / 9 = .111 is just above the least weight of .10
+    assert weights_by_band(found) == {"1-2": {"good": 0.888889, "poor": 0.111111}}
 
 
 def test_weights_differ_by_band_and_follow_the_band_before_where_nothing_was_judged() -> None:
@@ -86,7 +88,7 @@ def test_weights_differ_by_band_and_follow_the_band_before_where_nothing_was_jud
     far[0, 2:] = 10.1
     weights = weights_by_band(origin_paths(actuals, near=near, far=far))
     assert weights["1-2"] == {"near": 1.0}
-    assert weights["3-24"] == weights["25-72"] == weights["73-168"] == {"far": 1.0}
+    assert weights["3-6"] == weights["7-24"] == weights["25-72"] == weights["73-168"] == {"far": 1.0}
 
 
 def test_a_perfect_member_takes_all_and_equal_ones_share() -> None:
@@ -126,15 +128,47 @@ def test_a_band_without_errors_is_wider_than_the_one_before() -> None:
     actuals = paths + np.random.default_rng(0).normal(size=paths.shape)
     actuals[:, 24:] = np.nan
     offsets = calibrate(paths, actuals, log_scale=LEVEL).offsets
-    assert offsets["25-72"] == pytest.approx(1.2 * np.array(offsets["3-24"]))
+    assert offsets["25-72"] == pytest.approx(1.2 * np.array(offsets["7-24"]))
 
 
 def test_hours_missing_at_the_end_move_every_step_into_a_later_band() -> None:
     calibration = default_calibration(LEVEL, (-1.0,) * 6 + (0.0,) + (1.0,) * 6)
     on_time = calibration.quantiles(np.full(3, 10.0))
     late = calibration.quantiles(np.full(3, 10.0), steps_late=24)
-    assert on_time[:, -1].tolist() == [11.0, 11.0, 11.2]
-    assert late[:, -1].tolist() == [11.44, 11.44, 11.44]  # 1.2 ** 2
+    # centres lie at 2 ** .5, 18 ** .5 and 168 ** .5 steps: step 1 is before the first; step 3 lies
+    # log(3 / 1.414) / log(3) = .685 of the way from offset 1 to 1.2. Steps 25 to 27 lie .554, .587 and .619 of the way
+    # from 168 ** .5 to 1800 ** .5 steps, offsets 1.44 to 1.728
+    assert on_time[:, -1] == pytest.approx([11.0, 11.063, 11.137], abs=1e-3)
+    assert late[:, -1] == pytest.approx([11.5995, 11.6091, 11.6182], abs=1e-3)
+    assert calibration.quantiles(np.full((2, 3), 10.0)).tolist() == [on_time.tolist(), on_time.tolist()]
+
+
+def calm_calibration() -> Calibration:
+    offsets = (-1.0,) * 6 + (0.0,) + (1.0,) * 6
+    return Calibration(scale=LEVEL, offsets=dict.fromkeys(BAND_NAMES, offsets), near_error=2.0)
+
+
+def test_quantiles_widen_after_errors_above_the_typical_and_less_so_further_ahead() -> None:
+    # twelve errors of 6, three times the typical 2, beside eight typical ones: (12 x 3 + 8 x 1) / 20 = 2.2
+    stretched = calm_calibration().stretched(np.full((6, 2), 10.0), np.full((6, 2), 16.0))
+    assert stretched.offsets["1-2"][-1] == pytest.approx(2.2)
+    assert stretched.offsets["3-6"][-1] == pytest.approx(2.2**0.7)
+    assert stretched.offsets["7-24"][0] == pytest.approx(-(2.2**0.49))
+
+
+def test_quantiles_narrow_in_a_calm_spell_but_not_without_bound() -> None:
+    paths = np.full((6, 2), 10.0)
+    assert calm_calibration().stretched(paths, paths + 1.5).offsets["1-2"][-1] == pytest.approx(0.85)  # (9 + 8) / 20
+    assert calm_calibration().stretched(paths, paths).offsets["1-2"][-1] == 0.7  # not 8 / 20
+    assert calm_calibration().stretched(paths, paths + 1e9).offsets["1-2"][-1] == 4.0
+
+
+def test_quantiles_stay_where_no_newest_error_or_no_typical_one_is_known() -> None:
+    calibration = calm_calibration()
+    assert calibration.stretched(np.empty((0, 2)), np.empty((0, 2))) == calibration
+    assert calibration.stretched(np.full((6, 2), np.nan), np.ones((6, 2))) == calibration
+    unknown = replace(calibration, near_error=0.0)
+    assert unknown.stretched(np.ones((6, 2)), np.zeros((6, 2))) == unknown
 
 
 def test_a_calibration_survives_json() -> None:
