@@ -41,12 +41,14 @@ compose-env: ## make .env for docker compose, with new secrets (SANDBOX=1: all o
 test: $(STAMP) ## everything CI runs: lint, types, layers, SQL style, all tests, coverage
 	@$(MAKE) --no-print-directory lint
 	@rm -f .coverage .coverage.*
-	@echo "== tests: unit, property, SQL, DAG, UI, integration"
-	@$(RUN) -m coverage run -m pytest -q -m "not end_to_end"
+	@echo "== tests: unit, property, SQL, DAG, UI"
+	@$(RUN) -m pytest -q -n 2 --cov=include/headroom --cov-report= -m "not integration and not end_to_end"
+	@echo "== tests: integration, on servers of their own"
+	@$(RUN) -m coverage run -m pytest -q -m "integration and not end_to_end"
 	@echo "== tests: the whole chain through a real Airflow scheduler"
 	@$(RUN) -m coverage run -m pytest -q -m end_to_end
 	@echo "== coverage of include/headroom: at least $(COVERAGE_FLOOR) %"
-	@$(RUN) -m coverage combine -q
+	@$(RUN) -m coverage combine -q --append
 	@$(RUN) -m coverage report --fail-under=$(COVERAGE_FLOOR)
 	@echo "make test: lint, types, layers, SQL style, tests and coverage have passed."
 
