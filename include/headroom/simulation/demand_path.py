@@ -25,8 +25,6 @@ _LEAST_VARIATION: Final = 1e-6
 HOUR_MICROSECONDS: Final = SECONDS_PER_HOUR * MICROSECONDS_PER_SECOND
 MOST_VARIATION: Final = 10.0
 MOST_CORRELATION_MINUTES: Final = 100_000.0
-_LEAST_VARIATION: Final = 1e-6
-"""Nobody sees less, and its square's reciprocal would grow beyond all numbers."""
 
 
 class DemandError(ValueError):
