@@ -9,13 +9,13 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from headroom.simulation.demand_path import Bursts, spread
+from headroom.simulation.demand_path import MOST_CORRELATION_MINUTES, MOST_VARIATION, Bursts, spread
 
 RATES = st.lists(st.floats(min_value=0.0, max_value=1e6, allow_subnormal=False), min_size=1, max_size=40)
 BURSTS = st.builds(
     Bursts,
-    variation=st.floats(min_value=0.0, max_value=5.0),
-    correlation_minutes=st.floats(min_value=0.0, max_value=500.0),
+    variation=st.floats(min_value=0.0, max_value=MOST_VARIATION),
+    correlation_minutes=st.floats(min_value=0.0, max_value=MOST_CORRELATION_MINUTES),
     seed=st.integers(min_value=0, max_value=2**32 - 1),
 )
 

@@ -185,7 +185,10 @@ def _add_replay(commands: Any) -> None:  # noqa: ANN401, as above
         help="policies to play, beside both oracles; may be given several times; default all",
     )
     parser.add_argument(
-        "--burst-cv", type=float, default=0.15, help="standard deviation over mean of demand inside a recorded step"
+        "--burst-cv",
+        type=float,
+        default=0.15,
+        help="standard deviation over mean of demand inside a recorded step, 0 to 10",
     )
     parser.add_argument(
         "--burst-correlation-minutes",

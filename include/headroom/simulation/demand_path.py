@@ -23,6 +23,8 @@ Stamps = npt.NDArray[np.datetime64]
 _LEAST_VARIATION: Final = 1e-6
 """Less is no noise at all: the gamma distribution's shape, its inverse square, would leave the numbers there are."""
 HOUR_MICROSECONDS: Final = SECONDS_PER_HOUR * MICROSECONDS_PER_SECOND
+MOST_VARIATION: Final = 10.0
+MOST_CORRELATION_MINUTES: Final = 100_000.0
 
 
 class DemandError(ValueError):
@@ -38,10 +40,10 @@ class Bursts:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("variation", "correlation_minutes"):
+        for name, most in (("variation", MOST_VARIATION), ("correlation_minutes", MOST_CORRELATION_MINUTES)):
             value = getattr(self, name)
-            if not (math.isfinite(value) and value >= 0):
-                raise ValueError(f"{name} must be at least 0 and finite, found {value}")
+            if not 0 <= value <= most:
+                raise ValueError(f"{name} must lie between 0 and {most:g}, found {value}")
 
 
 def demand_record(stamps_utc: Stamps, rate_per_second: Floats, bursts: Bursts) -> DemandRecord:

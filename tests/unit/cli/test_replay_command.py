@@ -142,8 +142,11 @@ def test_demand_that_cannot_be_played_is_one_clear_line(
         (["--from", "2026-11-18T12:05Z", "--to", "2026-11-18T12:05Z"], "expected a start before the end"),
         (["--from", "2026-11-18T11:30Z", "--to", "2026-11-18T12:05Z"], "at least one whole hour of demand before it"),
         ([*SPAN, "--policy", "magic"], "--policy: no policy 'magic'; known are "),
-        ([*SPAN, "--burst-cv", "-1"], "--burst-cv must be at least 0 and finite, found -1.0"),
-        ([*SPAN, "--burst-correlation-minutes", "nan"], "--burst-correlation-minutes must be at least 0 and finite"),
+        ([*SPAN, "--burst-cv", "-1"], "--burst-cv must lie between 0 and 10, found -1.0"),
+        (
+            [*SPAN, "--burst-correlation-minutes", "nan"],
+            "--burst-correlation-minutes must lie between 0 and 100000, found nan",
+        ),
         ([*SPAN, "--seed", "-1"], "--seed: expected a whole number from 0 to 4294967295, found -1"),
     ],
 )
