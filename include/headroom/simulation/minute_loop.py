@@ -135,19 +135,24 @@ def _utilization_of(waiting: float, queue: Queue, size: int) -> float:
 
 
 @compiled
-def _add_slower(weight: float, wait: float, utilization: float, queue: Queue, size: int, slower: Floats) -> None:
-    """Add the weight of requests that take longer than each latency, having come `wait` seconds behind a backlog."""
+def _add_slower(
+    weight: float, wait: float, utilization: float, queue: Queue, size: int, part: tuple[int, int], slower: Floats
+) -> None:
+    """Add the weight of requests that take longer than each latency, having come `wait` seconds behind a backlog.
+
+    `part`: the first of the latencies that are asked for, and the one after the last.
+    """
     latencies = queue.latencies_seconds
     low = _cell(queue.utilizations, utilization)
     gap = queue.utilizations[low + 1] - queue.utilizations[low]
-    part = min((utilization - queue.utilizations[low]) / gap, 1.0)
+    crowd = min((utilization - queue.utilizations[low]) / gap, 1.0)
     quiet, crowded = queue.tails[size, low], queue.tails[size, low + 1]
     if wait <= 0.0:
-        for index in range(latencies.size):
-            slower[index] += weight * (quiet[index] + part * (crowded[index] - quiet[index]))
+        for index in range(part[0], part[1]):
+            slower[index] += weight * (quiet[index] + crowd * (crowded[index] - quiet[index]))
         return
-    place = 0
-    for index in range(latencies.size):
+    place = _cell(latencies, latencies[part[0]] - wait)
+    for index in range(part[0], part[1]):
         left = latencies[index] - wait
         if left <= 0.0:
             slower[index] += weight
@@ -157,19 +162,26 @@ def _add_slower(weight: float, wait: float, utilization: float, queue: Queue, si
         share = (left - latencies[place]) / (latencies[place + 1] - latencies[place])
         first = quiet[place] + share * (quiet[place + 1] - quiet[place])
         second = crowded[place] + share * (crowded[place + 1] - crowded[place])
-        slower[index] += weight * (first + part * (second - first))
+        slower[index] += weight * (first + crowd * (second - first))
 
 
 @compiled
 def serve_step(
-    arriving: float, capacity: float, before: tuple[float, float], seconds: float, queue: Queue, slower: Floats
+    arriving: float,
+    capacity: float,
+    before: tuple[float, float],
+    seconds: float,
+    queue: Queue,
+    part: tuple[int, int],
+    slower: Floats,
 ) -> tuple[float, float, float, float]:
     """Serve one step with `capacity` instances of today's type, above 0; `before`: requests waiting, and backlog.
 
     Return waiting, backlog, requests failed and utilization. `slower` is overwritten with the requests of this step
-    that take longer than each latency. What would wait beyond the timeout fails.
+    that take longer than each latency in `part` (first, and the one after the last). What would wait beyond the timeout
+    fails.
     """
-    slower[:] = 0.0
+    slower[part[0] : part[1]] = 0.0
     waiting, backlog = before
     size = queue.size_index[min(max(1, int(capacity + 1e-9)), queue.size_index.size - 1)]
     served = capacity * queue.rate_per_second * seconds
@@ -183,13 +195,13 @@ def serve_step(
         after = most
     backlog_after = min(max(grown, 0.0), most)
     if backlog <= 0.0 and backlog_after <= 0.0:
-        _add_slower(arriving, 0.0, utilization, queue, size, slower)
+        _add_slower(arriving, 0.0, utilization, queue, size, part, slower)
         return after, 0.0, failed, utilization
     by_chance = _utilization_of(max(0.0, after - backlog_after), queue, size)
     for moment in range(_ARRIVALS_A_STEP):
         share = (moment + 0.5) / _ARRIVALS_A_STEP
         behind = min(max(backlog + share * (arriving - served), 0.0), most)
-        _add_slower(arriving / _ARRIVALS_A_STEP, behind / served * seconds, by_chance, queue, size, slower)
+        _add_slower(arriving / _ARRIVALS_A_STEP, behind / served * seconds, by_chance, queue, size, part, slower)
     return after, backlog_after, failed, utilization
 
 
@@ -197,10 +209,11 @@ def serve_step(
 def kept_at_best(rates: Floats, seconds: float, queue: Queue, kept: Floats) -> None:
     """Write the requests of each step that keep the objective with nothing waiting before; (steps, most + 1)."""
     slower = np.zeros(queue.latencies_seconds.size)
+    objective = (queue.objective_index, queue.objective_index + 1)
     for step in range(rates.size):
         arriving = rates[step] * seconds
         for instances in range(1, kept.shape[1]):
-            serve_step(arriving, float(instances), (0.0, 0.0), seconds, queue, slower)
+            serve_step(arriving, float(instances), (0.0, 0.0), seconds, queue, objective, slower)
             kept[step, instances] = max(arriving - slower[queue.objective_index], kept[step, instances - 1])
 
 
@@ -417,7 +430,7 @@ def run_loop(
         arriving = rates[step] * seconds
         if capacity > 0.0:
             waiting, backlog, failed, utilization = serve_step(
-                arriving, capacity, (waiting, backlog), seconds, queue, slower
+                arriving, capacity, (waiting, backlog), seconds, queue, (0, slower.size), slower
             )
         else:  # nothing takes requests: they fail at once
             failed, waiting, backlog, utilization = arriving + waiting, 0.0, 0.0, 0.0
