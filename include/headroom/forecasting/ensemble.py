@@ -171,12 +171,16 @@ def _paths(series: Series, fitted: Mapping[str, FittedForecaster], horizon_steps
 def _newest_errors(
     series: Series, fitted: Mapping[str, FittedForecaster], weights: Mapping[str, Weights]
 ) -> tuple[Floats, Floats]:
-    """Return what the ensemble says of the next steps from origins of the last day, and what came: both (origins, 2)."""
+    """Return what the ensemble says of the next steps from origins of the last day, and what came.
+
+    Both have shape (origins, NEAR_STEPS), of no origins where history is short or no member has weight there.
+    """
     heavy = {name: fit for name, fit in fitted.items() if name in weights[BAND_NAMES[0]]}
     newest = len(series) - NEAR_STEPS
-    origins = range(newest, max(newest - series.day, 2 * series.day), -_HOURS_BETWEEN_CHECKS)
-    paths = [combine(_paths(series.until(origin), heavy, NEAR_STEPS), weights) for origin in origins] if heavy else []
-    actuals = [series.observed[origin : origin + NEAR_STEPS] for origin in origins] if heavy else []
+    oldest = max(newest - series.day, 2 * series.day)
+    origins = range(newest, oldest, -_HOURS_BETWEEN_CHECKS) if heavy else ()
+    paths = [combine(_paths(series.until(origin), heavy, NEAR_STEPS), weights) for origin in origins]
+    actuals = [series.observed[origin : origin + NEAR_STEPS] for origin in origins]
     return np.array(paths).reshape(-1, NEAR_STEPS), np.array(actuals).reshape(-1, NEAR_STEPS)
 
 

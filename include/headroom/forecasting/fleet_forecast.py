@@ -51,7 +51,7 @@ def select_provisionally(
     events: Sequence[CalendarEvent] = (),
     seed: int = 0,
 ) -> Selection:
-    """Weigh and calibrate the members that need no fit, in milliseconds; its note calls it provisional.
+    """Weigh and calibrate the cheap members, in a tenth of a second a fleet; its note calls it provisional.
 
     Its quantiles are as honest as those of a full selection, only wider. Raises as select_members does.
     """

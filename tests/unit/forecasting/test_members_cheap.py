@@ -97,7 +97,8 @@ def test_a_residual_beyond_the_limit_is_believed_as_far_as_the_one_before_it_agr
 def test_a_seasonal_correction_extends_as_its_recursion_does() -> None:
     # (1 - .5 B)(1 - .4 B^3): r(t) = .5 r(t-1) + .4 r(t-3) - .2 r(t-4)
     correction = ResidualCorrection(lags=(1, 3, 4), coefficients=(0.5, 0.4, -0.2), limit=100.0)
-    # after 1, 2, 4, 8: .5 x 8 + .4 x 2 - .2 x 1 = 4.6; .5 x 4.6 + .4 x 4 - .2 x 2 = 3.5; .5 x 3.5 + .4 x 8 - .2 x 4 = 4.15
+    # after 1, 2, 4, 8: .5 x 8 + .4 x 2 - .2 x 1 = 4.6; .5 x 4.6 + .4 x 4 - .2 x 2 = 3.5;
+    # .5 x 3.5 + .4 x 8 - .2 x 4 = 4.15
     assert correction.extend(np.array([1.0, 2.0, 4.0, 8.0]), 3) == pytest.approx([4.6, 3.5, 4.15])
 
 

@@ -193,3 +193,17 @@ def test_a_member_that_cannot_be_refitted_leaves_its_weight_to_the_others_and_is
 def test_a_selection_without_calibration_cannot_forecast() -> None:
     with pytest.raises(ValueError, match="the selection has no calibration"):
         forecast_with_members(series_of(np.ones(60)), NOTHING_LEARNT, horizon_steps=3, seed=0)
+
+
+def test_a_new_level_widens_the_next_forecasts() -> None:
+    values = shaped_demand(24 * 10)
+    selection = select(series_of(values), horizon_steps=24, seed=0, members=(DAILY,))
+    risen = values.copy()
+    risen[-12:] *= 2.0
+    calm, shifted = (
+        forecast_with_members(series_of(known), selection, horizon_steps=24, seed=0, members=(DAILY,))
+        for known in (values, risen)
+    )
+    low, high = QUANTILE_LEVELS.index(0.10), QUANTILE_LEVELS.index(0.90)
+    width = [(made.quantiles[0, high] - made.quantiles[0, low]) / made.median[0] for made in (calm, shifted)]
+    assert width[1] > 1.5 * width[0]
