@@ -159,6 +159,7 @@ def test_quantiles_widen_after_errors_above_the_typical_and_less_so_further_ahea
 def test_quantiles_narrow_in_a_calm_spell_but_not_without_bound() -> None:
     paths = np.full((6, 2), 10.0)
     assert calm_calibration().stretched(paths, paths + 1.5).offsets["1-2"][-1] == pytest.approx(0.85)  # (9 + 8) / 20
+    assert calm_calibration().stretched(paths, paths + 1.5).offsets["7-24"][-1] == 1.0  # and no band further ahead
     assert calm_calibration().stretched(paths, paths).offsets["1-2"][-1] == 0.7  # not 8 / 20
     assert calm_calibration().stretched(paths, paths + 1e9).offsets["1-2"][-1] == 4.0
 
