@@ -29,6 +29,12 @@ def less_percent(before: float, after: float) -> float | None:
     return float(PERCENT_PER_FRACTION * (before - after) / before)
 
 
+def least_and_most_instances(run: Run) -> tuple[int, int]:
+    """Return the fewest and the most instances at work after the first hour, in which a fleet leaves its first count."""
+    at_work = run.ready.sum(axis=0)[round(SECONDS_PER_HOUR / run.step_seconds) :]
+    return int(at_work.min()), int(at_work.max())
+
+
 def over_provisioned_usd(run: Run, needed: Counts) -> float:
     """Return what was paid for instances beyond those needed: sum over steps of max(0, billed - needed) x price.
 

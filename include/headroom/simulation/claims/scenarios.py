@@ -29,7 +29,7 @@ from headroom.simulation.demand_path import Bursts
 from headroom.simulation.engine import CapacityPlan
 from headroom.simulation.fleet_scene import fleet_scene
 from headroom.simulation.policy import Scene
-from headroom.units import HOURS_PER_MONTH
+from headroom.units import HOURS_PER_MONTH, MILLISECONDS_PER_SECOND
 
 HISTORY_START: Final = datetime(2026, 7, 13, tzinfo=UTC)
 START: Final = datetime(2026, 8, 10, tzinfo=UTC)
@@ -188,7 +188,7 @@ SHOP: Final = Scenario(
             ("work", "keeps them 22 % busy on average: 11 instances' worth", ARTICLE),
             ("price", f"$85,000 / 50 / {HOURS_PER_MONTH:g} h = ${USD_PER_HOUR:.3f} an instance-hour", ARTICLE),
             ("latency before", "95 % within 280 ms, all of it service, as next to nothing waits at 22 %", ARTICLE),
-            ("service time", f"exponential, {1000 * SERVICE_SECONDS:.1f} ms on average, one request at a time", OURS),
+            ("service time", f"exponential, {MILLISECONDS_PER_SECOND * SERVICE_SECONDS:.1f} ms on average, one request at a time", OURS),
             ("objective", "95 % within 300 ms: today's latency and a little room to wait in", OURS),
             ("bounds", "2 to 50 instances: the manifests' two warm ones, and what there was", ARTICLE),
             ("lead time", "300 s from launch to serving", OURS),
@@ -236,3 +236,36 @@ CLINIC: Final = Scenario(
     ),
 )
 SCENARIOS: Final = (SHOP, CLINIC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """The shop where one of our choices is another, to show how much hangs on it."""
+
+    text: str
+    scenario: Scenario
+    has_other_demand: bool = False
+
+
+def _with_swing(swing: float) -> Choice:
+    shape = replace(SHOP.shape, day_swing=swing)
+    return Choice(text=f"day swing {swing:g}, not 3", scenario=replace(SHOP, shape=shape), has_other_demand=True)
+
+
+def _with_objective(seconds: float) -> Choice:
+    objective = replace(SHOP.fleet.objective, latency_seconds=seconds)
+    scenario = replace(SHOP, fleet=replace(SHOP.fleet, objective=objective))
+    return Choice(text=f"objective {MILLISECONDS_PER_SECOND * seconds:.0f} ms, not 300", scenario=scenario)
+
+
+def _with_lead(seconds: float) -> Choice:
+    scenario = replace(SHOP, fleet=replace(SHOP.fleet, lead_time_seconds=seconds))
+    return Choice(text=f"lead time {seconds:.0f} s, not 300", scenario=scenario)
+
+
+CHOICES: Final = (
+    Choice(text="as chosen", scenario=SHOP),
+    *map(_with_objective, (0.290, 0.350)),
+    *map(_with_lead, (120.0, 600.0)),
+    *map(_with_swing, (1.5, 5.0)),
+)
