@@ -1,12 +1,11 @@
 """The task of the article's claims: scenarios played, findings as JSON, a page and a document."""
 
-
 from headroom.lake.lake import json_bytes
 from headroom.lake.storage import Storage
 from headroom.pipelines.replay_forecasts import ReplayForecasts
 from headroom.reporting.claims_document import claims_document
 from headroom.reporting.claims_report import ClaimsReport, claims_summary, render_claims_report
-from headroom.simulation.claims.findings import findings
+from headroom.simulation.claims.article import findings
 from headroom.simulation.claims.playing import play_claims
 from headroom.simulation.replay import OnProgress
 

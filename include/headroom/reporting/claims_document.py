@@ -3,16 +3,28 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from headroom.simulation.claims.article import POINT_TOLERANCE, SECTIONS
+from headroom.simulation.claims.article import CLAIMS
+from headroom.simulation.claims.claim import POINT_TOLERANCE
+from headroom.units import percent_from_fraction
 
+_TOLERANCE: Final = f"{percent_from_fraction(POINT_TOLERANCE):.0f} %"
 INTRO: Final = f"""# The article's claims, replayed
 
-Headroom began with an article, "Rightsizing AI Infrastructure: Auto-Scaling Strategies That Actually Reduce Costs". This page sets its figures beside a
-replay. `headroom claims --out DIR` makes it anew, as `claims.md`, with a page (`claims.html`) and the numbers (`claims.json`); nothing is read but the seed.
+Headroom began with an article, "Rightsizing AI Infrastructure: Auto-Scaling Strategies That Actually Reduce Costs".
+This page sets its figures beside a replay. `headroom claims --out DIR` makes it anew, as `claims.md`, with a page
+(`claims.html`) and the numbers (`claims.json`); `--seed` gives other demand and chance, and nothing else is read.
 
-The demand is generated, chosen once by the article's words and stated below; nothing was tuned so that a claim holds. A range holds inside its ends, a
-single figure within {100 * POINT_TOLERANCE:.0f} %. "more than claimed" lies beyond the claim on the side that its author would like; "given" is what the scenario was made from;
-"open" could not be played, and says why. Where a claim can be read in several ways, each reading has a row. A month has 730 hours.
+The demand is generated, chosen once by the article's words and stated below; nothing was tuned so that a claim holds.
+
+| verdict | meaning |
+| --- | --- |
+| holds | the replay lies in the claimed range, or within {_TOLERANCE} of a single figure |
+| more than claimed | it lies beyond the claim, on the side that its author would like |
+| does not hold | it lies on the other side, or just elsewhere |
+| given | the scenario was made from it |
+| open | it could not be played; the reason stands beside it |
+
+Where a claim can be read in several ways, each reading has a row. A month has 730 hours.
 """
 _SAVINGS_NOTE: Final = (
     "Count and schedule follow one upon the other and add up; type and spot each start from the schedule on today's "
@@ -27,7 +39,7 @@ _CHOICES_NOTE: Final = (
 def claims_document(summary: Mapping[str, Any]) -> str:
     """Return the document of a summary (claims_report.claims_summary)."""
     lines = [INTRO]
-    for section in SECTIONS:
+    for section in CLAIMS:
         lines += [f"## {section}", ""]
         lines += _table(
             ("claim", "read as", "claimed", "replayed", "verdict", "why"),
@@ -50,7 +62,16 @@ def claims_document(summary: Mapping[str, Any]) -> str:
     )
     lines += ["## Other choices", "", _CHOICES_NOTE, ""]
     lines += _table(
-        ("choice", "cost a month", "less than the 50", "than static_peak", "than threshold", "p95", "busy", "instances"),
+        (
+            "choice",
+            "cost a month",
+            "less than the 50",
+            "than static_peak",
+            "than threshold",
+            "p95",
+            "busy",
+            "instances",
+        ),
         [
             (
                 row["choice"],
@@ -65,7 +86,7 @@ def claims_document(summary: Mapping[str, Any]) -> str:
             for row in summary["choices"]
         ],
     )
-    lines += ["## The scenarios", "", f"Four weeks of history, then two weeks played, in steps of a minute; seed {summary['seed']}.", ""]
+    lines += ["## The scenarios", "", f"Four weeks of history, then two weeks played; seed {summary['seed']}.", ""]
     for scenario in summary["scenarios"]:
         lines += [f"### {scenario['name']}", "", f"After {scenario['section']}.", ""]
         lines += _table(

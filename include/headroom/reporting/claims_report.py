@@ -10,12 +10,12 @@ from markupsafe import Markup
 from headroom.reporting.figures import GREEN, GREY, ORANGE, figure_of, fragment_of, plotly_script
 from headroom.reporting.page import render_page
 from headroom.reporting.replay_figures import day_figure
-from headroom.simulation.claims.article import SECTIONS, Verdict
-from headroom.simulation.claims.findings import Finding, choice_rows, policy_rows, saving_parts
+from headroom.simulation.claims.article import CLAIMS, Finding
+from headroom.simulation.claims.claim import USD_A_MONTH, Verdict
 from headroom.simulation.claims.playing import PlayedClaims
+from headroom.simulation.claims.savings import Row, choice_rows, policy_rows, saving_parts
 from headroom.simulation.claims.scenarios import END, HISTORY_START, SCENARIOS, SHOP_USD_PER_MONTH, START
 
-_USD: Final = "USD a month"
 _COLOURS: Final = {Verdict.HOLDS: GREEN, Verdict.MORE: GREEN, Verdict.FAILS: ORANGE}
 
 
@@ -49,12 +49,12 @@ def claims_summary(report: ClaimsReport) -> dict[str, Any]:
         "claims": [
             {
                 "key": item.claim.key,
-                "section": item.claim.section,
+                "section": item.section,
                 "words": item.claim.words,
                 "reading": item.claim.reading,
                 "unit": item.claim.unit,
                 "claimed_low": item.claim.low,
-                "claimed_high": item.claim.high,
+                "claimed_high": item.claim.high if math.isfinite(item.claim.high) else None,
                 "claimed_text": claimed_text(item),
                 "replayed": item.value,
                 "replayed_text": replayed_text(item),
@@ -90,7 +90,7 @@ def render_claims_report(report: ClaimsReport) -> str:
     return render_page(
         "claims_report.html.j2",
         summary=claims_summary(report),
-        sections=SECTIONS,
+        sections=list(CLAIMS),
         start=START,
         end=END,
         history=HISTORY_START,
@@ -104,10 +104,10 @@ def render_claims_report(report: ClaimsReport) -> str:
 def claimed_text(item: Finding) -> str:
     """Return what is claimed, with its unit."""
     low, high, unit = item.claim.low, item.claim.high, item.claim.unit
-    if item.claim.key == "warm_forced":
-        return f"at least {low:g} %"
+    if math.isinf(high):
+        return f"at least {_number(low, unit)} {unit}"
     numbers = _number(low, unit) if low == high else f"{_number(low, unit)} to {_number(high, unit)}"
-    return numbers if unit == _USD else f"{numbers} {unit}"
+    return numbers if unit == USD_A_MONTH else f"{numbers} {unit}"
 
 
 def replayed_text(item: Finding) -> str:
@@ -123,7 +123,7 @@ def replayed_text(item: Finding) -> str:
             if unit == f"% {one}":
                 return f"{-value:.1f} % {other}"
     digits = _number(value, unit, has_tenths=unit.startswith("%"))
-    return digits if unit == _USD else f"{digits} {unit}"
+    return digits if unit == USD_A_MONTH else f"{digits} {unit}"
 
 
 def ranges_figure(findings: tuple[Finding, ...]) -> Markup:
@@ -133,7 +133,7 @@ def ranges_figure(findings: tuple[Finding, ...]) -> Markup:
     names = [item.claim.key.replace("_", " ") for item in drawn]
     figure.add_bar(
         y=names,
-        x=[max(item.claim.high - item.claim.low, 0.8) for item in drawn],
+        x=[max(min(item.claim.high, 100.0) - item.claim.low, 0.8) for item in drawn],
         base=[item.claim.low for item in drawn],
         orientation="h",
         marker={"color": "rgba(123, 135, 148, 0.45)"},
@@ -145,7 +145,7 @@ def ranges_figure(findings: tuple[Finding, ...]) -> Markup:
     )
     for verdict, colour, symbol in (
         (Verdict.HOLDS, GREEN, "circle"),
-        (Verdict.MORE, GREEN, "triangle-right"),
+        (Verdict.MORE, GREEN, "diamond"),
         (Verdict.FAILS, ORANGE, "x"),
     ):
         chosen = [(name, item) for name, item in zip(names, drawn, strict=True) if item.verdict is verdict]
@@ -174,7 +174,7 @@ def _counts(report: ClaimsReport) -> dict[Verdict, int]:
 
 
 def _number(value: float, unit: str, *, has_tenths: bool = False) -> str:
-    if unit == _USD:
+    if unit == USD_A_MONTH:
         return f"${value:,.0f}"
     return f"{value:.1f}" if has_tenths else f"{value:,.0f}"
 
@@ -183,7 +183,5 @@ def _share(part: float | None, whole: float | None) -> float | None:
     return None if part is None or not whole else 100.0 * part / whole
 
 
-def _finite(row: dict[str, float | int | str | None]) -> dict[str, float | int | str | None]:
-    return {
-        key: None if isinstance(value, float) and not math.isfinite(value) else value for key, value in row.items()
-    }
+def _finite(row: Row) -> Row:
+    return {key: None if isinstance(value, float) and not math.isfinite(value) else value for key, value in row.items()}

@@ -2,8 +2,10 @@
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from headroom.domain.scaling import Counts
 from headroom.simulation.engine import Run
@@ -30,7 +32,7 @@ def less_percent(before: float, after: float) -> float | None:
 
 
 def least_and_most_instances(run: Run) -> tuple[int, int]:
-    """Return the fewest and the most instances at work after the first hour, in which a fleet leaves its first count."""
+    """Return the fewest and the most instances at work, without the first hour, in which a fleet leaves its start."""
     at_work = run.ready.sum(axis=0)[round(SECONDS_PER_HOUR / run.step_seconds) :]
     return int(at_work.min()), int(at_work.max())
 
@@ -60,6 +62,11 @@ def scaling_errors(run: Run, needed: Counts) -> float:
     return float(run.late[run.ready.sum(axis=0) < needed].sum())
 
 
+def short_steps(run: Run, needed: Counts) -> int:
+    """Return the number of steps with fewer instances at work than were needed."""
+    return int((run.ready.sum(axis=0) < needed).sum())
+
+
 def peak_hours_utilization_percent(run: Run) -> float:
     """Return busy time over time at work in the hour of each day that has the most requests.
 
@@ -68,8 +75,10 @@ def peak_hours_utilization_percent(run: Run) -> float:
     per_hour = round(SECONDS_PER_HOUR / run.step_seconds)
     days = len(run.arriving) // (per_hour * HOURS_PER_DAY)
 
-    def by_hour(values: Counts) -> Counts:
-        hours: Counts = values[: days * HOURS_PER_DAY * per_hour].reshape(days, HOURS_PER_DAY, per_hour).sum(axis=2)
+    def by_hour(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        hours: npt.NDArray[Any] = (
+            values[: days * HOURS_PER_DAY * per_hour].reshape(days, HOURS_PER_DAY, per_hour).sum(axis=2)
+        )
         return hours
 
     at_work = run.ready.sum(axis=0)

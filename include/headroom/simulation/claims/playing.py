@@ -6,9 +6,9 @@ from typing import Final
 
 from headroom.domain.fleet import Fleet, Objective
 from headroom.simulation.claims.scenarios import (
+    CHOICES,
     CLINIC,
     QUICKER,
-    CHOICES,
     SHOP,
     SHOP_INSTANCES,
     SPOT_DISCOUNTS,
@@ -60,7 +60,7 @@ class PlayedChoice:
 class PlayedClaims:
     """All runs that the findings are taken from.
 
-    `equal_cost`: target tracking at the setting of its target, `equal_cost_target`, whose cost is nearest to headroom's.
+    `equal_cost`: target tracking at the target, `equal_cost_target`, whose cost comes nearest to headroom's.
     `quicker`: headroom on the quicker type, the objective scaled alike; `quicker_loose`: with today's objective.
     `spot`: headroom_spot by discount. `choices`: the shop where one of our choices is another. `clinic`: by policy.
     """
@@ -80,7 +80,9 @@ class PlayedClaims:
         return self.shop.played[name].run
 
 
-def play_claims(seed: int, forecasts: Forecasts, *, on_progress: OnProgress = lambda _done, _total: None) -> PlayedClaims:
+def play_claims(
+    seed: int, forecasts: Forecasts, *, on_progress: OnProgress = lambda _done, _total: None
+) -> PlayedClaims:
     """Play every scenario; `forecasts` gives a scene's forecasts, each of which is asked for in order of time first."""
     shop = _with_forecasts(SHOP.scene(seed), forecasts)
     policies: list[Policy] = [BEFORE, *policies_named(SHOP_POLICIES)]

@@ -188,7 +188,11 @@ SHOP: Final = Scenario(
             ("work", "keeps them 22 % busy on average: 11 instances' worth", ARTICLE),
             ("price", f"$85,000 / 50 / {HOURS_PER_MONTH:g} h = ${USD_PER_HOUR:.3f} an instance-hour", ARTICLE),
             ("latency before", "95 % within 280 ms, all of it service, as next to nothing waits at 22 %", ARTICLE),
-            ("service time", f"exponential, {MILLISECONDS_PER_SECOND * SERVICE_SECONDS:.1f} ms on average, one request at a time", OURS),
+            (
+                "service time",
+                f"exponential, {MILLISECONDS_PER_SECOND * SERVICE_SECONDS:.1f} ms on average, one request at a time",
+                OURS,
+            ),
             ("objective", "95 % within 300 ms: today's latency and a little room to wait in", OURS),
             ("bounds", "2 to 50 instances: the manifests' two warm ones, and what there was", ARTICLE),
             ("lead time", "300 s from launch to serving", OURS),
