@@ -36,8 +36,8 @@ def _predictive_cost_peak(played: PlayedClaims) -> Measured:
     return Measured(
         value=_saved(played, "static_peak", "headroom"),
         why="This is what the schedule itself saves, and it hangs on how far demand swings between night and day "
-        f"(other choices, below). The fleet held for the peak keeps {peak} of requests inside, headroom {after}; the objective "
-        "is 95 %.",
+        f"(other choices, below). The fleet held for the peak keeps {peak} of requests inside, headroom {after}; "
+        "the objective is 95 %.",
     )
 
 

@@ -25,8 +25,9 @@ def _peak_utilization(played: PlayedClaims) -> Measured:
     return Measured(
         value=at_peak,
         why=f"It would take {SHOP_INSTANCES * at_peak / _CLAIMED_AT_PEAK_PERCENT:.0f} instances to be 20 % busy in "
-        f"these hours, where {least_and_most_instances(played.shop_run('static_peak'))[1]} carry them. 22 % on average and "
-        "at most 25 % at the peak fit one fleet only if its demand hardly moves, and then there is nothing to schedule.",
+        f"these hours, where {least_and_most_instances(played.shop_run('static_peak'))[1]} carry them. 22 % on "
+        "average and at most 25 % at the peak fit one fleet only if its demand hardly moves, and then there is nothing to "
+        "schedule.",
     )
 
 
@@ -67,8 +68,8 @@ def _fragmentation(played: PlayedClaims) -> Measured:
     return Measured(
         value=None,
         why="Open: the engine has no GPU memory, so none to fragment, and no instance is slowed while others start. "
-        f"What it shows is waiting alone: at the shop p95 is longer by {shown} in minutes with a launch under way than in "
-        "the others. The policy intelligent takes the 30 % as given when it plans.",
+        f"What it shows is waiting alone: at the shop p95 is longer by {shown} in minutes with a launch under way "
+        "than in the others. The policy intelligent takes the 30 % as given when it plans.",
     )
 
 
