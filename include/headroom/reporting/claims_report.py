@@ -14,7 +14,7 @@ from headroom.simulation.claims.article import CLAIMS, Finding
 from headroom.simulation.claims.claim import USD_A_MONTH, Verdict
 from headroom.simulation.claims.playing import PlayedClaims
 from headroom.simulation.claims.savings import Row, choice_rows, policy_rows, saving_parts
-from headroom.simulation.claims.scenarios import END, HISTORY_START, SCENARIOS, SHOP_USD_PER_MONTH, START
+from headroom.simulation.claims.scenarios import SCENARIOS, SHOP_USD_PER_MONTH
 
 _COLOURS: Final = {Verdict.HOLDS: GREEN, Verdict.MORE: GREEN, Verdict.FAILS: ORANGE}
 
@@ -29,11 +29,12 @@ class ClaimsReport:
 
 def claims_summary(report: ClaimsReport) -> dict[str, Any]:
     """Return the findings as JSON; `value` and what is open are None."""
+    known = report.played.shop.scene.known
     return {
         "seed": report.played.seed,
-        "history_from_utc": HISTORY_START.isoformat(),
-        "from_utc": START.isoformat(),
-        "to_utc": END.isoformat(),
+        "history_from_utc": known.start_utc.isoformat(),
+        "from_utc": report.played.shop.scene.start_utc.isoformat(),
+        "to_utc": known.end_utc.isoformat(),
         "scenarios": [
             {
                 "name": scenario.name,
@@ -91,9 +92,7 @@ def render_claims_report(report: ClaimsReport) -> str:
         "claims_report.html.j2",
         summary=claims_summary(report),
         sections=list(CLAIMS),
-        start=START,
-        end=END,
-        history=HISTORY_START,
+        scene=report.played.shop.scene,
         ranges_figure=figures[0],
         day_figure=figures[1],
         plotly_script=shared,

@@ -8,6 +8,7 @@ from headroom.domain.fleet import Fleet, Objective
 from headroom.simulation.claims.scenarios import (
     CHOICES,
     CLINIC,
+    DAYS,
     QUICKER,
     SHOP,
     SHOP_INSTANCES,
@@ -24,6 +25,7 @@ from headroom.simulation.ours import Headroom, HeadroomSpot
 from headroom.simulation.policies import policies_named
 from headroom.simulation.policy import ForecastProvider, Policy, Scene
 from headroom.simulation.replay import OnProgress, Replay, play
+from headroom.units import SECONDS_PER_DAY
 
 BEFORE: Final = Fixed(instances=SHOP_INSTANCES)
 SHOP_POLICIES: Final = (
@@ -81,10 +83,10 @@ class PlayedClaims:
 
 
 def play_claims(
-    seed: int, forecasts: Forecasts, *, on_progress: OnProgress = lambda _done, _total: None
+    seed: int, forecasts: Forecasts, *, days: int = DAYS, on_progress: OnProgress = lambda _done, _total: None
 ) -> PlayedClaims:
     """Play every scenario; `forecasts` gives a scene's forecasts, each of which is asked for in order of time first."""
-    shop = _with_forecasts(SHOP.scene(seed), forecasts)
+    shop = _with_forecasts(SHOP.scene(seed, days=days), forecasts)
     policies: list[Policy] = [BEFORE, *policies_named(SHOP_POLICIES)]
     total = len(policies) + 2 + len(CHOICES) + len(CLINIC_POLICIES)
     replay = play(
@@ -106,7 +108,7 @@ def play_claims(
     for choice in CHOICES:
         choices.append(_played_choice(choice, shop, forecasts))
         on_progress(done := done + 1, total)
-    clinic = _with_forecasts(CLINIC.scene(seed), forecasts)
+    clinic = _with_forecasts(CLINIC.scene(seed, days=days), forecasts)
     clinic_runs: dict[str, Run] = {}
     for policy in policies_named(CLINIC_POLICIES):
         clinic_runs[policy.name] = run_policy(policy, clinic)
@@ -147,11 +149,15 @@ def _nearest_in_cost(scene: Scene, cost_usd: float) -> tuple[float, Run]:
 
 
 def _played_choice(choice: Choice, shop: Scene, forecasts: Forecasts) -> PlayedChoice:
-    scene = choice.scenario.scene(shop.seed)
+    scene = choice.scenario.scene(shop.seed, days=_days(shop))
     forecast = forecasts(scene) if choice.has_other_demand else shop.forecasts
     policies: list[Policy] = [BEFORE, *policies_named(("static_peak", "threshold", "headroom"))]
     scene = replace(scene, forecasts=forecast)
     return PlayedChoice(text=choice.text, runs={policy.name: run_policy(policy, scene) for policy in policies})
+
+
+def _days(scene: Scene) -> int:
+    return round(scene.steps * scene.step_seconds / SECONDS_PER_DAY)
 
 
 def _with_forecasts(scene: Scene, forecasts: Forecasts) -> Scene:
@@ -164,7 +170,7 @@ def _with_fleet(scene: Scene, fleet: Fleet) -> Scene:
 
 def _beside(scenario: Scenario, shop: Scene) -> Scene:
     """Return the scene of a scenario with the shop's own demand, and so with its forecasts."""
-    return replace(scenario.scene(shop.seed), forecasts=shop.forecasts)
+    return replace(scenario.scene(shop.seed, days=_days(shop)), forecasts=shop.forecasts)
 
 
 def _quicker_objective(fleet: Fleet) -> Objective:

@@ -88,19 +88,9 @@ def _errors_threshold(played: PlayedClaims) -> Measured:
 
 
 def _errors_equal_cost(played: PlayedClaims) -> Measured:
-    return _short(played, played.equal_cost, f" ({_equal_cost_text(played)})")
-
-
-def _failures_equal_cost(played: PlayedClaims) -> Measured:
-    before, after, threshold = played.equal_cost, played.shop_run("headroom"), played.shop_run("threshold")
-    failed = [float(run.failed.sum()) for run in (before, after)]
-    minutes = [int((run.failed > 0).sum()) for run in (before, after)]
-    return Measured(
-        value=less_percent(*failed),
-        why=f"From {failed[0]:,.0f} to {failed[1]:,.0f} of {after.arriving.sum():,.0f} requests, in {minutes[0]:,} and "
-        f"{minutes[1]:,} minutes ({_equal_cost_text(played)}): too few to say much. Under threshold scaling, which "
-        f"costs more, {threshold.failed.sum():,.0f} fail.",
-    )
+    failed = [run.failed.sum() for run in (played.equal_cost, played.shop_run("headroom"))]
+    why = f" ({_equal_cost_text(played)}). Of them {failed[0]:,.0f} and {failed[1]:,.0f} failed, too few to judge by"
+    return _short(played, played.equal_cost, why)
 
 
 CLAIMS: Final = (
@@ -157,14 +147,5 @@ CLAIMS: Final = (
         low=60.0,
         high=60.0,
         measure=_errors_equal_cost,
-    ),
-    Claim(
-        key="failures_equal_cost",
-        words=_ERRORS,
-        reading=f"requests that failed, having waited beyond ten times the objective: {_EQUAL_COST}",
-        unit="% less",
-        low=60.0,
-        high=60.0,
-        measure=_failures_equal_cost,
     ),
 )

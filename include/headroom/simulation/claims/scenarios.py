@@ -33,8 +33,8 @@ from headroom.units import HOURS_PER_MONTH, MILLISECONDS_PER_SECOND
 
 HISTORY_START: Final = datetime(2026, 7, 13, tzinfo=UTC)
 START: Final = datetime(2026, 8, 10, tzinfo=UTC)
-END: Final = datetime(2026, 8, 24, tzinfo=UTC)
-"""Mondays; no public holiday between them. Four weeks of history, two weeks played."""
+"""Mondays; no public holiday from the first until two weeks after the second, which are played."""
+DAYS: Final = 14
 
 SHOP_INSTANCES: Final = 50
 SHOP_UTILIZATION: Final = 0.22
@@ -96,13 +96,13 @@ class Scenario:
     step_seconds: float
     settings: tuple[Setting, ...]
 
-    def scene(self, seed: int) -> Scene:
-        """Return the scene of [START, END), without forecasts."""
+    def scene(self, seed: int, *, days: int = DAYS) -> Scene:
+        """Return the scene of `days` days from START on, without forecasts."""
         shape = replace(self.shape, bursts=replace(self.shape.bursts, seed=seed))
-        days = (END - HISTORY_START).days
-        drawn = generated_demand(shape, start_utc=HISTORY_START, days=days, step_seconds=self.step_seconds, seed=seed)
+        in_all = (START - HISTORY_START).days + days
+        drawn = generated_demand(shape, start_utc=HISTORY_START, days=in_all, step_seconds=self.step_seconds, seed=seed)
         demand = scaled_to(drawn, self.mean_per_second, from_utc=START)
-        return fleet_scene(self.fleet, demand, start_utc=START, end_utc=END, seed=seed)
+        return fleet_scene(self.fleet, demand, start_utc=START, end_utc=demand.end_utc, seed=seed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

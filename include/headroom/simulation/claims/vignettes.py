@@ -26,8 +26,8 @@ def _peak_utilization(played: PlayedClaims) -> Measured:
         value=at_peak,
         why=f"It would take {SHOP_INSTANCES * at_peak / _CLAIMED_AT_PEAK_PERCENT:.0f} instances to be 20 % busy in "
         f"these hours, where {least_and_most_instances(played.shop_run('static_peak'))[1]} carry them. 22 % on "
-        "average and at most 25 % at the peak fit one fleet only if its demand hardly moves, and then there is nothing to "
-        "schedule.",
+        "average and at most 25 % at the peak fit one fleet only if its demand hardly moves, and then there is nothing "
+        "to schedule.",
     )
 
 
