@@ -89,7 +89,7 @@ def _spot_performance(played: PlayedClaims) -> Measured:
     first = spot.failed[: round(SECONDS_PER_HOUR / spot.step_seconds)].sum()
     return Measured(
         value=None if shorter is None else -shorter,
-        why="The spare instances against a zone's loss serve until it comes, so latency is no longer. "
+        why="The spare instances against a zone's loss serve until it comes, so latency is not longer. "
         f"{spot.failed.sum():,.0f} requests failed, {first:,.0f} of them in the first hour, when on-demand instances "
         f"end before the spot ones that replace them serve; under headroom {schedule.failed.sum():,.0f}.",
     )

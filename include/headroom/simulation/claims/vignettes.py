@@ -64,7 +64,9 @@ def _warm_forced(played: PlayedClaims) -> Measured:
 
 def _fragmentation(played: PlayedClaims) -> Measured:
     slower = {name: slower_while_scaling_percent(played.shop_run(name), 95.0) for name in ("threshold", "headroom")}
-    shown = " and ".join(f"{percent:.1f} % under {name}" for name, percent in slower.items() if percent is not None)
+    shown = " and ".join(
+        f"{round(percent, 1) + 0.0:.1f} % under {name}" for name, percent in slower.items() if percent is not None
+    )
     return Measured(
         value=None,
         why="Open: the engine has no GPU memory, so none to fragment, and no instance is slowed while others start. "
