@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 
 from headroom.cli.account import discover_account
 from headroom.cli.analysis import backtest, forecast, size
+from headroom.cli.claims import claims
 from headroom.cli.doctor import examine_installation
 from headroom.cli.exits import EXIT_BAD_INPUT
 from headroom.cli.keeping import backup_lake, restore_lake, tend_files
@@ -39,6 +40,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_backtest(commands)
     _add_size(commands)
     _add_replay(commands)
+    _add_claims(commands)
     _add_extract(commands)
     _add_json(_add(commands, "build", build, "build the warehouse from the lake's marts"))
     _add_as_of(
@@ -201,6 +203,17 @@ def _add_replay(commands: Any) -> None:  # noqa: ANN401, as above
     parser.add_argument("--sweep", action="store_true", help="also play every policy over its main knob: the frontier")
     parser.add_argument(
         "--out", required=True, type=Path, metavar="DIR", help="gets replay.json, capacity.parquet and report.html"
+    )
+    _add_json(parser)
+
+
+def _add_claims(commands: Any) -> None:  # noqa: ANN401, as above
+    parser = _add(
+        commands, "claims", claims, "replay what the article claims over generated demand, and say what holds and why"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of demand and chance; equal in, equal out")
+    parser.add_argument(
+        "--out", required=True, type=Path, metavar="DIR", help="gets claims.json, claims.md and claims.html"
     )
     _add_json(parser)
 
