@@ -1,4 +1,4 @@
-"""Bench of every policy on recorded demand: what a share of requests inside the objective costs, over the hourly oracle.
+"""Bench of every policy on recorded demand: what a share of requests inside the objective costs.
 
 Knobs are tuned on the training part of each cell, every policy with the same trials; then the main knob is swept over
 the scored part. Forecasts are made before, and timed apart.
