@@ -28,7 +28,7 @@ from headroom.units import HOURS_PER_MONTH
 
 PUSH_DELAY_SECONDS: Final = 180.0
 """From an hour's end to its verified push with ten fleets (DESIGN section 5; measured in docs/benchmarks.md)."""
-LEAST_TARGET, MOST_TARGET = 0.05, 0.99
+USUAL_TARGET: Final = 0.7
 _MAX_CHANGES: Final = SCHEDULED_ACTIONS_PER_TARGET[ScalingApi.EC2_AUTO_SCALING] // 2
 
 
@@ -61,24 +61,35 @@ class Headroom(Adjustable):
 class HeadroomReactive(Headroom):
     """The production planner's floor with target tracking underneath, which adds what the floor did not foresee.
 
-    One knob trades cost against latency: the floor's critical ratio, and with it the share of every instance that
-    target tracking keeps free for the minutes ahead, since both buy against being short.
-    `target_fraction` is the utilization it holds at a ratio of 1; each tenfold ratio takes `target_slope` off it.
+    The target is the knob that trades cost against latency, and the floor goes with it: who keeps more of every
+    instance free for the minutes ahead also buys a higher quantile of the hours ahead. At `USUAL_TARGET` the ratio is
+    the fleet's own; elsewhere it goes with the odds of an instance being free, to the power of `ratio_exponent`.
     """
 
     name: str = "headroom_reactive"
-    target_fraction: float = number_knob(0.75, low=0.4, high=0.95, text="Utilization to hold at a ratio of 1")
-    target_slope: float = number_knob(0.15, low=0.0, high=0.3, text="Utilization less for each tenfold ratio")
+    shortage_cost_ratio: float | None = optional_knob(
+        low=0.05,
+        high=20.0,
+        is_logarithmic=True,
+        text="c_short / c_over at the usual target, if not the fleet's own",
+    )
+    target_fraction: float = number_knob(USUAL_TARGET, low=0.05, high=0.99, is_main=True, text="Utilization to hold")
+    ratio_exponent: float = number_knob(1.0, low=0.0, high=3.0, text="How much the ratio goes with the target")
     metric_seconds: float = number_knob(60.0, low=10.0, high=300.0, text="Length of one point of the metric")
     points_out: int = number_knob(1, low=1, high=30, text="Points in a row above the target before it scales out")
     points_in: int = number_knob(15, low=1, high=180, text="Points in a row well below it before it scales in")
     in_share: float = number_knob(0.9, low=0.3, high=1.0, text="Share of the target that counts as well below")
 
+    def ratio(self, scene: Scene) -> float:
+        """Return the shortage cost ratio that goes with the target, in steps of an eighth of a decade."""
+        free, usual = (math.log10((1.0 - target) / target) for target in (self.target_fraction, USUAL_TARGET))
+        exact = math.log10(Headroom.ratio(self, scene)) + self.ratio_exponent * (free - usual)
+        return float(10.0 ** min(max(round(exact * 8.0) / 8.0, -2.0), 2.0))
+
     def plan(self, scene: Scene) -> CapacityPlan:
         """Plan as Headroom does; target tracking scales inside the bounds, never below the floor."""
-        target = self.target_fraction - self.target_slope * math.log10(self.ratio(scene))
         tracking = TargetTracking(
-            target_fraction=min(max(target, LEAST_TARGET), MOST_TARGET),
+            target_fraction=self.target_fraction,
             metric_seconds=self.metric_seconds,
             points_out=self.points_out,
             points_in=self.points_in,

@@ -216,7 +216,8 @@ class _Bench:
             step_seconds=self._scene.step_seconds,
             queue=self._scene.queue,
             most_instances=self._scene.fleet.bounds.max_instances,
-            initial_instances=[first] + [0] * (len(plan.pools) - 1),
+            # a fleet of several pools starts as the plan has it, so that no policy begins with launches
+            initial_instances=[first] if len(plan.pools) == 1 else plan.floors[:, 0].tolist(),
             conditions=conditions,
         )
 

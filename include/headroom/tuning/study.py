@@ -13,7 +13,7 @@ Tuned = TypeVar("Tuned", bound=Adjustable)
 
 
 def tune(policy: Tuned, score: Callable[[Tuned], float], *, trials: int, seed: int = 0) -> Tuned:
-    """Return the policy with the knobs of least score found in `trials`; the first tries it as it is.
+    """Return the policy with the knobs of least score found in `trials`; the first tries those it has set.
 
     The main knob is left alone: it is swept afterwards. A policy without another knob comes back as it came. Same seed,
     same policy, as long as `score` depends on nothing else.
@@ -23,7 +23,8 @@ def tune(policy: Tuned, score: Callable[[Tuned], float], *, trials: int, seed: i
         return policy
     logging.getLogger("optuna").setLevel(logging.WARNING)
     study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=seed))
-    study.enqueue_trial({name: getattr(policy, name) for name in names})
+    as_it_is = {name: getattr(policy, name) for name in names}
+    study.enqueue_trial({name: value for name, value in as_it_is.items() if value is not None})
     study.optimize(lambda trial: score(_suggested(policy, names, trial)), n_trials=trials)
     return replace(policy, **study.best_params)
 

@@ -85,15 +85,19 @@ def test_the_ratio_chooses_the_quantile() -> None:
     assert Headroom().plan(scene).floors[0, -1] == 3
 
 
-def test_target_tracking_underneath_keeps_more_free_the_dearer_it_is_to_be_short() -> None:
+def test_the_floor_goes_with_the_target_underneath() -> None:
+    # Odds of being free: 3 to 7 at the usual 70 %, 1 to 1 at 50 %: 7/3 as much. So the fleet's own ratio of 9 becomes
+    # 9 x 7/3 = 21, which in eighths of a decade is 10 ** (11/8) or 10 ** (10/8): log 21 = 1.322, x 8 = 10.6, so 11.
     scene = scene_with(Says(50.0), hours=1)
-    policy = HeadroomReactive(target_fraction=0.8, target_slope=0.2)
-    for ratio, target in ((1.0, 0.8), (10.0, 0.6), (100.0, 0.4)):
-        plan = replace(policy, shortage_cost_ratio=ratio).plan(scene)
-        assert plan.reaction is not None
-        assert plan.reaction.kind is ReactionKind.TARGET_TRACKING
-        assert plan.reaction.parameters[0] == pytest.approx(target)
-    assert (policy.plan(scene).floors == Headroom().plan(scene).floors).all()
+    policy = HeadroomReactive()
+    assert policy.ratio(scene) == pytest.approx(10 ** (8 / 8))  # log 9 = .954, x 8 = 7.6
+    assert replace(policy, target_fraction=0.5).ratio(scene) == pytest.approx(10 ** (11 / 8))
+    assert replace(policy, target_fraction=0.5, ratio_exponent=0.0).ratio(scene) == pytest.approx(10.0)
+    plan = replace(policy, target_fraction=0.5).plan(scene)
+    assert plan.reaction is not None
+    assert plan.reaction.kind is ReactionKind.TARGET_TRACKING
+    assert plan.reaction.parameters[0] == 0.5
+    assert (plan.floors == Headroom(shortage_cost_ratio=10 ** (11 / 8)).plan(scene).floors).all()
 
 
 def test_without_forecasts_ours_says_what_it_needs() -> None:
