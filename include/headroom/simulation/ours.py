@@ -75,10 +75,8 @@ class HeadroomReactive(Headroom):
     )
     target_fraction: float = number_knob(USUAL_TARGET, low=0.05, high=0.99, is_main=True, text="Utilization to hold")
     ratio_exponent: float = number_knob(1.0, low=0.0, high=3.0, text="How much the ratio goes with the target")
-    metric_seconds: float = number_knob(60.0, low=10.0, high=300.0, text="Length of one point of the metric")
-    points_out: int = number_knob(1, low=1, high=30, text="Points in a row above the target before it scales out")
-    points_in: int = number_knob(15, low=1, high=180, text="Points in a row well below it before it scales in")
-    in_share: float = number_knob(0.9, low=0.3, high=1.0, text="Share of the target that counts as well below")
+    points_out: int = number_knob(1, low=1, high=10, text="One-minute points above the target before it scales out")
+    points_in: int = number_knob(15, low=3, high=30, text="Points in a row well below it before it scales in")
 
     def ratio(self, scene: Scene) -> float:
         """Return the shortage cost ratio that goes with the target, in steps of an eighth of a decade."""
@@ -89,11 +87,7 @@ class HeadroomReactive(Headroom):
     def plan(self, scene: Scene) -> CapacityPlan:
         """Plan as Headroom does; target tracking scales inside the bounds, never below the floor."""
         tracking = TargetTracking(
-            target_fraction=self.target_fraction,
-            metric_seconds=self.metric_seconds,
-            points_out=self.points_out,
-            points_in=self.points_in,
-            in_share=self.in_share,
+            target_fraction=self.target_fraction, points_out=self.points_out, points_in=self.points_in
         )
         return CapacityPlan(pools=(scene.pool,), floors=self.floor(scene), reaction=tracking.reaction(scene))
 
