@@ -206,6 +206,47 @@ def serve_step(
 
 
 @compiled
+def _serve(
+    arriving: float, capacity: float, before: tuple[float, float], seconds: float, queue: Queue, slower: Floats
+) -> tuple[float, float, float, float]:
+    """Serve one step as serve_step does, for all latencies; without capacity requests fail at once."""
+    if capacity > 0.0:
+        return serve_step(arriving, capacity, before, seconds, queue, (0, slower.size), slower)
+    slower[:] = arriving
+    return 0.0, 0.0, arriving + before[0], 0.0
+
+
+@compiled
+def serve_given(
+    rates: Floats,
+    seconds: float,
+    capacity: Floats,
+    queue: Queue,
+    before: tuple[float, float],
+    together: int,
+    steps: Floats,
+    slower: Floats,
+) -> None:
+    """Serve under capacity that is not the loop's own; `rates`, `capacity`: (steps,), `before` as for serve_step.
+
+    Filled in: `steps`, (steps, 4): what serve_step returns of each; `slower`, (steps / together, latencies): requests
+    slower than each latency, of `together` steps at a time, those of steps without capacity left out.
+    """
+    one_step = np.zeros(queue.latencies_seconds.size)
+    waiting, backlog = before
+    for step in range(rates.size):
+        waiting, backlog, failed, utilization = _serve(
+            rates[step] * seconds, capacity[step], (waiting, backlog), seconds, queue, one_step
+        )
+        if capacity[step] > 0.0:
+            slower[step // together] += one_step
+        steps[step, 0] = waiting
+        steps[step, 1] = backlog
+        steps[step, 2] = failed
+        steps[step, 3] = utilization
+
+
+@compiled
 def kept_at_best(rates: Floats, seconds: float, queue: Queue, kept: Floats) -> None:
     """Write the requests of each step that keep the objective with nothing waiting before; (steps, most + 1)."""
     slower = np.zeros(queue.latencies_seconds.size)
@@ -427,14 +468,9 @@ def run_loop(
             written.ready[pool, step] = lives.now[pool]
             written.billed[pool, step] = lives.now[pool] + lives.launching[pool] + lives.draining[pool]
             capacity += lives.now[pool] * ways.speeds[pool]
-        arriving = rates[step] * seconds
-        if capacity > 0.0:
-            waiting, backlog, failed, utilization = serve_step(
-                arriving, capacity, (waiting, backlog), seconds, queue, (0, slower.size), slower
-            )
-        else:  # nothing takes requests: they fail at once
-            failed, waiting, backlog, utilization = arriving + waiting, 0.0, 0.0, 0.0
-            slower[:] = arriving
+        waiting, backlog, failed, utilization = _serve(
+            rates[step] * seconds, capacity, (waiting, backlog), seconds, queue, slower
+        )
         written.slower[0] += slower
         if lives.launching.sum() > 0:
             written.slower[1] += slower
