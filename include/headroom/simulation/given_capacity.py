@@ -50,7 +50,8 @@ class ServedSteps:
         NaN where no request was answered; at most the longest of `latencies_seconds`.
         """
         found = latency_percentiles(self.slower_requests, self.latencies_seconds, percentile)
-        return np.minimum(found, self.latencies_seconds[-1])
+        longest: Floats = np.minimum(found, self.latencies_seconds[-1])
+        return longest
 
     @property
     def mean_latency_seconds(self) -> Floats:

@@ -40,4 +40,5 @@ def mean_latencies(slower: Floats, latencies_seconds: Floats) -> Floats:
     """
     gaps = np.diff(latencies_seconds, prepend=0.0, append=latencies_seconds[-1])
     area = slower @ ((gaps[:-1] + gaps[1:]) / 2.0)
-    return np.divide(area, slower[:, 0], out=np.full(len(slower), np.nan), where=slower[:, 0] > 0)
+    mean: Floats = np.divide(area, slower[:, 0], out=np.full(len(slower), np.nan), where=slower[:, 0] > 0)
+    return mean

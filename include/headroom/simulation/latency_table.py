@@ -79,6 +79,7 @@ def latency_table(queue: RequestQueue, most_instances: int) -> LatencyTable:
     return table_of_sizes(queue, tuple(int(size) for size in _sizes(most_instances)))
 
 
+@lru_cache(maxsize=64)
 def table_of_sizes(queue: RequestQueue, sizes: tuple[int, ...]) -> LatencyTable:
     """Return the tables of a queue for these counts of instances, ascending from 1 up; a count between has no row."""
     latencies = _latencies(queue)
