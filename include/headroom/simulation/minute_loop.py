@@ -175,14 +175,17 @@ def serve_step(
     part: tuple[int, int],
     slower: Floats,
 ) -> tuple[float, float, float, float]:
-    """Serve one step with `capacity` instances of today's type, above 0; `before`: requests waiting, and backlog.
+    """Serve one step with `capacity` instances of today's type; `before`: requests waiting, and backlog.
 
     Return waiting, backlog, requests failed and utilization. `slower` is overwritten with the requests of this step
     that take longer than each latency in `part` (first, and the one after the last). What would wait beyond the timeout
-    fails.
+    fails; without capacity nothing takes requests, and all fail at once.
     """
-    slower[part[0] : part[1]] = 0.0
     waiting, backlog = before
+    if capacity <= 0.0:
+        slower[part[0] : part[1]] = arriving
+        return 0.0, 0.0, arriving + waiting, 0.0
+    slower[part[0] : part[1]] = 0.0
     size = queue.size_index[min(max(1, int(capacity + 1e-9)), queue.size_index.size - 1)]
     served = capacity * queue.rate_per_second * seconds
     most = capacity * queue.rate_per_second * queue.timeout_seconds
@@ -206,17 +209,6 @@ def serve_step(
 
 
 @compiled
-def _serve(
-    arriving: float, capacity: float, before: tuple[float, float], seconds: float, queue: Queue, slower: Floats
-) -> tuple[float, float, float, float]:
-    """Serve one step as serve_step does, for all latencies; without capacity requests fail at once."""
-    if capacity > 0.0:
-        return serve_step(arriving, capacity, before, seconds, queue, (0, slower.size), slower)
-    slower[:] = arriving
-    return 0.0, 0.0, arriving + before[0], 0.0
-
-
-@compiled
 def serve_given(
     rates: Floats,
     seconds: float,
@@ -235,8 +227,8 @@ def serve_given(
     one_step = np.zeros(queue.latencies_seconds.size)
     waiting, backlog = before
     for step in range(rates.size):
-        waiting, backlog, failed, utilization = _serve(
-            rates[step] * seconds, capacity[step], (waiting, backlog), seconds, queue, one_step
+        waiting, backlog, failed, utilization = serve_step(
+            rates[step] * seconds, capacity[step], (waiting, backlog), seconds, queue, (0, one_step.size), one_step
         )
         if capacity[step] > 0.0:
             slower[step // together] += one_step
@@ -468,8 +460,8 @@ def run_loop(
             written.ready[pool, step] = lives.now[pool]
             written.billed[pool, step] = lives.now[pool] + lives.launching[pool] + lives.draining[pool]
             capacity += lives.now[pool] * ways.speeds[pool]
-        waiting, backlog, failed, utilization = _serve(
-            rates[step] * seconds, capacity, (waiting, backlog), seconds, queue, slower
+        waiting, backlog, failed, utilization = serve_step(
+            rates[step] * seconds, capacity, (waiting, backlog), seconds, queue, (0, slower.size), slower
         )
         written.slower[0] += slower
         if lives.launching.sum() > 0:
