@@ -21,7 +21,6 @@ from typing import Final
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
-from scipy import optimize, stats
 
 from headroom.domain.demand import Floats
 
@@ -138,6 +137,8 @@ def _usable(history: LoadHistory, objective_seconds: float) -> tuple[Floats, Flo
 
 
 def _rising(seconds: Floats) -> Floats:
+    from scipy import optimize  # noqa: PLC0415, half a second that all who size a fleet would pay
+
     fitted: Floats = optimize.isotonic_regression(seconds).x
     return fitted
 
@@ -160,6 +161,8 @@ def _crossing(load: Floats, latency: Floats, objective_seconds: float) -> float 
 
 def _continued(load: Floats, latency: Floats, objective_seconds: float) -> float | None:
     """Return where the line of 1 / latency at the highest loads reaches the objective; None where it does not fall."""
+    from scipy import stats  # noqa: PLC0415, as above
+
     slope, intercept, *_ = stats.theilslopes(1.0 / latency[-_END_HOURS:], load[-_END_HOURS:])
     if not slope < 0:
         return None

@@ -17,7 +17,8 @@ import numpy as np
 from headroom.domain.demand import Floats
 from headroom.domain.scaling import Counts
 from headroom.simulation import minute_loop
-from headroom.simulation.latency_table import RequestQueue, latency_table
+from headroom.simulation.latency_percentiles import latency_percentiles
+from headroom.simulation.latency_table import LatencyTable, RequestQueue, latency_table
 from headroom.units import SECONDS_PER_HOUR
 
 NOTICE_SECONDS: Final = 120.0
@@ -162,17 +163,7 @@ class Run:
         NaN where no request came (while a launch was under way).
         """
         slower = self.slower_requests_while_scaling if is_while_scaling else self.slower_requests
-        if slower[0] <= 0:
-            return math.nan
-        allowed = slower[0] * (1.0 - percentile / 100.0)
-        beyond = int(np.searchsorted(-slower, -allowed))
-        if beyond >= len(slower):
-            return math.inf
-        # between two points the chance falls about exponentially
-        first, second = np.log(np.maximum(slower[beyond - 1 : beyond + 1], 1e-300))
-        share = (first - math.log(max(allowed, 1e-300))) / (first - second) if first > second else 1.0
-        low, high = self.latencies_seconds[beyond - 1 : beyond + 1]
-        return float(low + share * (high - low))
+        return float(latency_percentiles(slower[None, :], self.latencies_seconds, percentile)[0])
 
 
 def run(
@@ -238,7 +229,11 @@ def run(
 
 def queue_arrays(queue: RequestQueue, pools: Sequence[Pool], most_instances: int) -> minute_loop.Queue:
     """Return the queue as the loop takes it, with tables that reach to all pools at their most."""
-    table = latency_table(queue, math.ceil(sum(pool.speed for pool in pools) * most_instances))
+    return loop_queue(queue, latency_table(queue, math.ceil(sum(pool.speed for pool in pools) * most_instances)))
+
+
+def loop_queue(queue: RequestQueue, table: LatencyTable) -> minute_loop.Queue:
+    """Return a queue and its tables as the loop takes them."""
     return minute_loop.Queue(
         rate_per_second=queue.rate_per_second,
         timeout_seconds=queue.timeout_seconds,

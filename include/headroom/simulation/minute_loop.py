@@ -175,14 +175,17 @@ def serve_step(
     part: tuple[int, int],
     slower: Floats,
 ) -> tuple[float, float, float, float]:
-    """Serve one step with `capacity` instances of today's type, above 0; `before`: requests waiting, and backlog.
+    """Serve one step with `capacity` instances of today's type; `before`: requests waiting, and backlog.
 
     Return waiting, backlog, requests failed and utilization. `slower` is overwritten with the requests of this step
     that take longer than each latency in `part` (first, and the one after the last). What would wait beyond the timeout
-    fails.
+    fails; without capacity nothing takes requests, and all fail at once.
     """
-    slower[part[0] : part[1]] = 0.0
     waiting, backlog = before
+    if capacity <= 0.0:
+        slower[part[0] : part[1]] = arriving
+        return 0.0, 0.0, arriving + waiting, 0.0
+    slower[part[0] : part[1]] = 0.0
     size = queue.size_index[min(max(1, int(capacity + 1e-9)), queue.size_index.size - 1)]
     served = capacity * queue.rate_per_second * seconds
     most = capacity * queue.rate_per_second * queue.timeout_seconds
@@ -203,6 +206,36 @@ def serve_step(
         behind = min(max(backlog + share * (arriving - served), 0.0), most)
         _add_slower(arriving / _ARRIVALS_A_STEP, behind / served * seconds, by_chance, queue, size, part, slower)
     return after, backlog_after, failed, utilization
+
+
+@compiled
+def serve_given(
+    rates: Floats,
+    seconds: float,
+    capacity: Floats,
+    queue: Queue,
+    before: tuple[float, float],
+    together: int,
+    steps: Floats,
+    slower: Floats,
+) -> None:
+    """Serve under capacity that is not the loop's own; `rates`, `capacity`: (steps,), `before` as for serve_step.
+
+    Filled in: `steps`, (steps, 4): what serve_step returns of each; `slower`, (steps / together, latencies): requests
+    slower than each latency, of `together` steps at a time, those of steps without capacity left out.
+    """
+    one_step = np.zeros(queue.latencies_seconds.size)
+    waiting, backlog = before
+    for step in range(rates.size):
+        waiting, backlog, failed, utilization = serve_step(
+            rates[step] * seconds, capacity[step], (waiting, backlog), seconds, queue, (0, one_step.size), one_step
+        )
+        if capacity[step] > 0.0:
+            slower[step // together] += one_step
+        steps[step, 0] = waiting
+        steps[step, 1] = backlog
+        steps[step, 2] = failed
+        steps[step, 3] = utilization
 
 
 @compiled
@@ -427,14 +460,9 @@ def run_loop(
             written.ready[pool, step] = lives.now[pool]
             written.billed[pool, step] = lives.now[pool] + lives.launching[pool] + lives.draining[pool]
             capacity += lives.now[pool] * ways.speeds[pool]
-        arriving = rates[step] * seconds
-        if capacity > 0.0:
-            waiting, backlog, failed, utilization = serve_step(
-                arriving, capacity, (waiting, backlog), seconds, queue, (0, slower.size), slower
-            )
-        else:  # nothing takes requests: they fail at once
-            failed, waiting, backlog, utilization = arriving + waiting, 0.0, 0.0, 0.0
-            slower[:] = arriving
+        waiting, backlog, failed, utilization = serve_step(
+            rates[step] * seconds, capacity, (waiting, backlog), seconds, queue, (0, slower.size), slower
+        )
         written.slower[0] += slower
         if lives.launching.sum() > 0:
             written.slower[1] += slower
