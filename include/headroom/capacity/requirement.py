@@ -1,12 +1,12 @@
 """How many instances each hour needs: SLO inversion at the critical-ratio quantile of demand in its minutes.
 
 One rule, no margins on top of each other. The demand worth buying for is the quantile c_short / (c_short + c_over) of
-demand in any minute of the hour (the newsvendor's; decision 0018). The instances for it: where the fleet serves requests in slots,
-the fewest for which its latency objective holds in one queue over all slots; a pool of many servers then carries more
-per instance than one alone, so the sustainable rate of one instance is not applied as well (it only tells other types'
-speed). Where today's rate was measured, the queue's service time is the one with which it carries that rate. For any
-other serving model, demand over the sustainable rate of one instance, rounded up; for continuous batching with
-objectives on tokens that rate is the inversion: the most for which both hold by the measured profile.
+demand in any minute of the hour (the newsvendor's; decision 0018). The instances for it: where the fleet serves
+requests in slots, the fewest for which its latency objective holds in one queue over all slots; a pool of many servers
+then carries more per instance than one alone, so the sustainable rate of one instance is not applied as well (it only
+tells other types' speed). Where today's rate was measured, the queue's service time is the one with which it carries
+that rate. For any other serving model, demand over the sustainable rate of one instance, rounded up; for continuous
+batching with objectives on tokens that rate is the inversion: the most for which both hold by the measured profile.
 """
 
 import math
