@@ -11,13 +11,13 @@ from headroom.columns import QUANTILE_LEVELS
 
 _EDGES: Final = np.concatenate([[-QUANTILE_LEVELS[0]], QUANTILE_LEVELS, [2.0 - QUANTILE_LEVELS[-1]]])
 LEVEL_WEIGHTS: Final = (_EDGES[2:] - _EDGES[:-2]) / 2.0
-"""The probability each quantile stands for in a sum over all (trapezoids, the ends as far out as they lie), sums to 1."""
+"""The probability each quantile stands for in a sum over all: trapezoids, the ends as far out as they lie. Sum: 1."""
 MINUTE_SHAPE: Final = (-1.76, -1.02, -0.79, -0.54, -0.39, -0.23, -0.06, 0.15, 0.40, 0.64, 0.95, 1.22, 2.31)
 """Where the minutes of an hour lie at QUANTILE_LEVELS: 0 is the hour's mean, 1 its largest 5-minute mean.
 
-Measured on the first halves of eight production traces by the minute (Crane's CPU inputs), the median over them: whether
-demand climbs through the hour or bursts, the minutes are spread alike. ServeGen m-large and the public LLM traces with
-bursts drawn agree to 0.1 from q20 to q90.
+Measured on the first halves of eight production traces by the minute (Crane's CPU inputs), the median over them:
+whether demand climbs through the hour or bursts, the minutes are spread alike. ServeGen m-large and the public LLM
+traces with bursts drawn agree to 0.1 from q20 to q90.
 """
 Floats = npt.NDArray[np.float64]
 Hours = npt.NDArray[np.datetime64]

@@ -54,7 +54,7 @@ def fleet(
 
 
 def forecast(*demand_at_q90: float) -> DemandForecast:
-    """Return a forecast with q90 as given, the same in all minutes of an hour; other quantiles lie on a line through 0."""
+    """Return a forecast with q90 as given, alike in all minutes of an hour; other quantiles on a line through 0."""
     shape = np.array(QUANTILE_LEVELS) / 0.9
     quantiles = np.array(demand_at_q90)[:, None] * shape[None, :]
     hours = np.datetime64("2026-11-18T06:00:00", "s") + np.arange(len(demand_at_q90)) * np.timedelta64(1, "h")
