@@ -171,7 +171,10 @@ def regret(player: Player) -> dict[str, Any]:
 
 
 def pooled(cells: dict[str, Any]) -> dict[str, Any]:
-    """At each share, over the cells where an incumbent, ours and the oracle reach it: costs, and the gap closed."""
+    """At each share, over the cells where an incumbent and the oracle reach it: costs, and the gap closed.
+
+    Where an incumbent reaches it and ours does not, ours costs infinitely much: such a cell is not left out.
+    """
     found = {}
     for number, share in enumerate(SHARES):
         best: dict[str, tuple[str, float]] = {}
@@ -181,7 +184,6 @@ def pooled(cells: dict[str, Any]) -> dict[str, Any]:
             policy = min(incumbents, key=lambda key: incumbents[key])
             reached = {
                 "every incumbent": incumbents[policy],
-                "headroom_reactive": cell["cost_usd"]["headroom_reactive"][number],
                 "the oracle": cell["oracle_hourly_usd"][number],
             }
             never = [who for who, cost in reached.items() if not math.isfinite(cost)]

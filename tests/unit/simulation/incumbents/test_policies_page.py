@@ -18,7 +18,7 @@ CONTRACT = {
 def row_of(policy: Policy, name: str, knob: Knob) -> str:
     value = getattr(policy, name)
     allowed = ", ".join(knob.choices) or f"{knob.low:g} to {knob.high:g}"
-    default = value if isinstance(value, str) else f"{value:g}"
+    default = "not set" if value is None else value if isinstance(value, str) else f"{value:g}"
     return f"| `{name}`{' (main)' if knob.is_main else ''} | {default} | {allowed} | {knob.text} |"
 
 
