@@ -17,7 +17,7 @@ from headroom.domain.fleet import Fleet, InstanceOption
 from headroom.lake.lake import json_bytes
 from headroom.lake.storage import Storage
 from headroom.pipelines.prices import read_market
-from headroom.pipelines.replay_demand import RecordedDemand, demand_from_mart, read_recorded_demand
+from headroom.pipelines.replay_demand import RecordedDemand, demand_from_lake, read_recorded_demand
 from headroom.pipelines.replay_forecasts import ReplayForecasts
 from headroom.pipelines.windows import KEY_FORMAT, hour_window
 from headroom.pipelines.workspace import Workspace, open_workspace
@@ -96,7 +96,7 @@ def replay_policies(fleet_id: str, start: str, end: str, policies: Sequence[str]
     )
     fleet = priced(fleet, request.start_utc, lambda: workspace, name="fleets.yaml")
     try:
-        demand = demand_from_mart(workspace, fleet, start_utc=request.start_utc, end_utc=request.end_utc)
+        demand = demand_from_lake(workspace, fleet, start_utc=request.start_utc, end_utc=request.end_utc)
     except DemandError as error:
         raise ReplayInputError(str(error)) from error
     report = _replay(fleet, demand, request, names=(demand.source, "fleets.yaml"))
