@@ -26,6 +26,7 @@ from headroom.simulation.latency_table import RequestQueue
 from headroom.simulation.policies import POLICIES
 from headroom.simulation.policy import DemandRecord, Scene
 from headroom.simulation.replay import play as compare
+from headroom.simulation.replay import run_plan
 from headroom.simulation.request_level import estimate_percentile, gamma_service_seconds, simulate_queue
 
 PERCENTILES = (50.0, 95.0, 99.0)
@@ -120,7 +121,7 @@ def fleet_year(*, is_quick: bool) -> dict[str, float]:
         times = []
         for _ in range(3 + 1):  # the first one compiles
             began = time.process_time()  # one thread, and other work on the machine does not count
-            played(scene, plan)
+            run_plan(plan, scene, Conditions(seed=scene.seed))
             times.append(time.process_time() - began)
         found[policy.name] = float(np.median(times[1:])) * 365 * MINUTES_PER_DAY / minutes
     return found
@@ -149,19 +150,6 @@ def four_weeks(seed: int) -> tuple[float, float]:
     compared = compare(policies, scene, conditions=Conditions(seed=scene.seed))
     assert not compared.refused
     return forecast_seconds, time.perf_counter() - began
-
-
-def played(scene: Scene, plan: CapacityPlan) -> Run:
-    start = scene.known.step_of(scene.start_utc)
-    return run(
-        scene.known.rate_per_second[start:],
-        plan,
-        step_seconds=scene.step_seconds,
-        queue=scene.queue,
-        most_instances=scene.fleet.bounds.max_instances,
-        initial_instances=[scene.initial_instances],
-        conditions=Conditions(seed=scene.seed),
-    )
 
 
 def scene_of(name: str, *, days: int, history_days: int, seed: int, is_forecast: bool) -> Scene:

@@ -111,6 +111,12 @@ class Scene:
         """Length of a step."""
         return self.known.step_seconds
 
+    @property
+    def rate_per_second(self) -> Floats:
+        """Demand of each step played, shape (steps,)."""
+        start = self.known.step_of(self.start_utc)
+        return self.known.rate_per_second[start : start + self.steps]
+
     def moment(self, step: int) -> datetime:
         """Return when a step of the replay begins."""
         return self.start_utc + timedelta(seconds=step * self.step_seconds)
