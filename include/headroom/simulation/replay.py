@@ -213,7 +213,8 @@ class _Bench:
     def _relaxed(self, path: OraclePath) -> Run:
         """Return the path played at once and undrained, with the relaxation's own late requests and bill."""
         scene = self._scene
-        plan = CapacityPlan(pools=(replace(scene.pool, lead_time_seconds=0.0),), floors=path.instances[None, :])
+        at_once = replace(scene.pool, lead_time_seconds=0.0, refused_fraction=0.0, stillborn_fraction=0.0)
+        plan = CapacityPlan(pools=(at_once,), floors=path.instances[None, :])
         there_at_once = replace(scene, initial_instances=int(path.instances[0]))
         run = run_plan(plan, there_at_once, replace(self._conditions, drain_seconds=0.0))
         kept = self._kept[np.arange(len(self._kept)), path.instances]
