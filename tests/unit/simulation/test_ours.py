@@ -13,7 +13,7 @@ from headroom.domain.demand import DemandForecast
 from headroom.domain.fleet import InstanceOption, SpotLimits
 from headroom.simulation.engine import ReactionKind
 from headroom.simulation.ours import Headroom, HeadroomReactive, HeadroomSpot
-from headroom.simulation.policy import Scene
+from headroom.simulation.policy import Change, Scene, floor_of
 
 
 class Says:
@@ -56,6 +56,21 @@ def test_the_floor_is_raised_a_lead_time_and_a_late_action_before_the_hour_that_
     assert 120 <= lowered + 1 <= 122
     assert set(floor.tolist()) == {1, 3}
     assert forecasts.asked == [START + timedelta(hours=hour) for hour in range(3)]
+
+
+def test_an_action_is_late_by_chance_of_the_seed() -> None:
+    scene = scene_with(Says(50.0, 250.0), hours=2)
+    raised = {int(np.argmax(Headroom().plan(replace(scene, seed=seed)).floors[0] == 3)) for seed in range(20)}
+    # asked for 12:56, it comes up to two minutes later and counts from the next whole minute
+    assert raised == {57, 58}
+
+
+def test_a_change_counts_from_the_next_whole_step() -> None:
+    scene = scene_with(Says(50.0), hours=1)
+    changes = [
+        Change(at_utc=START + timedelta(seconds=seconds), instances=count) for seconds, count in ((60, 2), (90, 3))
+    ]
+    assert floor_of(changes, scene)[0, :4].tolist() == [1, 2, 3, 3]
 
 
 def test_no_push_is_in_force_before_it_would_have_been_made() -> None:

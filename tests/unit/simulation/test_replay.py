@@ -34,6 +34,16 @@ def test_oracles_pay_only_for_what_keeps_the_objective() -> None:
     assert replay.plain_usd == pytest.approx(1.4)
 
 
+def test_an_oracle_keeps_what_it_would_with_empty_queues_however_long_they_get() -> None:
+    # 99 of 100 a second, minute after minute: chance alone makes a queue that a policy would have to carry on
+    scene = small_scene(*[99.0] * 30, fleet=small_fleet(serving=Slots(service_seconds=1.0, slots=100)))
+    replay = play([Holds()], scene, conditions=Conditions())
+    oracle, holds = replay.played[ORACLE].run, replay.played["holds"].run
+    assert oracle.ready.tolist() == holds.ready.tolist() == [[1] * 30]
+    assert oracle.arriving.sum() - oracle.late.sum() == pytest.approx(replay.target_requests)
+    assert oracle.late.sum() < 0.5 * holds.late.sum()
+
+
 def test_a_policy_costs_what_it_is_billed_as_a_multiple_of_the_oracle() -> None:
     replay = play([Holds(instances=2)], small_scene(*RISE), conditions=Conditions(), is_swept=True)
     holds = replay.played["holds"]
@@ -46,6 +56,14 @@ def test_every_policy_starts_with_what_the_last_known_hours_peak_needs() -> None
     assert small_scene(*RISE, history=80.0).initial_instances == 1
     assert small_scene(*RISE, history=150.0).initial_instances == 2
     assert small_scene(*RISE, history=5000.0).initial_instances == 6  # the most the fleet may have
+    # five minutes of 250 need three, though the hour's mean is 94
+    scene = small_scene(*RISE)
+    path = scene.known.rate_per_second.copy()
+    path[50:55] = 250.0
+    peaked = fleet_scene(
+        scene.fleet, replace(scene.known, rate_per_second=path), start_utc=START, end_utc=scene.known.end_utc
+    )
+    assert peaked.initial_instances == 3
 
 
 @dataclass(frozen=True, kw_only=True)
