@@ -19,13 +19,14 @@ from headroom.capacity import instances_for_demand, sustainable_rate
 from headroom.columns import QUANTILE_LEVELS
 from headroom.domain.window import HOUR
 from headroom.pipelines.replay_forecasts import ReplayForecasts
-from headroom.simulation.engine import CapacityPlan, Run, run
+from headroom.simulation.engine import CapacityPlan, Conditions, Run
 from headroom.simulation.frontier import cost_at_share
 from headroom.simulation.knobs import Adjustable
 from headroom.simulation.oracle import UnreachableTargetError, kept_by_instances, least_cost
 from headroom.simulation.ours import Headroom
 from headroom.simulation.policies import POLICIES
 from headroom.simulation.policy import Scene
+from headroom.simulation.replay import run_plan
 from headroom.tuning.study import tune
 from headroom.units import SECONDS_PER_HOUR
 
@@ -96,8 +97,7 @@ class Player:
 
     def __init__(self, scene: Scene) -> None:
         self.scene = scene
-        start = scene.known.step_of(scene.start_utc)
-        self.rates = scene.known.rate_per_second[start : start + scene.steps]
+        self.rates = scene.rate_per_second
         self.kept = kept_by_instances(
             self.rates,
             step_seconds=scene.step_seconds,
@@ -108,15 +108,7 @@ class Player:
         self.oracle = self.oracle_at_shares()
 
     def run(self, plan: CapacityPlan) -> Run:
-        scene = self.scene
-        return run(
-            self.rates,
-            plan,
-            step_seconds=scene.step_seconds,
-            queue=scene.queue,
-            most_instances=scene.fleet.bounds.max_instances,
-            initial_instances=[scene.initial_instances],
-        )
+        return run_plan(plan, self.scene, Conditions(seed=self.scene.seed))
 
     def costs_at_shares(self, policy: Adjustable) -> list[float]:
         points = []
@@ -171,7 +163,10 @@ def regret(player: Player) -> dict[str, Any]:
 
 
 def pooled(cells: dict[str, Any]) -> dict[str, Any]:
-    """At each share, over the cells where an incumbent, ours and the oracle reach it: costs, and the gap closed."""
+    """At each share, over the cells where an incumbent and the oracle reach it: costs, and the gap closed.
+
+    Where an incumbent reaches it and ours does not, ours costs infinitely much: such a cell is not left out.
+    """
     found = {}
     for number, share in enumerate(SHARES):
         best: dict[str, tuple[str, float]] = {}
@@ -181,7 +176,6 @@ def pooled(cells: dict[str, Any]) -> dict[str, Any]:
             policy = min(incumbents, key=lambda key: incumbents[key])
             reached = {
                 "every incumbent": incumbents[policy],
-                "headroom_reactive": cell["cost_usd"]["headroom_reactive"][number],
                 "the oracle": cell["oracle_hourly_usd"][number],
             }
             never = [who for who, cost in reached.items() if not math.isfinite(cost)]

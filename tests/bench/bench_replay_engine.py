@@ -24,14 +24,15 @@ from headroom.simulation.fleet_scene import fleet_scene, request_queue
 from headroom.simulation.incumbents import Hpa, TargetTracking, Threshold
 from headroom.simulation.latency_table import RequestQueue
 from headroom.simulation.policies import POLICIES
-from headroom.simulation.policy import DemandRecord, Policy, Scene
+from headroom.simulation.policy import DemandRecord, Scene
+from headroom.simulation.replay import play as compare
+from headroom.simulation.replay import run_plan
 from headroom.simulation.request_level import estimate_percentile, gamma_service_seconds, simulate_queue
 
 PERCENTILES = (50.0, 95.0, 99.0)
 SERVICE_SECONDS = 0.4
 MINUTE = 60.0
 MINUTES_PER_DAY = 1440
-NEVER = 1e9
 START = datetime(2026, 1, 5, tzinfo=UTC)
 
 
@@ -120,14 +121,14 @@ def fleet_year(*, is_quick: bool) -> dict[str, float]:
         times = []
         for _ in range(3 + 1):  # the first one compiles
             began = time.process_time()  # one thread, and other work on the machine does not count
-            played(scene, plan)
+            run_plan(plan, scene, Conditions(seed=scene.seed))
             times.append(time.process_time() - began)
         found[policy.name] = float(np.median(times[1:])) * 365 * MINUTES_PER_DAY / minutes
     return found
 
 
 def many_fleets(*, fleets: int) -> dict[str, float]:
-    """Four weeks of fleets with every policy that needs no spot price; forecasts are made before, timed apart."""
+    """Four weeks of fleets with every policy that needs no spot price, and the oracles; forecasts are timed apart."""
     with ProcessPoolExecutor(max_workers=2) as pool:
         began = time.perf_counter()
         seconds = list(pool.map(four_weeks, range(fleets)))
@@ -145,27 +146,10 @@ def four_weeks(seed: int) -> tuple[float, float]:
     scene = scene_of(f"fleet-{seed}", days=56, history_days=28, seed=seed, is_forecast=True)
     forecast_seconds = time.perf_counter() - began
     began = time.perf_counter()
-    for name, policy in POLICIES.items():
-        if name != "headroom_spot":
-            play_policy(policy, scene)
+    policies = [policy for name, policy in POLICIES.items() if name != "headroom_spot"]
+    compared = compare(policies, scene, conditions=Conditions(seed=scene.seed))
+    assert not compared.refused
     return forecast_seconds, time.perf_counter() - began
-
-
-def play_policy(policy: Policy, scene: Scene) -> Run:
-    return played(scene, policy.plan(scene))
-
-
-def played(scene: Scene, plan: CapacityPlan) -> Run:
-    start = scene.known.step_of(scene.start_utc)
-    return run(
-        scene.known.rate_per_second[start:],
-        plan,
-        step_seconds=scene.step_seconds,
-        queue=scene.queue,
-        most_instances=scene.fleet.bounds.max_instances,
-        initial_instances=[scene.initial_instances],
-        conditions=Conditions(seed=scene.seed),
-    )
 
 
 def scene_of(name: str, *, days: int, history_days: int, seed: int, is_forecast: bool) -> Scene:

@@ -199,6 +199,27 @@ def _add_replay(commands: Any) -> None:  # noqa: ANN401, as above
         metavar="M",
         help="minutes until its correlation falls to 1/e",
     )
+    parser.add_argument(
+        "--lead-spread",
+        type=float,
+        default=0.0,
+        metavar="SHARE",
+        help="launches take longer by this share of the lead time on average, 0 to 10",
+    )
+    parser.add_argument(
+        "--refused-launches",
+        type=float,
+        default=0.0,
+        metavar="SHARE",
+        help="share of launches with a capacity error, asked for again a step later",
+    )
+    parser.add_argument(
+        "--failed-launches",
+        type=float,
+        default=0.0,
+        metavar="SHARE",
+        help="share of launches that fail when they should begin to serve",
+    )
     parser.add_argument("--seed", type=int, default=0, help="of everything that is left to chance; equal in, equal out")
     parser.add_argument("--sweep", action="store_true", help="also play every policy over its main knob: the frontier")
     parser.add_argument(

@@ -13,6 +13,7 @@ from headroom.cli.terminal import complain, plain, progress
 from headroom.lake.storage import open_storage
 from headroom.pipelines.replay import ReplayInputError, ReplayRequest, replay_files, write_replay
 from headroom.simulation.demand_path import Bursts
+from headroom.simulation.launches import Launches
 
 MOST_SEED = 2**32 - 1
 
@@ -26,6 +27,7 @@ def replay(options: argparse.Namespace) -> int:
         end_utc=options.end,
         policies=tuple(options.policy or ()),
         bursts=_bursts(options),
+        launches=_launches(options),
         is_swept=options.sweep,
     )
     with progress("replaying") as on_progress:
@@ -55,6 +57,19 @@ def _bursts(options: argparse.Namespace) -> Bursts:
     except ValueError as error:
         words = str(error).replace("correlation_minutes", "--burst-correlation-minutes")
         raise BadInput(words.replace("variation", "--burst-cv")) from error
+
+
+def _launches(options: argparse.Namespace) -> Launches:
+    try:
+        return Launches(
+            spread_fraction=options.lead_spread,
+            refused_fraction=options.refused_launches,
+            failed_fraction=options.failed_launches,
+        )
+    except ValueError as error:
+        name, _, said = str(error).partition("_fraction ")
+        option = {"spread": "--lead-spread", "refused": "--refused-launches", "failed": "--failed-launches"}[name]
+        raise BadInput(f"{option} {said}") from error
 
 
 def _print_policies(summary: dict[str, Any]) -> None:

@@ -17,7 +17,7 @@ from headroom.domain.fleet import Fleet, InstanceOption
 from headroom.lake.lake import json_bytes
 from headroom.lake.storage import Storage
 from headroom.pipelines.prices import read_market
-from headroom.pipelines.replay_demand import RecordedDemand, demand_from_mart, read_recorded_demand
+from headroom.pipelines.replay_demand import RecordedDemand, demand_from_lake, read_recorded_demand
 from headroom.pipelines.replay_forecasts import ReplayForecasts
 from headroom.pipelines.windows import KEY_FORMAT, hour_window
 from headroom.pipelines.workspace import Workspace, open_workspace
@@ -25,6 +25,7 @@ from headroom.reporting.replay_report import ReplayReport, render_replay_report,
 from headroom.simulation.demand_path import Bursts, DemandError
 from headroom.simulation.engine import Conditions
 from headroom.simulation.fleet_scene import SceneError, fleet_scene
+from headroom.simulation.launches import Launches
 from headroom.simulation.policies import UnknownPolicyError, open_policies, policies_named
 from headroom.simulation.replay import OnProgress, Replay, play
 from headroom.units import MICROSECONDS_PER_SECOND
@@ -58,6 +59,7 @@ class ReplayRequest:
     end_utc: datetime
     policies: tuple[str, ...] = ()
     bursts: Bursts = field(default_factory=Bursts)
+    launches: Launches = field(default_factory=Launches)
     is_swept: bool = False
 
 
@@ -96,7 +98,7 @@ def replay_policies(fleet_id: str, start: str, end: str, policies: Sequence[str]
     )
     fleet = priced(fleet, request.start_utc, lambda: workspace, name="fleets.yaml")
     try:
-        demand = demand_from_mart(workspace, fleet, start_utc=request.start_utc, end_utc=request.end_utc)
+        demand = demand_from_lake(workspace, fleet, start_utc=request.start_utc, end_utc=request.end_utc)
     except DemandError as error:
         raise ReplayInputError(str(error)) from error
     report = _replay(fleet, demand, request, names=(demand.source, "fleets.yaml"))
@@ -181,8 +183,10 @@ def _replay(
         raise ReplayInputError(str(error)) from error
     except (SceneError, ImpossibleObjective, UnknownRate) as error:
         raise ReplayInputError(f"{names[1]}: {error}") from error
-    scene = replace(scene, forecasts=ReplayForecasts(fleet, scene.known))
-    replay = play(policies, scene, conditions=Conditions(seed=seed), is_swept=request.is_swept, on_progress=on_progress)
+    launches = request.launches
+    scene = replace(scene, forecasts=ReplayForecasts(fleet, scene.known), pool=launches.of(scene.pool))
+    conditions = Conditions(seed=seed, lead_spread_fraction=launches.spread_fraction)
+    replay = play(policies, scene, conditions=conditions, is_swept=request.is_swept, on_progress=on_progress)
     first = record.step_of(request.start_utc)
     shares = {name: share[first : first + scene.steps] for name, share in demand.shares(record).items()}
     return ReplayReport(
@@ -190,6 +194,7 @@ def _replay(
         demand_source=demand.source,
         recorded_step_seconds=demand.step_seconds,
         bursts=request.bursts,
+        launches=launches,
         class_shares=shares,
         left_open=left_open,
     )

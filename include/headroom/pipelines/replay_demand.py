@@ -1,8 +1,8 @@
-"""Recorded demand for a replay: from a Parquet file, or from the hourly mart."""
+"""Recorded demand for a replay: from a Parquet file, or from the lake, in the 5-minute bins that marts are made of."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,13 +11,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from headroom.domain.demand import Floats
+from headroom.domain.demand import Floats, Hours
 from headroom.domain.fleet import Fleet
+from headroom.domain.window import Window
 from headroom.pipelines.demand_history import HISTORY_DAYS, demand_histories
+from headroom.pipelines.model_runs import run_model
 from headroom.pipelines.workspace import Workspace
 from headroom.simulation.demand_path import Bursts, DemandError, Stamps, demand_record
 from headroom.simulation.policy import DemandRecord
 
+BY_BIN: Final = "int_demand__5min"
+BY_HOUR: Final = "mart_demand__hourly_by_fleet"
+_BIN: Final = np.timedelta64(5, "m")
 ALL: Final = "all"
 """The one workload class of demand that names none."""
 _COLUMNS: Final = ("ds", "rate_per_second")
@@ -84,17 +89,19 @@ def read_recorded_demand(file: Path) -> RecordedDemand:
     return RecordedDemand(source=file.name, stamps_utc=spine, rate_by_class=by_class)
 
 
-def demand_from_mart(
+def demand_from_lake(
     workspace: Workspace,
     fleet: Fleet,
     *,
     start_utc: datetime,
     end_utc: datetime,
 ) -> RecordedDemand:
-    """Return a fleet's hourly demand of the six weeks before `start_utc`, and of the span to be played.
+    """Return a fleet's demand of the six weeks before `start_utc`, and of the span to be played.
 
+    In the 5-minute bins from which the mart has its hourly peaks, so that plans are made from the peaks that production
+    plans from; a bin that nobody saw has its hour's mean. By the hour where an hour's samples are kept no longer.
     History that has a gap counts from its last gap on, since nothing is played that nobody saw; DemandError for a gap
-    in the span itself.
+    of an hour in the span itself.
     """
     since = start_utc - timedelta(days=HISTORY_DAYS)
     history = demand_histories(workspace, [fleet], end_utc, start_utc=since).get(fleet.id)
@@ -109,11 +116,26 @@ def demand_from_mart(
             "backfill settle_days, or choose another span"
         )
     is_after = history.hours > missing[-1] if len(missing) else np.ones(len(history.hours), dtype=np.bool_)
-    return RecordedDemand(
-        source="mart_demand__hourly_by_fleet",
-        stamps_utc=history.hours[is_after],
-        rate_by_class={ALL: history.mean_per_second[is_after]},
-    )
+    hours, means = history.hours[is_after], history.mean_per_second[is_after]
+    bins = _bins(workspace, fleet, hours, means, end_utc)
+    if bins is None:
+        return RecordedDemand(source=BY_HOUR, stamps_utc=hours, rate_by_class={ALL: means})
+    stamps = hours[0] + np.arange(len(bins)) * _BIN
+    return RecordedDemand(source=BY_BIN, stamps_utc=stamps, rate_by_class={ALL: bins})
+
+
+def _bins(workspace: Workspace, fleet: Fleet, hours: Hours, means: Floats, end_utc: datetime) -> Floats | None:
+    """Return the rates of the hours' bins, shape (12 x hours,); None where an hour has no bin."""
+    start_utc: datetime = hours[0].astype("datetime64[us]").item()
+    rows = run_model(workspace, BY_BIN, [fleet], window=Window(start_utc.replace(tzinfo=UTC), end_utc))
+    per_hour = int(np.timedelta64(1, "h") / _BIN)
+    rates = np.full(len(hours) * per_hour, np.nan)
+    place = (rows["bin_start_utc"].to_numpy().astype("datetime64[s]") - hours[0]) // _BIN
+    rates[place] = rows["demand_per_second"].to_numpy()
+    is_seen = ~np.isnan(rates)
+    if not is_seen.reshape(-1, per_hour).any(axis=1).all():
+        return None
+    return np.where(is_seen, rates, np.repeat(means, per_hour))
 
 
 def _read(file: Path) -> pa.Table:

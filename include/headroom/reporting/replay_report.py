@@ -12,6 +12,7 @@ from headroom.reporting.replay_figures import busiest_day, day_figure, frontier_
 from headroom.simulation.demand_path import Bursts
 from headroom.simulation.engine import PERCENTILES
 from headroom.simulation.frontier import cost_at_share
+from headroom.simulation.launches import Launches
 from headroom.simulation.replay import SHARES, Played, Replay
 from headroom.simulation.worst_hour import worst_hour
 
@@ -39,6 +40,7 @@ class ReplayReport:
     bursts: Bursts
     class_shares: Mapping[str, Floats]
     left_open: Mapping[str, str] = field(default_factory=dict)
+    launches: Launches = field(default_factory=Launches)
 
     @property
     def has_classes(self) -> bool:
@@ -200,6 +202,9 @@ def _settings(report: ReplayReport) -> dict[str, Any]:
         "objective_percentile": scene.queue.percentile,
         "timeout_seconds": scene.queue.timeout_seconds,
         "lead_time_seconds": scene.pool.lead_time_seconds,
+        "lead_spread_fraction": report.launches.spread_fraction,
+        "refused_launches_fraction": report.launches.refused_fraction,
+        "failed_launches_fraction": report.launches.failed_fraction,
         "min_instances": scene.fleet.bounds.min_instances,
         "max_instances": scene.fleet.bounds.max_instances,
         "initial_instances": scene.initial_instances,

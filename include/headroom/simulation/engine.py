@@ -24,7 +24,9 @@ from headroom.units import SECONDS_PER_HOUR
 NOTICE_SECONDS: Final = 120.0
 """A spot interruption is told two minutes before (EC2 User Guide, Spot interruption notices, read 2026-11)."""
 DRAIN_SECONDS: Final = 60.0
-"""Billed after an instance takes no more requests: to finish those, and to shut down; a minute is the least bill."""
+"""Billed after an instance takes no more requests: to finish those, and to shut down."""
+LEAST_BILLED_SECONDS: Final = 60.0
+"""The least that a launch is billed for, also one that was ended at once (EC2 On-Demand Pricing, read 2026-11)."""
 PERCENTILES: Final = (50.0, 95.0, 99.0)
 
 
@@ -249,15 +251,19 @@ def loop_queue(queue: RequestQueue, table: LatencyTable) -> minute_loop.Queue:
 def _ways(
     pools: Sequence[Pool], conditions: Conditions, *, step_seconds: float, most_instances: int
 ) -> minute_loop.Ways:
-    leads = np.array([math.ceil(pool.lead_time_seconds / step_seconds - 1e-9) for pool in pools], dtype=np.int64)
+    def steps(seconds: float) -> int:
+        return math.ceil(seconds / step_seconds - 1e-9)
+
+    leads = np.array([steps(pool.lead_time_seconds) for pool in pools], dtype=np.int64)
     hours = step_seconds / SECONDS_PER_HOUR
     return minute_loop.Ways(
         speeds=np.array([pool.speed for pool in pools]),
         ceilings=np.full(len(pools), most_instances, dtype=np.int64),
         lead_steps=leads,
         late_steps=leads.astype(np.float64) * conditions.lead_spread_fraction,
-        drain_steps=math.ceil(conditions.drain_seconds / step_seconds),
-        notice_steps=math.ceil(conditions.notice_seconds / step_seconds),
+        drain_steps=steps(conditions.drain_seconds),
+        notice_steps=max(1, steps(conditions.notice_seconds)),  # who is told in a step serves to its end
+        least_billed_steps=steps(LEAST_BILLED_SECONDS),
         interrupted=np.array([-math.expm1(-pool.interruptions_per_hour * hours) for pool in pools]),
         refused=np.array([pool.refused_fraction for pool in pools]),
         stillborn=np.array([pool.stillborn_fraction for pool in pools]),

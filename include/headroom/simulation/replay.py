@@ -132,13 +132,29 @@ def play(
     )
 
 
+def run_plan(plan: CapacityPlan, scene: Scene, conditions: Conditions) -> Run:
+    """Return what becomes of the fleet over the scene's span.
+
+    It starts with the scene's first instances; a fleet of several pools as the plan has it, so that no policy begins
+    with launches.
+    """
+    return run(
+        scene.rate_per_second,
+        plan,
+        step_seconds=scene.step_seconds,
+        queue=scene.queue,
+        most_instances=scene.fleet.bounds.max_instances,
+        initial_instances=[scene.initial_instances] if len(plan.pools) == 1 else plan.floors[:, 0].tolist(),
+        conditions=conditions,
+    )
+
+
 class _Bench:
     """One scene's demand and what each count of instances keeps of it, for all that is played over it."""
 
     def __init__(self, scene: Scene, conditions: Conditions) -> None:
         self._scene, self._conditions = scene, conditions
-        start = scene.known.step_of(scene.start_utc)
-        self.rates = scene.known.rate_per_second[start : start + scene.steps]
+        self.rates = scene.rate_per_second
         self._arriving = self.rates * scene.step_seconds
         self._kept = kept_by_instances(
             self.rates,
@@ -152,7 +168,7 @@ class _Bench:
         self.target = self._reachable(kept_where_every_step_does(self._kept, self._arriving, percentile=percentile))
 
     def run(self, plan: CapacityPlan) -> Run:
-        return self._run(plan, self._conditions, self._scene.initial_instances)
+        return run_plan(plan, self._scene, self._conditions)
 
     def bounded(self, played: Played) -> Played:
         """Add the bound at the requests kept, which holds for what is bought as the oracle buys."""
@@ -197,8 +213,10 @@ class _Bench:
     def _relaxed(self, path: OraclePath) -> Run:
         """Return the path played at once and undrained, with the relaxation's own late requests and bill."""
         scene = self._scene
-        plan = CapacityPlan(pools=(replace(scene.pool, lead_time_seconds=0.0),), floors=path.instances[None, :])
-        run = self._run(plan, replace(self._conditions, drain_seconds=0.0), int(path.instances[0]))
+        at_once = replace(scene.pool, lead_time_seconds=0.0, refused_fraction=0.0, stillborn_fraction=0.0)
+        plan = CapacityPlan(pools=(at_once,), floors=path.instances[None, :])
+        there_at_once = replace(scene, initial_instances=int(path.instances[0]))
+        run = run_plan(plan, there_at_once, replace(self._conditions, drain_seconds=0.0))
         kept = self._kept[np.arange(len(self._kept)), path.instances]
         lead_steps = math.ceil(scene.pool.lead_time_seconds / scene.step_seconds - 1e-9)
         return replace(
@@ -207,18 +225,6 @@ class _Bench:
             billed=billed_with_launches(path.instances, lead_steps)[None, :],
             cold_start_seconds=path.launches * lead_steps * scene.step_seconds,
             pools=(scene.pool,),
-        )
-
-    def _run(self, plan: CapacityPlan, conditions: Conditions, first: int) -> Run:
-        return run(
-            self.rates,
-            plan,
-            step_seconds=self._scene.step_seconds,
-            queue=self._scene.queue,
-            most_instances=self._scene.fleet.bounds.max_instances,
-            # a fleet of several pools starts as the plan has it, so that no policy begins with launches
-            initial_instances=[first] if len(plan.pools) == 1 else plan.floors[:, 0].tolist(),
-            conditions=conditions,
         )
 
 

@@ -27,3 +27,21 @@ def test_figures_are_written_with_the_machine_they_are_of(tmp_path: Path, monkey
     assert measured["samples"] == 20 * 3 * 7 * 288
     assert measured["seconds_over_pandas"] > 0
     assert measured["peak_memory_mib"] > 0
+
+
+def test_where_only_ours_never_reaches_a_share_the_cell_is_not_left_out() -> None:
+    never = float("inf")
+    cells = {
+        "easy": {"cost_usd": {"hpa": [4.0] * 3, "headroom_reactive": [3.0] * 3}, "oracle_hourly_usd": [2.0] * 3},
+        "hard": {
+            "cost_usd": {"hpa": [4.0, 4.0, never], "headroom_reactive": [3.0, never, 3.0]},
+            "oracle_hourly_usd": [2.0] * 3,
+        },
+    }
+    low, middle, high = run.load("replay").pooled(cells).values()
+    # of 4 + 4 for the incumbent, ours saves 2 where the oracle saves 4
+    assert low["gap_closed_fraction"] == 0.5
+    assert middle["pooled_over_best_incumbent"] == never
+    assert middle["left_out"] == {}
+    assert high["left_out"] == {"hard": "never reached by every incumbent"}
+    assert high["pooled_over_best_incumbent"] == 0.75

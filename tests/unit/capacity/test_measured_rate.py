@@ -116,4 +116,8 @@ def test_on_noisy_hours_of_a_queue_the_rate_is_within_a_twentieth_of_the_queues_
     made = history(load, noisy, instances=instances, censored_fraction=(noisy > 2.0) / 12)
     rate = measured_rate(made, latency_seconds=2.0)
     truth = max(share for share in np.linspace(5, 10, 501) if queue.is_met(instances, instances * share))
-    assert isinstance(rate, str) or rate.rate_per_second == pytest.approx(truth, rel=0.05)
+    if isinstance(rate, str):  # only where the objective is not reached by any load that a large pool may have
+        assert instances == 30
+        assert rate.startswith("latency was ")
+    else:
+        assert rate.rate_per_second == pytest.approx(truth, rel=0.05)

@@ -78,6 +78,30 @@ def test_capacity_has_a_row_a_minute_and_pool_that_adds_up_to_the_cost(tmp_path:
     assert set(oracle["purchase_option"]) == {"on_demand"}
 
 
+@pytest.mark.parametrize(
+    ("options", "ready"),
+    [
+        # the second instance is asked for in minute 3 and takes two minutes
+        ([], [1] * 5 + [2] * 5),
+        # nearly every launch is told that there is no capacity, or fails when it should serve
+        (["--refused-launches", "0.99"], [1] * 10),
+        (["--failed-launches", "0.99"], [1] * 10),
+        # the delay is an exponential of 20 minutes on average: seed 0 draws more than five
+        (["--lead-spread", "10"], [1] * 10),
+    ],
+)
+def test_launches_may_be_late_refused_or_fail(tmp_path: Path, options: list[str], ready: list[int]) -> None:
+    assert main([*files(tmp_path), *SPAN, "--policy", "threshold", *options]) == 0
+    rows = pd.read_parquet(tmp_path / "out" / "capacity.parquet")
+    assert rows[rows["policy"] == "threshold"]["ready"].tolist() == ready
+    assert rows[rows["policy"] == "oracle"]["ready"].tolist() == [1, 1, 2, 2, 2, 2, 1, 1, 1, 1]  # it has no bad luck
+    summary = json.loads((tmp_path / "out" / "replay.json").read_text())
+    said = summary["settings"]
+    assert {said["lead_spread_fraction"], said["refused_launches_fraction"], said["failed_launches_fraction"]} == (
+        {0.0} | {float(option) for option in options[1:]}
+    )
+
+
 def test_the_same_seed_gives_the_same_bytes(tmp_path: Path) -> None:
     hours = [NOON - timedelta(hours=2) + timedelta(hours=hour) for hour in range(4)]
     options = files(tmp_path, {"ds": hours, "rate_per_second": [80.0, 90.0, 150.0, 100.0]})
@@ -147,6 +171,9 @@ def test_demand_that_cannot_be_played_is_one_clear_line(
             [*SPAN, "--burst-correlation-minutes", "nan"],
             "--burst-correlation-minutes must lie between 0 and 100000, found nan",
         ),
+        ([*SPAN, "--lead-spread", "-1"], "--lead-spread must lie between 0 and 10, found -1.0"),
+        ([*SPAN, "--refused-launches", "1"], "--refused-launches must lie between 0 and 0.99, found 1.0"),
+        ([*SPAN, "--failed-launches", "nan"], "--failed-launches must lie between 0 and 0.99, found nan"),
         ([*SPAN, "--seed", "-1"], "--seed: expected a whole number from 0 to 4294967295, found -1"),
     ],
 )

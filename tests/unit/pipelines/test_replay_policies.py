@@ -20,9 +20,10 @@ from headroom.lake.storage import LocalStorage
 from headroom.lake.tables import TABLES
 from headroom.pipelines import replay
 from headroom.pipelines.replay import ReplayInputError, priced, replay_policies
-from headroom.pipelines.replay_demand import demand_from_mart
+from headroom.pipelines.replay_demand import demand_from_lake
 from headroom.pipelines.windows import WindowError
 from headroom.pipelines.workspace import SQL_FOLDER, Workspace
+from headroom.simulation.demand_path import Bursts
 
 FLEET = """\
 id: chat
@@ -109,9 +110,50 @@ def test_a_replay_of_the_marts_writes_its_report_into_the_lake(
 def test_history_counts_from_its_last_gap_on(workspace: Workspace) -> None:
     save_demand(workspace, 10.0, None, 20.0, 30.0, 40.0)
     (fleet,) = workspace.fleets
-    demand = demand_from_mart(workspace, fleet, start_utc=NOON, end_utc=NOON + timedelta(hours=2))
+    demand = demand_from_lake(workspace, fleet, start_utc=NOON, end_utc=NOON + timedelta(hours=2))
     assert demand.rate_per_second.tolist() == [20.0, 30.0, 40.0]
     assert demand.stamps_utc[0] == np.datetime64("2026-11-18T11:00:00")
+
+
+def save_samples(workspace: Workspace, *hours: list[float | None]) -> None:
+    """Write the requests of each 5 minutes of the hours before 14:00, None for a sample that is not there."""
+    rows = [
+        {
+            "fleet_id": "chat",
+            "metric": "demand_count",
+            "timestamp_utc": NOON + timedelta(hours=2 + place - len(hours), minutes=5 * position),
+            "period_seconds": 300,
+            "value": count,
+        }
+        for place, counts in enumerate(hours)
+        for position, count in enumerate(counts)
+        if count is not None
+    ]
+    table = TABLES["metric_sample"]
+    frame = pa.Table.from_pylist(rows, schema=table.schema)
+    workspace.lake.write_table(settled_path(table.name, NOON.date()), table, frame, fingerprint="")
+
+
+def test_demand_comes_in_the_bins_that_have_its_peaks(workspace: Workspace) -> None:
+    # 10 a second but for five minutes of 40, and one sample that nobody has: the hour's mean, 10 or (10 x 10 + 40) / 11
+    save_demand(workspace, 10.0, 140.0 / 11)
+    save_samples(workspace, [3000.0] * 12, [3000.0] * 5 + [12000.0, None] + [3000.0] * 5)
+    (fleet,) = workspace.fleets
+    start = NOON + timedelta(hours=1)
+    demand = demand_from_lake(workspace, fleet, start_utc=start, end_utc=start + timedelta(hours=1))
+    assert demand.source == "int_demand__5min"
+    assert demand.rate_per_second == pytest.approx([10.0] * 17 + [40.0, 140.0 / 11] + [10.0] * 5)
+    known = demand.record(Bursts()).hourly("chat", start + timedelta(hours=1))
+    assert known.peak_per_second == pytest.approx([10.0, 40.0])  # what the mart has and production plans from
+
+
+def test_demand_comes_by_the_hour_where_samples_are_kept_no_longer(workspace: Workspace) -> None:
+    save_demand(workspace, 10.0, 20.0, 30.0)
+    save_samples(workspace, [6000.0] * 12, [9000.0] * 12)  # of the last two of three hours
+    (fleet,) = workspace.fleets
+    demand = demand_from_lake(workspace, fleet, start_utc=NOON, end_utc=NOON + timedelta(hours=2))
+    assert demand.source == "mart_demand__hourly_by_fleet"
+    assert demand.rate_per_second.tolist() == [10.0, 20.0, 30.0]
 
 
 def test_an_hour_that_nobody_saw_is_not_played(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -48,6 +48,17 @@ def test_the_summary_is_plain_json_with_the_share_of_the_saving_that_each_part_h
     assert together["saved_usd"] is None
 
 
+def test_spot_saves_what_the_same_schedule_costs_less() -> None:
+    policies = [("static_peak", 3), ("headroom", 2), ("headroom_spot", 1)]
+    rows = replay_summary(report_of(*(Holds(name=name, instances=count) for name, count in policies)))["savings"]
+    # ten minutes at ten cents an instance-minute: 3.00, 2.00 and 1.00; the launches of more than one are billed too
+    saved = {row["part"]: (row["saved_usd"], row["saved_fraction"]) for row in rows if row["saved_usd"] is not None}
+    assert saved == {
+        "schedule": (pytest.approx(1.0), pytest.approx(1 / 3)),
+        "spot": (pytest.approx(1.0), pytest.approx(1 / 2)),
+    }
+
+
 def test_what_a_share_costs_is_read_off_the_swept_points() -> None:
     summary = replay_summary(report_of(Holds()))
     # one instance keeps a fifth, two keep all: 99 % lies just under two
