@@ -207,6 +207,47 @@ def table(found: dict[str, Any]) -> Sequence[str]:
     return lines
 
 
+def lines(found: dict[str, Any]) -> list[str]:
+    """What docs/benchmarks.md says of it."""
+    shares = [f"{share:.1%}" for share in SHARES]
+    made = [
+        "Cost over the hourly oracle's at each share of requests inside the objective; inf: never reached.",
+        "",
+    ]
+    for name, cell in found["cells"].items():
+        made += [
+            (
+                f"**{name}**, {cell['scored_days']:.1f} days scored, C(q) of the fleet's quantile over the least "
+                f"{cell['regret']['ours_over_least']:.3f} (at q{100 * cell['regret']['least_at']:g})"
+            ),
+            "",
+            f"| policy | {' | '.join(shares)} |",
+            f"| --- |{' --- |' * len(shares)}",
+        ]
+        for policy, costs in sorted(cell["cost_usd"].items(), key=lambda item: item[1]):
+            over = [cost / least for cost, least in zip(costs, cell["oracle_hourly_usd"], strict=True)]
+            made.append(f"| `{policy}` | " + " | ".join(f"{value:.3f}" for value in over) + " |")
+        made.append("")
+    made += ["| headroom_reactive beside the best incumbent of each series |" + " |".join([*shares, ""])]
+    made += ["| --- |" + " --- |" * len(shares)]
+    for text, key in (
+        ("pooled cost over the best incumbent's", "pooled_over_best_incumbent"),
+        ("share of the gap to the hourly oracle that is closed", "gap_closed_fraction"),
+    ):
+        made.append(f"| {text} | " + " | ".join(f"{part[key]:.3f}" for part in found["pooled"].values()) + " |")
+    for name in found["cells"]:
+        over = [
+            f"{part['ours_over_best_incumbent'][name]:.3f}" if name in part["best_incumbent"] else "left out"
+            for part in found["pooled"].values()
+        ]
+        made.append(f"| {name}: cost over the best incumbent's | " + " | ".join(over) + " |")
+    made.append("")
+    for share, part in found["pooled"].items():
+        made += [f"Left out at {float(share):.1%}: {name}, {why}." for name, why in part["left_out"].items()]
+    made += [f"Not there: {text}." for text in found["missing"]]
+    return made
+
+
 if __name__ == "__main__":
     import json
     import sys

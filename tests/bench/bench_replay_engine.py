@@ -5,6 +5,7 @@ served. Where the request-level percentile itself is uncertain, the error is mea
 Speed: one fleet-year in minutes per reactive policy, after compilation; then 20 fleets, four weeks, every policy.
 """
 
+import resource
 import time
 import warnings
 from concurrent.futures import ProcessPoolExecutor
@@ -133,14 +134,44 @@ def many_fleets(*, fleets: int) -> dict[str, float]:
         began = time.perf_counter()
         seconds = list(pool.map(four_weeks, range(fleets)))
         took = time.perf_counter() - began
+    forecasting = sum(first for first, _, _ in seconds)
+    playing = sum(second for _, second, _ in seconds)
     return {
         "fleets": fleets,
         "minutes_for_20_fleets": took / fleets * 20 / 60,
-        "of_which_forecasts": sum(first for first, _ in seconds) / sum(map(sum, seconds)),
+        "of_which_forecasts": forecasting / (forecasting + playing),
+        "memory_mib_of_both_processes": 2 * max(memory for _, _, memory in seconds),
     }
 
 
-def four_weeks(seed: int) -> tuple[float, float]:
+def lines(found: dict[str, Any]) -> list[str]:
+    """What docs/benchmarks.md says of it."""
+    steady, many = found["steady"], found["twenty_fleets"]
+    share = 1.0 - many["of_which_forecasts"]
+    return [
+        "| figure | value |",
+        "| --- | --- |",
+        (
+            f"| steady load: percentiles beyond 5 % (utilization up to 0.9) or 10 % of the request-level ones | "
+            f"{steady['points_beyond_5_and_10_percent']} of {steady['points']} |"
+        ),
+        *(f"| the worst {name} | {worst:.1%}: {where} |" for name, (worst, where) in steady["worst"].items()),
+        *(f"| a moving load: {name} | {value} |" for name, value in found["moving"].items()),
+        *(
+            f"| a fleet-year in minutes, {name}, compiled | {value:.2f} processor seconds |"
+            for name, value in found["fleet_year_seconds"].items()
+        ),
+        (
+            f"| 20 fleets, four weeks, all policies and both oracles, forecasts there | "
+            f"{share * many['minutes_for_20_fleets']:.1f} minutes |"
+        ),
+        f"| their forecasts, hour by hour | {(1 - share) * many['minutes_for_20_fleets']:.1f} minutes |",
+        f"| memory of the two processes together | {many['memory_mib_of_both_processes']:.0f} MiB |",
+    ]
+
+
+def four_weeks(seed: int) -> tuple[float, float, float]:
+    """Return seconds of forecasting and of playing, and the most MiB the process ever held."""
     warnings.simplefilter("ignore")
     began = time.perf_counter()
     scene = scene_of(f"fleet-{seed}", days=56, history_days=28, seed=seed, is_forecast=True)
@@ -149,7 +180,8 @@ def four_weeks(seed: int) -> tuple[float, float]:
     policies = [policy for name, policy in POLICIES.items() if name != "headroom_spot"]
     compared = compare(policies, scene, conditions=Conditions(seed=scene.seed))
     assert not compared.refused
-    return forecast_seconds, time.perf_counter() - began
+    held = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return forecast_seconds, time.perf_counter() - began, held
 
 
 def scene_of(name: str, *, days: int, history_days: int, seed: int, is_forecast: bool) -> Scene:
