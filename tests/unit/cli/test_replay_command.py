@@ -1,10 +1,12 @@
 import json
+import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -126,12 +128,54 @@ def minutes(count: int, *, step: float = 1.0) -> list[datetime]:
             {"ds": minutes(2), "rate_per_second": [1.0] * 2, "workload_class": ["a", None]},
             "workload_class: expected a name in every row, found none in 1 rows",
         ),
+        (
+            {"ds": minutes(2), "rate_per_second": [1.0] * 2, "workload_class": ["a", "  "]},
+            "workload_class: expected a name of 1 to 100 characters in every row, found '  '",
+        ),
+        (
+            {"ds": minutes(101), "rate_per_second": [1.0] * 101, "workload_class": [f"user {row}" for row in range(101)]},
+            "workload_class: expected at most 100 names, found 101",
+        ),
+        (
+            # each class counts by itself: their sum is 80
+            {"ds": minutes(2) * 2, "rate_per_second": [-10.0] * 2 + [90.0] * 2, "workload_class": ["a"] * 2 + ["b"] * 2},
+            "rate_per_second: expected at least 0 in every row, found -10 at 2026-11-18T11:00:00",
+        ),
+        ({"ds": minutes(2), "rate_per_second": [1.0, np.inf]}, "expected at most 1e+09 in every row, found inf"),
+        ({"ds": minutes(2), "rate_per_second": [1.7e308] * 2}, "expected at most 1e+09 in every row, found 1.7e+308"),
+        (
+            {"ds": np.array([2**62, 2**62 + 60], "datetime64[s]").astype("datetime64[ms]"), "rate_per_second": [1.0] * 2},
+            "ds: expected times from 2000",
+        ),
+        (
+            {
+                "ds": pd.DatetimeIndex([], tz="UTC"),
+                "rate_per_second": np.zeros(0),
+                "workload_class": pd.Series([], dtype="str"),
+            },
+            "ds: expected at least two steps, found 0",
+        ),
     ],
 )
 def test_demand_that_cannot_be_played_is_one_clear_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], rows: Any, said: str
 ) -> None:
     assert said in error_of([*files(tmp_path, rows), *SPAN], capsys)
+
+
+def test_a_demand_column_that_is_there_twice_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = files(tmp_path)
+    whole = pq.read_table(tmp_path / "demand.parquet")
+    twice = pa.Table.from_arrays([*whole.columns, whole["ds"]], names=[*whole.column_names, "ds"])
+    pq.write_table(twice, tmp_path / "demand.parquet")
+    assert "demand.parquet: ds: the column is there more than once" in error_of([*options, *SPAN], capsys)
+
+
+def test_a_pipe_is_no_file_of_demand(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = files(tmp_path)
+    (tmp_path / "demand.parquet").unlink()
+    os.mkfifo(tmp_path / "demand.parquet")
+    assert "expected a Parquet file, found no regular file" in error_of([*options, *SPAN], capsys)
 
 
 @pytest.mark.parametrize(
