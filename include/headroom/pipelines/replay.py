@@ -29,6 +29,7 @@ from headroom.simulation.policies import UnknownPolicyError, open_policies, poli
 from headroom.simulation.replay import OnProgress, Replay, play
 from headroom.units import MICROSECONDS_PER_SECOND
 
+REPLAY_FILES: Final = ("replay.json", "capacity.parquet", "report.html")
 CAPACITY_SCHEMA: Final = pa.schema(
     [
         pa.field("policy", pa.dictionary(pa.int32(), pa.string()), nullable=False),
@@ -110,14 +111,18 @@ def replay_policies(fleet_id: str, start: str, end: str, policies: Sequence[str]
 
 
 def write_replay(storage: Storage, report: ReplayReport, *, folder: str = "") -> dict[str, Any]:
-    """Write replay.json, capacity.parquet and report.html, each whole or not at all; return what the first says.
+    """Write REPLAY_FILES, each whole or not at all, and none before all are made; return what the first says.
 
     `folder` is their folder's path with a slash behind it, or nothing.
     """
     summary = replay_summary(report)
-    storage.write_bytes(f"{folder}replay.json", json_bytes(summary))
-    storage.write_bytes(f"{folder}capacity.parquet", _parquet(capacity_rows(report.replay)))
-    storage.write_bytes(f"{folder}report.html", render_replay_report(report, summary).encode())
+    contents = (
+        json_bytes(summary),
+        _parquet(capacity_rows(report.replay)),
+        render_replay_report(report, summary).encode(),
+    )
+    for name, content in zip(REPLAY_FILES, contents, strict=True):
+        storage.write_bytes(f"{folder}{name}", content)
     return summary
 
 

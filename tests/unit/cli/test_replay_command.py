@@ -1,3 +1,4 @@
+import errno
 import json
 import os
 from datetime import UTC, datetime, timedelta
@@ -252,3 +253,93 @@ def test_what_is_no_file_of_demand_and_no_folder_is_refused(tmp_path: Path, caps
     assert "demand.parquet: not a Parquet file" in error_of([*options, *SPAN], capsys)
     (tmp_path / "demand.parquet").unlink()
     assert "demand.parquet: there is no such file" in error_of([*options, *SPAN], capsys)
+
+
+def broken_out(folder: Path, kind: str) -> str:
+    """Make what is no place for a replay, and return its path."""
+    (folder / "file").write_text("kept")
+    if kind == "empty":
+        return ""
+    if kind == "s3":
+        return "s3://bucket/folder"
+    if kind == "under a file":
+        return str(folder / "file" / "out")
+    if kind == "long":
+        return str(folder / ("n" * 300))
+    if kind == "broken link":
+        (folder / "out").symlink_to(folder / "nowhere")
+    else:
+        (folder / "out").mkdir()
+    if kind == "folder inside":
+        (folder / "out" / "report.html").mkdir()
+    if kind == "link inside":
+        (folder / "out" / "replay.json").symlink_to(folder / "file")
+    return str(folder / "out")
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("empty", "--out: expected a path, found an empty text"),
+        ("s3", "--out: s3:/bucket/folder: expected a folder on this machine"),
+        ("under a file", "file: expected a folder, found a file"),
+        ("long", "cannot be written: File name too long"),
+        ("broken link", "out: expected a folder, found a link that leads nowhere"),
+        ("folder inside", "report.html: expected a file to replace, found a folder"),
+        ("link inside", "replay.json: expected a file to replace, found a link out of the folder"),
+    ],
+)
+def test_a_place_that_cannot_be_written_to_is_told_before_anything_is_played(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, kind: str, said: str
+) -> None:
+    monkeypatch.setattr("headroom.cli.replay.replay_files", None)  # calling it would fail
+    options = files(tmp_path)
+    out = broken_out(tmp_path, kind)
+    before = sorted(tmp_path.rglob("*"))
+    try:
+        code = main([*options[:-1], out, *SPAN])
+    except SystemExit as end:
+        code = int(end.code or 0)
+    captured = capsys.readouterr()
+    assert (code, captured.err.count("\n")) == (2, 1)
+    assert said in captured.err
+    assert sorted(tmp_path.rglob("*")) == before
+    assert (tmp_path / "file").read_text() == "kept"
+
+
+def test_a_link_to_a_folder_is_a_place_and_an_earlier_run_is_replaced(tmp_path: Path) -> None:
+    options = files(tmp_path)
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "out").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere" / "replay.json").write_text("of an earlier run")
+    assert main([*options, *SPAN, "--policy", "oracle"]) == 0
+    assert sorted(file.name for file in (tmp_path / "elsewhere").iterdir()) == [
+        "capacity.parquet",
+        "replay.json",
+        "report.html",
+    ]
+    assert json.loads((tmp_path / "elsewhere" / "replay.json").read_text())["fleet_id"] == "chat"
+
+
+@pytest.mark.parametrize("failing", ["render_replay_report", "capacity_rows"])
+def test_nothing_is_written_where_a_part_of_the_report_fails_or_is_interrupted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, failing: str
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(f"headroom.pipelines.replay.{failing}", interrupted)
+    assert main([*files(tmp_path), *SPAN, "--policy", "oracle"]) == 130
+    assert capsys.readouterr().err == "headroom: interrupted\n"
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_refusal_of_the_system_names_the_folder(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("headroom.lake.storage.LocalStorage.write_bytes", full)
+    said = error_of([*files(tmp_path), *SPAN, "--policy", "oracle"], capsys)
+    assert "out: cannot be written: No space left on device" in said
