@@ -25,6 +25,7 @@ from headroom.reporting.replay_report import ReplayReport, render_replay_report,
 from headroom.simulation.demand_path import Bursts, DemandError
 from headroom.simulation.engine import Conditions
 from headroom.simulation.fleet_scene import SceneError, fleet_scene
+from headroom.simulation.oracle import TooManyCountsError
 from headroom.simulation.policies import UnknownPolicyError, open_policies, policies_named
 from headroom.simulation.replay import OnProgress, Replay, play
 from headroom.units import MICROSECONDS_PER_SECOND
@@ -187,7 +188,11 @@ def _replay(
     except (SceneError, ImpossibleObjective, UnknownRate) as error:
         raise ReplayInputError(f"{names[1]}: {error}") from error
     scene = replace(scene, forecasts=ReplayForecasts(fleet, scene.known))
-    replay = play(policies, scene, conditions=Conditions(seed=seed), is_swept=request.is_swept, on_progress=on_progress)
+    conditions = Conditions(seed=seed)
+    try:
+        replay = play(policies, scene, conditions=conditions, is_swept=request.is_swept, on_progress=on_progress)
+    except TooManyCountsError as error:
+        raise ReplayInputError(f"--from, --to: {error}") from error
     first = record.step_of(request.start_utc)
     shares = {name: share[first : first + scene.steps] for name, share in demand.shares(record).items()}
     return ReplayReport(

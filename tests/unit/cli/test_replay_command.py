@@ -343,3 +343,25 @@ def test_a_refusal_of_the_system_names_the_folder(
     monkeypatch.setattr("headroom.lake.storage.LocalStorage.write_bytes", full)
     said = error_of([*files(tmp_path), *SPAN, "--policy", "oracle"], capsys)
     assert "out: cannot be written: No space left on device" in said
+
+
+def test_bounds_far_above_the_need_cost_the_oracle_no_memory_and_change_no_figure(tmp_path: Path) -> None:
+    oracles = []
+    for most in ("6", "50000"):
+        options = files(tmp_path, fleet=FLEET.replace("max_instances: 6", f"max_instances: {most}"))
+        assert main([*options, *SPAN, "--policy", "threshold"]) == 0
+        summary = json.loads((tmp_path / "out" / "replay.json").read_text())
+        policies = summary["policies"]
+        oracles.append((summary["oracle"], policies["oracle"]["cost_usd"], policies["threshold"]["cost_usd"]))
+    assert oracles[0] == oracles[1]
+    assert oracles[0][1] == pytest.approx(1.6)
+
+
+def test_a_year_of_ten_thousand_instances_is_more_than_the_oracle_searches(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = {"ds": pd.date_range("2025-11-18T11:00Z", periods=24 * 366, freq="h"), "rate_per_second": 800_000.0}
+    options = files(tmp_path, rows, fleet=FLEET.replace("max_instances: 6", "max_instances: 10000"))
+    said = error_of([*options, "--from", "2025-11-18T12:00Z", "--to", "2026-11-18T12:00Z"], capsys)
+    assert "--from, --to: 525,600 steps of up to " in said
+    assert "expected at most " in said
