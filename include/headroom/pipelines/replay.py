@@ -19,10 +19,10 @@ from headroom.lake.storage import Storage
 from headroom.pipelines.prices import read_market
 from headroom.pipelines.replay_demand import RecordedDemand, demand_from_mart, read_recorded_demand
 from headroom.pipelines.replay_forecasts import ReplayForecasts
-from headroom.pipelines.windows import KEY_FORMAT, hour_window
+from headroom.pipelines.windows import KEY_FORMAT, WindowError, hour_window
 from headroom.pipelines.workspace import Workspace, open_workspace
 from headroom.reporting.replay_report import ReplayReport, render_replay_report, replay_summary
-from headroom.simulation.demand_path import Bursts, DemandError
+from headroom.simulation.demand_path import FIRST_YEAR, LAST_YEAR, Bursts, DemandError
 from headroom.simulation.engine import Conditions
 from headroom.simulation.fleet_scene import SceneError, fleet_scene
 from headroom.simulation.oracle import TooManyCountsError
@@ -91,17 +91,21 @@ def replay_policies(fleet_id: str, start: str, end: str, policies: Sequence[str]
     workspace = open_workspace()
     fleet = workspace.fleet(fleet_id)
     request = ReplayRequest(
-        start_utc=hour_window(start).start_utc,
-        end_utc=hour_window(end).start_utc,
+        start_utc=_hour("start", start),
+        end_utc=_hour("end", end),
         policies=tuple(policies),
         is_swept=is_swept,
     )
+    if request.start_utc >= request.end_utc:
+        raise ReplayInputError(f"start, end: expected a start before the end, found {start} to {end}")
     fleet = priced(fleet, request.start_utc, lambda: workspace, name="fleets.yaml")
     try:
         demand = demand_from_mart(workspace, fleet, start_utc=request.start_utc, end_utc=request.end_utc)
+        report = _replay(fleet, demand, request, names=(demand.source, "fleets.yaml"))
     except DemandError as error:
         raise ReplayInputError(str(error)) from error
-    report = _replay(fleet, demand, request, names=(demand.source, "fleets.yaml"))
+    except ReplayInputError as error:
+        raise ReplayInputError(_as_params(str(error))) from error
     folder = f"reports/replay/{fleet.id}/{request.start_utc:{KEY_FORMAT}}_{request.end_utc:{KEY_FORMAT}}"
     write_replay(workspace.lake.storage, report, folder=f"{folder}/")
     return {
@@ -109,6 +113,26 @@ def replay_policies(fleet_id: str, start: str, end: str, policies: Sequence[str]
         "played": sorted(report.replay.played),
         "refused": dict(report.replay.refused),
     }
+
+
+def _hour(param: str, text: str) -> datetime:
+    """Return the hour that a Param names; WindowError where it names none that can be played."""
+    try:
+        moment = hour_window(text).start_utc
+    except OverflowError:
+        moment = None
+    except WindowError as error:
+        raise WindowError(f"{param}: {error}") from error
+    if moment is None or not FIRST_YEAR <= moment.year < LAST_YEAR:
+        raise WindowError(f"{param}: expected a time from {FIRST_YEAR} to {LAST_YEAR}, found {text}")
+    return moment
+
+
+def _as_params(message: str) -> str:
+    """Return a message about options of the command as one about Params of the DAG."""
+    for option, param in (("--from", "start"), ("--to", "end"), ("--policy", "policies")):
+        message = message.replace(option, param)
+    return message
 
 
 def write_replay(storage: Storage, report: ReplayReport, *, folder: str = "") -> dict[str, Any]:

@@ -26,7 +26,8 @@ _LEAST_VARIATION: Final = 1e-6
 HOUR_MICROSECONDS: Final = SECONDS_PER_HOUR * MICROSECONDS_PER_SECOND
 MOST_VARIATION: Final = 10.0
 MOST_CORRELATION_MINUTES: Final = 100_000.0
-_FIRST, _LAST = np.datetime64("2000-01-01"), np.datetime64("2200-01-01")
+FIRST_YEAR, LAST_YEAR = 2000, 2200
+_FIRST, _LAST = np.datetime64(str(FIRST_YEAR)), np.datetime64(str(LAST_YEAR))
 
 
 class DemandError(ValueError):
