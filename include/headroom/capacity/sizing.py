@@ -106,8 +106,8 @@ class SlotQueue:
         busy = float(np.max(rate, initial=0.0)) * self.service_seconds
         if busy > MOST_SERVERS:
             raise ImpossibleObjective(
-                f"{np.max(rate):.3g} requests a second, each of {self.service_seconds:.3g} s, keep {busy:.3g} slots busy; "
-                f"expected at most {MOST_SERVERS:,}"
+                f"{np.max(rate):.3g} requests a second, each of {self.service_seconds:.3g} s, keep {busy:.3g} slots "
+                f"busy; expected at most {MOST_SERVERS:,}"
             )
         low = np.floor(rate * self.service_seconds / self.slots).astype(np.int64)  # never stable: not met
         gap = np.ones_like(low)

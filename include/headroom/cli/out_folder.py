@@ -30,7 +30,9 @@ def check_out(out: Path, names: Sequence[str]) -> None:
         try:
             LocalStorage(out).exists(name)
         except PathError as error:
-            raise BadInput(f"--out: {out / name}: expected a file to replace, found a link out of the folder") from error
+            raise BadInput(
+                f"--out: {out / name}: expected a file to replace, found a link out of the folder"
+            ) from error
 
 
 def write_out(out: Path, write: Callable[[Storage], Answer]) -> Answer:

@@ -180,9 +180,7 @@ class InstanceOption:
 
     def __post_init__(self) -> None:
         _require(_TYPE_PATTERN.fullmatch(self.name) is not None, f"name must be an instance type, found {self.name!r}")
-        limits.require_within(
-            "sustainable_rate_per_second", self.sustainable_rate_per_second, limits.RATE_PER_SECOND
-        )
+        limits.require_within("sustainable_rate_per_second", self.sustainable_rate_per_second, limits.RATE_PER_SECOND)
         for name in ("on_demand_usd_per_hour", "spot_usd_per_hour"):
             limits.require_within(name, getattr(self, name), limits.USD_PER_HOUR)
 

@@ -134,7 +134,8 @@ def check_rates(stamps_utc: Stamps, rate_per_second: Floats) -> None:
         raise DemandError(f"rate_per_second: expected at most {most:g} in every row, found {rate:g} at {moment}")
     found = "none" if np.isnan(rate) else f"{rate:g}"
     raise DemandError(
-        f"rate_per_second: expected at least 0 in every row, found {found} at {moment}; missing demand is unknown, not 0"
+        f"rate_per_second: expected at least 0 in every row, found {found} at {moment}; "
+        "missing demand is unknown, not 0"
     )
 
 

@@ -134,18 +134,29 @@ def minutes(count: int, *, step: float = 1.0) -> list[datetime]:
             "workload_class: expected a name of 1 to 100 characters in every row, found '  '",
         ),
         (
-            {"ds": minutes(101), "rate_per_second": [1.0] * 101, "workload_class": [f"user {row}" for row in range(101)]},
+            {
+                "ds": minutes(101),
+                "rate_per_second": [1.0] * 101,
+                "workload_class": [f"user {row}" for row in range(101)],
+            },
             "workload_class: expected at most 100 names, found 101",
         ),
         (
             # each class counts by itself: their sum is 80
-            {"ds": minutes(2) * 2, "rate_per_second": [-10.0] * 2 + [90.0] * 2, "workload_class": ["a"] * 2 + ["b"] * 2},
+            {
+                "ds": minutes(2) * 2,
+                "rate_per_second": [-10.0] * 2 + [90.0] * 2,
+                "workload_class": ["a"] * 2 + ["b"] * 2,
+            },
             "rate_per_second: expected at least 0 in every row, found -10 at 2026-11-18T11:00:00",
         ),
         ({"ds": minutes(2), "rate_per_second": [1.0, np.inf]}, "expected at most 1e+09 in every row, found inf"),
         ({"ds": minutes(2), "rate_per_second": [1.7e308] * 2}, "expected at most 1e+09 in every row, found 1.7e+308"),
         (
-            {"ds": np.array([2**62, 2**62 + 60], "datetime64[s]").astype("datetime64[ms]"), "rate_per_second": [1.0] * 2},
+            {
+                "ds": np.array([2**62, 2**62 + 60], "datetime64[s]").astype("datetime64[ms]"),
+                "rate_per_second": [1.0] * 2,
+            },
             "ds: expected times from 2000",
         ),
         (

@@ -119,8 +119,10 @@ def test_a_profile_that_cannot_be_used_fails_its_fleet_alone(tmp_path: Path) -> 
                 "ttft_seconds": [100.0 * count for count in (1, 2, 4, 8, 16)],
                 "itl_seconds": [10.0 + count for count in (1, 2, 4, 8, 16)],
             },
-            "FILE: row 1: tokens_per_second must be the output tokens of the whole instance, found 84.1667 where 1 "
-            "requests of 101 in 1.2e+03 s make 0.0842; are ttft_seconds and itl_seconds in seconds?",
+            (
+                "FILE: row 1: tokens_per_second must be the output tokens of the whole instance, found 84.1667 where 1 "
+                "requests of 101 in 1.2e+03 s make 0.0842; are ttft_seconds and itl_seconds in seconds?"
+            ),
         ),
         (
             {"itl_seconds": [0.011, 0.012, 0.014, 0.018, 1e300]},

@@ -142,26 +142,46 @@ def test_a_fleet_without_demand_price_or_entry_is_told(workspace: Workspace, mon
 
 
 @pytest.mark.parametrize(
-    ("start", "end", "policies", "said"),
+    ("span", "policies", "said"),
     [
-        ("2026-11-18T14:00:00", "2026-11-18T12:00:00", [], "start, end: expected a start before the end, found 2026-"),
-        ("2026-11-18T12:00:00", "2026-11-18T12:00:00", [], "start, end: expected a start before the end, found 2026-"),
-        ("0001-01-01T00:00:00", "2026-11-18T14:00:00", [], "start: expected a time from 2000 to 2200, found 0001-01"),
-        ("2026-11-18T12:00:00", "9999-12-31T23:00:00", [], "end: expected a time from 2000 to 2200, found 9999-12-31"),
-        ("", "2026-11-18T14:00:00", [], "start: the run has no window"),
-        ("2026-11-18T10:00:00", "2026-11-18T14:00:00", [], "start: expected at least one whole hour of demand before"),
-        ("2026-11-18T12:00:00", "2026-11-18T14:00:00", ["magic"], "policies: no policy 'magic'; known are static_peak"),
+        (
+            ("2026-11-18T14:00:00", "2026-11-18T12:00:00"),
+            [],
+            "start, end: expected a start before the end, found 2026-",
+        ),
+        (
+            ("2026-11-18T12:00:00", "2026-11-18T12:00:00"),
+            [],
+            "start, end: expected a start before the end, found 2026-",
+        ),
+        (("0001-01-01T00:00:00", "2026-11-18T14:00:00"), [], "start: expected a time from 2000 to 2200, found 0001-01"),
+        (
+            ("2026-11-18T12:00:00", "9999-12-31T23:00:00"),
+            [],
+            "end: expected a time from 2000 to 2200, found 9999-12-31",
+        ),
+        (("", "2026-11-18T14:00:00"), [], "start: the run has no window"),
+        (
+            ("2026-11-18T10:00:00", "2026-11-18T14:00:00"),
+            [],
+            "start: expected at least one whole hour of demand before",
+        ),
+        (
+            ("2026-11-18T12:00:00", "2026-11-18T14:00:00"),
+            ["magic"],
+            "policies: no policy 'magic'; known are static_peak",
+        ),
     ],
 )
 def test_a_fault_is_told_by_the_name_of_its_param(
-    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, start: str, end: str, policies: list[str], said: str
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, span: tuple[str, str], policies: list[str], said: str
 ) -> None:
     save_demand(workspace, 20.0, 30.0, 40.0, 30.0)
     today = replace(workspace.fleets[0].current_type, on_demand_usd_per_hour=1.0)
     priced_fleet = replace(workspace.fleets[0], instance_types=(today,))
     monkeypatch.setattr(replay, "open_workspace", lambda: replace(workspace, fleets=(priced_fleet,)))
     with pytest.raises((ReplayInputError, WindowError)) as caught:
-        replay_policies("chat", start, end, policies, is_swept=False)
+        replay_policies("chat", *span, policies, is_swept=False)
     assert str(caught.value).startswith(said)
 
 
