@@ -227,7 +227,7 @@ class _Load:
         middles = (np.arange(_LENGTHS) + 0.5) / _LENGTHS
         gaps = np.maximum(1.0, -np.log1p(-middles) * instance.gaps)[None, :]
         prefills = self.rate * (gaps * step + prefill) / (1.0 - self.prefilling)
-        shape = prefills / ((1.0 - self.prefilling) ** -2 - 1.0)
+        shape = prefills / np.expm1(-2.0 * np.log1p(-self.prefilling))  # (1 - p) ** -2 - 1, also of a p next to nothing
         most = np.floor((seconds - step) * gaps / prefill)
         beyond = special.betainc(np.maximum(most, 0.0) + 1.0, shape, prefills / (shape + prefills))
         return float(chance @ np.where(most < 0, 1.0, beyond).mean(axis=1))

@@ -9,9 +9,9 @@ from rich.console import Console
 from rich.table import Table
 
 from headroom.cli.exits import EXIT_BAD_INPUT, EXIT_OK, BadInput
+from headroom.cli.out_folder import check_out, write_out
 from headroom.cli.terminal import complain, plain, progress
-from headroom.lake.storage import open_storage
-from headroom.pipelines.replay import ReplayInputError, ReplayRequest, replay_files, write_replay
+from headroom.pipelines.replay import REPLAY_FILES, ReplayInputError, ReplayRequest, replay_files, write_replay
 from headroom.simulation.demand_path import Bursts
 from headroom.simulation.launches import Launches
 
@@ -20,8 +20,7 @@ MOST_SEED = 2**32 - 1
 
 def replay(options: argparse.Namespace) -> int:
     """Play the policies and write DIR/replay.json, DIR/capacity.parquet and DIR/report.html."""
-    if options.out.exists() and not options.out.is_dir():
-        raise BadInput(f"--out: {options.out}: expected a folder, found a file")
+    check_out(options.out, REPLAY_FILES)
     request = ReplayRequest(
         start_utc=options.start,
         end_utc=options.end,
@@ -35,7 +34,7 @@ def replay(options: argparse.Namespace) -> int:
             report = replay_files(options.demand, options.fleet, request, on_progress=on_progress)
         except ReplayInputError as error:
             raise BadInput(str(error)) from error
-    summary = write_replay(open_storage(str(options.out)), report)
+    summary = write_out(options.out, lambda storage: write_replay(storage, report))
     if options.json:
         print(json.dumps(summary, allow_nan=False))  # noqa: T201, the command's output
     else:

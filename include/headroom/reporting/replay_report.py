@@ -70,7 +70,7 @@ def replay_summary(report: ReplayReport) -> dict[str, Any]:
         "settings": _settings(report),
         "oracle": {
             "target_requests": replay.target_requests,
-            "target_fraction": replay.target_requests / requests if requests else 1.0,
+            "target_fraction": _share(replay.target_requests, requests),
             "plain_bound_usd": replay.plain_usd,
         },
         "policies": policies,
@@ -179,7 +179,7 @@ def _class_service(report: ReplayReport, played: Played) -> dict[str, float]:
     served = {}
     for name, share in report.class_shares.items():
         arriving = float((share * run.arriving).sum())
-        served[name] = 1.0 - float((share * run.late).sum()) / arriving if arriving else 1.0
+        served[name] = _share(arriving - float((share * run.late).sum()), arriving)
     return served if report.has_classes else {}
 
 
@@ -220,6 +220,11 @@ def _why_missing(report: ReplayReport, name: str) -> str:
 
 def _points(replay: Replay, name: str) -> list[tuple[float, float]]:
     return [(point.slo_met_fraction, point.cost_usd) for point in replay.swept if point.name == name]
+
+
+def _share(part: float, whole: float) -> float:
+    """Return a share, 1 of nothing, which the last digits of sums do not put outside 0 to 1."""
+    return min(max(part / whole, 0.0), 1.0) if whole > 0 else 1.0
 
 
 def _finite(value: float) -> float | None:

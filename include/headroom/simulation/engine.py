@@ -278,4 +278,5 @@ def _reactive(reaction: Reaction | None) -> minute_loop.Reactive:
 
 
 def _share(part: float, whole: float) -> float:
-    return float(part / whole) if whole > 0 else 1.0
+    # sums of many steps: the last digits would put a share of nothing below 0
+    return min(max(float(part / whole), 0.0), 1.0) if whole > 0 else 1.0

@@ -95,7 +95,7 @@ def play(
     Bounds are left out otherwise: each takes ten times as long as the policy.
 
     A policy that says by a ValueError that it cannot plan here (no forecast, no price, an objective that nothing keeps)
-    is refused with its reason; the others go on.
+    is refused with its reason; the others go on. TooManyCountsError where the oracle has too much to search.
     """
     total = len(policies) + 2
     on_progress(0, total)
@@ -162,9 +162,12 @@ class _Bench:
             queue=scene.queue,
             pool=scene.pool,
             most_instances=scene.fleet.bounds.max_instances,
+            least_instances=max(scene.fleet.bounds.min_instances, scene.initial_instances),
         )
         percentile = scene.queue.percentile
-        self.needed = needed_instances(self._kept, self._arriving, percentile=percentile)
+        needed = needed_instances(self._kept, self._arriving, percentile=percentile)
+        is_none = needed == self._kept.shape[1]
+        self.needed = np.where(is_none, scene.fleet.bounds.max_instances + 1, needed)
         self.target = self._reachable(kept_where_every_step_does(self._kept, self._arriving, percentile=percentile))
 
     def run(self, plan: CapacityPlan) -> Run:
@@ -229,9 +232,9 @@ class _Bench:
 
 
 def needed_instances(kept: Floats, arriving: Floats, *, percentile: float) -> Counts:
-    """Return the fewest instances that hold the objective's percentile in each step, one above the most where none do.
+    """Return the fewest instances that hold the objective's percentile in each step, one above all where none do.
 
-    `kept`: shape (steps, most + 1), by kept_by_instances; `arriving`: requests, shape (steps,).
+    `kept`: shape (steps, counts), by kept_by_instances; `arriving`: requests, shape (steps,).
     """
     is_enough = kept >= (arriving * percentile / 100.0)[:, None] * (1.0 - 1e-9)
     needed: Counts = np.where(is_enough.any(axis=1), is_enough.argmax(axis=1), kept.shape[1])

@@ -2,6 +2,7 @@
 
 import io
 import json
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -171,7 +172,7 @@ def test_a_fleet_without_demand_price_or_entry_is_told(workspace: Workspace, mon
     span = ("2026-11-18T12:00:00", "2026-11-18T14:00:00", [])
     with pytest.raises(ConfigError, match="no fleet 'other'; known are chat"):
         replay_policies("other", *span, is_swept=False)
-    with pytest.raises(WindowError, match="'2026-11-18T12:30:00': expected the start of an hour"):
+    with pytest.raises(WindowError, match="start: window '2026-11-18T12:30:00': expected the start of an hour"):
         replay_policies("chat", "2026-11-18T12:30:00", span[1], [], is_swept=False)
     with pytest.raises(
         ReplayInputError, match=r"g5\.xlarge has no on_demand_usd_per_hour, and the lake no price of it"
@@ -180,6 +181,50 @@ def test_a_fleet_without_demand_price_or_entry_is_told(workspace: Workspace, mon
     save_price(workspace, "1.006")
     with pytest.raises(ReplayInputError, match="chat: no hour of its demand is known before 2026-11-18T14:00:00Z"):
         replay_policies("chat", *span, is_swept=False)
+
+
+@pytest.mark.parametrize(
+    ("span", "policies", "said"),
+    [
+        (
+            ("2026-11-18T14:00:00", "2026-11-18T12:00:00"),
+            [],
+            "start, end: expected a start before the end, found 2026-",
+        ),
+        (
+            ("2026-11-18T12:00:00", "2026-11-18T12:00:00"),
+            [],
+            "start, end: expected a start before the end, found 2026-",
+        ),
+        (("0001-01-01T00:00:00", "2026-11-18T14:00:00"), [], "start: expected a time from 2000 to 2200, found 0001-01"),
+        (
+            ("2026-11-18T12:00:00", "9999-12-31T23:00:00"),
+            [],
+            "end: expected a time from 2000 to 2200, found 9999-12-31",
+        ),
+        (("", "2026-11-18T14:00:00"), [], "start: the run has no window"),
+        (
+            ("2026-11-18T10:00:00", "2026-11-18T14:00:00"),
+            [],
+            "start: expected at least one whole hour of demand before",
+        ),
+        (
+            ("2026-11-18T12:00:00", "2026-11-18T14:00:00"),
+            ["magic"],
+            "policies: no policy 'magic'; known are static_peak",
+        ),
+    ],
+)
+def test_a_fault_is_told_by_the_name_of_its_param(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, span: tuple[str, str], policies: list[str], said: str
+) -> None:
+    save_demand(workspace, 20.0, 30.0, 40.0, 30.0)
+    today = replace(workspace.fleets[0].current_type, on_demand_usd_per_hour=1.0)
+    priced_fleet = replace(workspace.fleets[0], instance_types=(today,))
+    monkeypatch.setattr(replay, "open_workspace", lambda: replace(workspace, fleets=(priced_fleet,)))
+    with pytest.raises((ReplayInputError, WindowError)) as caught:
+        replay_policies("chat", *span, policies, is_swept=False)
+    assert str(caught.value).startswith(said)
 
 
 def test_the_lake_is_not_opened_where_the_fleets_file_names_the_prices(tmp_path: Path) -> None:

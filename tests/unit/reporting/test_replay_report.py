@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from tests.unit.simulation.small_scene import Holds, Steps, small_scene
 
-from headroom.reporting.replay_figures import busiest_day
+from headroom.reporting.replay_figures import busiest_day, drawn_points
 from headroom.reporting.replay_report import ReplayReport, render_replay_report, replay_summary
 from headroom.simulation.demand_path import Bursts
 from headroom.simulation.engine import Conditions
@@ -97,3 +97,16 @@ def test_the_busiest_day_is_the_one_with_most_requests() -> None:
     minutes = [10.0] * 720 + [20.0] * 1440 + [30.0] * 720
     replay = play([], small_scene(*minutes), conditions=Conditions())
     assert busiest_day(replay).tolist() == list(range(720, 2160))
+
+
+def test_fine_steps_are_drawn_where_they_change() -> None:
+    minutes = np.repeat([2, 3], 720)
+    assert drawn_points(minutes).tolist() == list(range(1440))
+    tenths = np.repeat([2.0, 3.0, 2.0], [10, 2000, 862_000 - 10])
+    assert drawn_points(tenths).tolist() == [0, 10, 2010, 863_999]
+
+
+def test_the_toolbar_has_room_above_the_legend_and_a_phone_scrolls_figures() -> None:
+    page = page_of(report_of(Holds()))
+    assert page.count('<div class="scroll"><div class="figure">') == 2
+    assert page.count('"margin":{"l":60,"r":16,"t":40,"b":44}') == 2  # the toolbar is 28 pixels high

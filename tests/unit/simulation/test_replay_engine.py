@@ -174,3 +174,16 @@ def test_target_tracking_scales_out_after_three_points_and_in_after_fifteen() ->
 def test_demand_or_a_plan_that_cannot_be_is_refused(rates: list[float], floor: list[int], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         play(rates, floor)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_shares_of_requests_that_are_all_late_are_nothing_and_not_less(seed: int) -> None:
+    # sums of rates of many sizes, of which all requests are late: their difference is rounding, of either sign
+    rates = 10.0 ** np.random.default_rng(seed).uniform(-9, 3, 60)
+    late = RequestQueue(
+        service_seconds=60.0, service_cv2=0.0, slots=1, latency_seconds=1.0, percentile=95.0, timeout_seconds=600.0
+    )
+    played = play(rates.tolist(), [1] * 60, queue=late)
+    assert played.slo_met_fraction == pytest.approx(0.0, abs=1e-12)
+    assert 0.0 <= played.slo_met_fraction <= 1.0
+    assert 0.0 <= played.success_fraction <= 1.0
