@@ -37,7 +37,7 @@ def _after_least(played: PlayedClaims) -> Measured:
     return Measured(
         value=least_and_most_instances(played.shop_run("headroom"))[0],
         why=f"The quietest minute needs {played.shop.needed.min()}. The floor buys the 90 % quantile of each hour's "
-        "peak, so it stays above what most minutes need.",
+        "minutes, so it stays above what most of them need.",
     )
 
 
