@@ -63,7 +63,7 @@ class HeadroomReactive(Headroom):
 
     The target is the knob that trades cost against latency, and the floor goes with it: who keeps more of every
     instance free for the minutes ahead also buys a higher quantile of the hours ahead. At `USUAL_TARGET` the ratio is
-    the fleet's own; elsewhere it goes with the odds of an instance being free, to the power of `ratio_exponent`.
+    the fleet's own; elsewhere it goes with the odds of an instance being free. One point above the target scales out.
     """
 
     name: str = "headroom_reactive"
@@ -74,8 +74,6 @@ class HeadroomReactive(Headroom):
         text="c_short / c_over at the usual target, if not the fleet's own",
     )
     target_fraction: float = number_knob(USUAL_TARGET, low=0.05, high=0.99, is_main=True, text="Utilization to hold")
-    ratio_exponent: float = number_knob(1.0, low=0.0, high=3.0, text="How much the ratio goes with the target")
-    points_out: int = number_knob(1, low=1, high=10, text="One-minute points above the target before it scales out")
     points_in: int = number_knob(15, low=3, high=30, text="Points in a row well below it before it scales in")
 
     def ratio(self, scene: Scene) -> float:
@@ -87,14 +85,12 @@ class HeadroomReactive(Headroom):
         at_usual = math.log10(Headroom.ratio(self, scene))
         if self.shortage_cost_ratio is not None:
             at_usual = _to_step(at_usual)
-        exponent = at_usual + _to_step(self.ratio_exponent * (free - usual))
+        exponent = at_usual + _to_step(free - usual)
         return float(10.0 ** min(max(exponent, min(at_usual, -2.0)), max(at_usual, 2.0)))
 
     def plan(self, scene: Scene) -> CapacityPlan:
         """Plan as Headroom does; target tracking scales inside the bounds, never below the floor."""
-        tracking = TargetTracking(
-            target_fraction=self.target_fraction, points_out=self.points_out, points_in=self.points_in
-        )
+        tracking = TargetTracking(target_fraction=self.target_fraction, points_out=1, points_in=self.points_in)
         return CapacityPlan(pools=(scene.pool,), floors=self.floor(scene), reaction=tracking.reaction(scene))
 
 

@@ -107,7 +107,6 @@ def test_the_floor_goes_with_the_target_underneath() -> None:
     policy = HeadroomReactive()
     assert policy.ratio(scene) == pytest.approx(9.0)
     assert replace(policy, target_fraction=0.5).ratio(scene) == pytest.approx(9.0 * 10 ** (3 / 8))
-    assert replace(policy, target_fraction=0.5, ratio_exponent=0.0).ratio(scene) == pytest.approx(9.0)
     # one that is tuned is on a step itself: log 9 = .954, x 8 = 7.6, so 10
     assert replace(policy, shortage_cost_ratio=9.0).ratio(scene) == pytest.approx(10.0)
     plan = replace(policy, target_fraction=0.5).plan(scene)
