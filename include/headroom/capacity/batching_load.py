@@ -103,7 +103,7 @@ class BatchingLoad:
 
     @cached_property
     def _prefill_spans(self) -> Floats:
-        spans: Floats = np.arange(1, _PREFILLS_AT_ONCE + 1) * self.instance.prefill_seconds
+        spans: Floats = np.arange(1, _PREFILLS_AT_ONCE + 1, dtype=np.float64) * self.instance.prefill_seconds
         return spans
 
     @cached_property

@@ -25,7 +25,7 @@ from headroom.domain.scaling import Counts
 from headroom.simulation import minute_loop
 from headroom.simulation.compiled import compiled
 from headroom.simulation.engine import Pool, queue_arrays
-from headroom.simulation.latency_table import RequestQueue
+from headroom.simulation.latency_table import ServingQueue
 from headroom.units import SECONDS_PER_HOUR
 
 _BISECTIONS: Final = 24
@@ -50,7 +50,7 @@ class OraclePath:
 
 
 def kept_by_instances(
-    rate_per_second: Floats, *, step_seconds: float, queue: RequestQueue, pool: Pool, most_instances: int
+    rate_per_second: Floats, *, step_seconds: float, queue: ServingQueue, pool: Pool, most_instances: int
 ) -> Floats:
     """Return the most requests that each count of instances can keep in each step, shape (steps, most + 1)."""
     kept = np.zeros((len(rate_per_second), most_instances + 1))
