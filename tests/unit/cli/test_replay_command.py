@@ -212,8 +212,9 @@ def test_what_is_no_file_of_demand_and_no_folder_is_refused(tmp_path: Path, caps
 
 
 def test_a_fleet_that_batches_continuously_prints_both_of_its_latencies(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
     written(tmp_path)
     stamps = [NOON - timedelta(hours=1) + timedelta(minutes=minute) for minute in range(len(RISE))]
     few = {"ds": stamps, "rate_per_second": [rate / 40.0 for rate in RISE]}
