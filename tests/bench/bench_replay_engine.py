@@ -5,6 +5,7 @@ served. Where the request-level percentile itself is uncertain, the error is mea
 Speed: one fleet-year in minutes per reactive policy, after compilation; then 20 fleets, four weeks, every policy.
 """
 
+import resource
 import time
 import warnings
 from concurrent.futures import ProcessPoolExecutor
@@ -25,14 +26,15 @@ from headroom.simulation.fleet_scene import fleet_scene, serving_queue
 from headroom.simulation.incumbents import Hpa, TargetTracking, Threshold
 from headroom.simulation.latency_table import RequestQueue
 from headroom.simulation.policies import POLICIES
-from headroom.simulation.policy import DemandRecord, Policy, Scene
+from headroom.simulation.policy import DemandRecord, Scene
+from headroom.simulation.replay import play as compare
+from headroom.simulation.replay import run_plan
 from headroom.simulation.request_level import estimate_percentile, gamma_service_seconds, simulate_queue
 
 PERCENTILES = (50.0, 95.0, 99.0)
 SERVICE_SECONDS = 0.4
 MINUTE = 60.0
 MINUTES_PER_DAY = 1440
-NEVER = 1e9
 START = datetime(2026, 1, 5, tzinfo=UTC)
 
 
@@ -121,52 +123,66 @@ def fleet_year(*, is_quick: bool) -> dict[str, float]:
         times = []
         for _ in range(3 + 1):  # the first one compiles
             began = time.process_time()  # one thread, and other work on the machine does not count
-            played(scene, plan)
+            run_plan(plan, scene, Conditions(seed=scene.seed))
             times.append(time.process_time() - began)
         found[policy.name] = float(np.median(times[1:])) * 365 * MINUTES_PER_DAY / minutes
     return found
 
 
 def many_fleets(*, fleets: int) -> dict[str, float]:
-    """Four weeks of fleets with every policy that needs no spot price; forecasts are made before, timed apart."""
+    """Four weeks of fleets with every policy that needs no spot price, and the oracles; forecasts are timed apart."""
     with ProcessPoolExecutor(max_workers=2) as pool:
         began = time.perf_counter()
         seconds = list(pool.map(four_weeks, range(fleets)))
         took = time.perf_counter() - began
+    forecasting = sum(first for first, _, _ in seconds)
+    playing = sum(second for _, second, _ in seconds)
     return {
         "fleets": fleets,
         "minutes_for_20_fleets": took / fleets * 20 / 60,
-        "of_which_forecasts": sum(first for first, _ in seconds) / sum(map(sum, seconds)),
+        "of_which_forecasts": forecasting / (forecasting + playing),
+        "memory_mib_of_both_processes": 2 * max(memory for _, _, memory in seconds),
     }
 
 
-def four_weeks(seed: int) -> tuple[float, float]:
+def lines(found: dict[str, Any]) -> list[str]:
+    """What docs/benchmarks.md says of it."""
+    steady, many = found["steady"], found["twenty_fleets"]
+    share = 1.0 - many["of_which_forecasts"]
+    return [
+        "| figure | value |",
+        "| --- | --- |",
+        (
+            f"| steady load: percentiles beyond 5 % (utilization up to 0.9) or 10 % of the request-level ones | "
+            f"{steady['points_beyond_5_and_10_percent']} of {steady['points']} |"
+        ),
+        *(f"| the worst {name} | {worst:.1%}: {where} |" for name, (worst, where) in steady["worst"].items()),
+        *(f"| a moving load: {name} | {value} |" for name, value in found["moving"].items()),
+        *(
+            f"| a fleet-year in minutes, {name}, compiled | {value:.2f} processor seconds |"
+            for name, value in found["fleet_year_seconds"].items()
+        ),
+        (
+            f"| 20 fleets, four weeks, all policies and both oracles, forecasts there | "
+            f"{share * many['minutes_for_20_fleets']:.1f} minutes |"
+        ),
+        f"| their forecasts, hour by hour | {(1 - share) * many['minutes_for_20_fleets']:.1f} minutes |",
+        f"| memory of the two processes together | {many['memory_mib_of_both_processes']:.0f} MiB |",
+    ]
+
+
+def four_weeks(seed: int) -> tuple[float, float, float]:
+    """Return seconds of forecasting and of playing, and the most MiB the process ever held."""
     warnings.simplefilter("ignore")
     began = time.perf_counter()
     scene = scene_of(f"fleet-{seed}", days=56, history_days=28, seed=seed, is_forecast=True)
     forecast_seconds = time.perf_counter() - began
     began = time.perf_counter()
-    for name, policy in POLICIES.items():
-        if name != "headroom_spot":
-            play_policy(policy, scene)
-    return forecast_seconds, time.perf_counter() - began
-
-
-def play_policy(policy: Policy, scene: Scene) -> Run:
-    return played(scene, policy.plan(scene))
-
-
-def played(scene: Scene, plan: CapacityPlan) -> Run:
-    start = scene.known.step_of(scene.start_utc)
-    return run(
-        scene.known.rate_per_second[start:],
-        plan,
-        step_seconds=scene.step_seconds,
-        queue=scene.queue,
-        most_instances=scene.fleet.bounds.max_instances,
-        initial_instances=[scene.initial_instances],
-        conditions=Conditions(seed=scene.seed),
-    )
+    policies = [policy for name, policy in POLICIES.items() if name != "headroom_spot"]
+    compared = compare(policies, scene, conditions=Conditions(seed=scene.seed))
+    assert not compared.refused
+    held = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return forecast_seconds, time.perf_counter() - began, held
 
 
 def scene_of(name: str, *, days: int, history_days: int, seed: int, is_forecast: bool) -> Scene:

@@ -3,7 +3,8 @@
 A benchmark is a module bench_NAME.py with `measure(*, is_quick: bool) -> dict[str, Any]`; what it returns stands under
 NAME, with the seconds it took and the most memory its process held. Figures that compare us with something else are
 ratios taken in one run, since machines differ and are noisy. One that needs data which is not there returns
-{"skipped": why}. Each runs in a process of its own.
+{"skipped": why}. Each runs in a process of its own. One with `lines(found) -> list[str]` has its place in
+docs/benchmarks.md, which is written anew unless it was quick or skipped.
 """
 
 import argparse
@@ -14,11 +15,14 @@ import resource
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
+from datetime import UTC, datetime
 from importlib.util import module_from_spec, spec_from_file_location
 from multiprocessing import get_context
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+
+from tests.bench import record
 
 # Two processes work side by side, and the threads of one BLAS only wait for those of the other.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -60,6 +64,15 @@ def rounded(value: Any) -> Any:
     return float(f"{value:.4g}") if isinstance(value, float) else value
 
 
+def write_down(name: str, found: dict[str, Any]) -> None:
+    module = load(name)
+    if hasattr(module, "lines"):
+        today = f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores, Python {platform.python_version()}"
+        made = [f"{today}, a load of {os.getloadavg()[2]:.0f} beside it; {found['took_seconds']:.0f} s.", ""]
+        page = record.PAGE.read_text(encoding="utf-8")
+        record.PAGE.write_text(record.recorded(page, name, [*made, *module.lines(found)]), encoding="utf-8")
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="a small version of each")
@@ -70,6 +83,8 @@ def main() -> int:
     for name in [options.only] if options.only else names():
         sys.stderr.write(f"{name} ...\n")
         results[name] = rounded(in_own_process(name, is_quick=options.quick))
+        if not options.quick and "skipped" not in results[name]:
+            write_down(name, results[name])
         sys.stdout.write(f"{name}\n")
         for key, value in results[name].items():
             sys.stdout.write(f"  {key:<32} {json.dumps(value) if isinstance(value, dict) else value}\n")

@@ -1,6 +1,6 @@
 """What must never happen in the replay.
 
-- No policy costs less than the bound at the requests it kept.
+- No policy costs less than the bound at the requests it kept; the oracles keep what they are asked to.
 - A run costs its instance-hours times their price, and so do its rows of capacity.
 - The same scene gives the same figures.
 """
@@ -27,7 +27,7 @@ from headroom.domain.fleet import (
 from headroom.simulation.engine import CapacityPlan, Conditions
 from headroom.simulation.fleet_scene import fleet_scene
 from headroom.simulation.policy import DemandRecord, Scene
-from headroom.simulation.replay import play
+from headroom.simulation.replay import ORACLE, ORACLE_HOURLY, play
 
 START = datetime(2026, 11, 18, tzinfo=UTC)
 MINUTES = st.lists(st.tuples(st.integers(0, 300), st.integers(0, 5)), min_size=1, max_size=150)
@@ -69,6 +69,9 @@ def test_no_policy_beats_the_bound_at_the_requests_it_kept(minutes: list[tuple[i
     given_counts = replay.played["given"]
     assert given_counts.bound_usd is not None
     assert given_counts.run.cost_usd >= given_counts.bound_usd - 1e-6
+    for name in (ORACLE, ORACLE_HOURLY):
+        oracle = replay.played[name].run
+        assert oracle.arriving.sum() - oracle.late.sum() >= replay.target_requests * (1.0 - 1e-6)
     for played in replay.played.values():
         billed_hours = float(played.run.billed.sum()) / 60.0
         assert played.run.cost_usd == pytest.approx(3.0 * billed_hours)

@@ -141,7 +141,8 @@ class BatchingLoad:
         middles = (np.arange(_LENGTHS) + 0.5) / _LENGTHS
         gaps = np.maximum(1.0, -np.log1p(-middles) * self.instance.gaps)[None, :]
         prefills = self.rate * (gaps * step + self.instance.prefill_seconds) / (1.0 - self.prefilling)
-        return gaps, prefills, prefills / ((1.0 - self.prefilling) ** -2 - 1.0)
+        spread = np.expm1(-2.0 * np.log1p(-self.prefilling))  # (1 - p) ** -2 - 1, also of a p next to nothing
+        return gaps, prefills, prefills / spread
 
 
 def _poisson(mean: npt.ArrayLike, count: npt.NDArray[np.int64]) -> Floats:

@@ -12,6 +12,18 @@ import numpy as np
 from headroom.capacity.continuous_batching import BatchingInstance
 
 _SAGEMAKER_PREFIX: Final = "ml."
+_MOST: Final = {
+    "input_tokens": 1e8,
+    "output_tokens": 1e8,
+    "concurrency": 4096,
+    "ttft_seconds": 1e5,
+    "itl_seconds": 1e5,
+    "tokens_per_second": 1e9,
+}
+"""Far above what any instance does: what lies beyond is a slip or another unit."""
+_LEAST_SECONDS: Final = 1e-6
+_MOST_OVER_LATENCIES: Final = 10.0
+"""Throughput over what latencies make of it: both are means of the same requests, while a unit is a factor of 1,000."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,14 +50,19 @@ class ProfileRow:
             number = getattr(self, item.name)
             if not (math.isfinite(number) and number > 0):
                 raise ValueError(f"{item.name} must be above 0, found {number}")
+            if number > _MOST[item.name]:
+                raise ValueError(f"{item.name} must be at most {_MOST[item.name]:,.0f}, found {number:g}")
+            if item.name.endswith("_seconds") and number < _LEAST_SECONDS:
+                raise ValueError(f"{item.name} must be at least {_LEAST_SECONDS:g}, found {number:g}")
         if self.output_tokens < 2:
             raise ValueError(f"output_tokens must be at least 2, found {self.output_tokens}: one token has no gap")
-        if self.tokens_per_second < 0.5 * self.concurrency * self.output_tokens / self.stay_seconds:
-            expected = self.concurrency * self.output_tokens / self.stay_seconds
+        expected = self.concurrency * self.output_tokens / self.stay_seconds
+        if not 0.5 * expected <= self.tokens_per_second <= _MOST_OVER_LATENCIES * expected:
+            hint = "" if self.tokens_per_second < expected else "; are ttft_seconds and itl_seconds in seconds?"
             message = (
                 f"tokens_per_second must be the output tokens of the whole instance, found {self.tokens_per_second:g} "
                 f"where {self.concurrency} requests of {self.output_tokens:g} in {self.stay_seconds:.3g} s make "
-                f"{expected:.3g}"
+                f"{expected:.3g}{hint}"
             )
             raise ValueError(message)
 

@@ -13,7 +13,7 @@ import numpy as np
 from headroom.capacity.rates import SustainableRate
 from headroom.capacity.requirement import instances_for_demand
 from headroom.columns import QUANTILE_LEVELS
-from headroom.domain.demand import DemandForecast, Floats
+from headroom.domain.demand import LEVEL_WEIGHTS, DemandForecast, Floats
 from headroom.domain.fleet import Fleet
 
 
@@ -46,14 +46,12 @@ def cost_curve(
 ) -> CostCurve:
     """Return the expected cost of the first `hours` (all by default), sized by the objective without bounds.
 
-    Need follows the forecast's hourly peak: linear in probability between the quantiles, and beyond the first and last
+    Need follows the forecast's minutes: linear in probability between the quantiles, and beyond the first and last
     as they are, so shortage beyond q99 is not in it. ImpossibleObjective as in instances_for_demand.
     """
-    needed = instances_for_demand(fleet, rate, forecast.peak_quantiles_per_second[:hours]).astype(np.float64)
+    needed = instances_for_demand(fleet, rate, forecast.minute_quantiles_per_second()[:hours]).astype(np.float64)
     # the integral over the probability by trapezoids, which are exact: shortage bends at the levels alone
-    edges = np.concatenate([[-QUANTILE_LEVELS[0]], QUANTILE_LEVELS, [2.0 - QUANTILE_LEVELS[-1]]])
-    weights = (edges[2:] - edges[:-2]) / 2.0
-    short = np.maximum(needed[:, None, :] - needed[:, :, None], 0.0) @ weights
+    short = np.maximum(needed[:, None, :] - needed[:, :, None], 0.0) @ LEVEL_WEIGHTS
     return CostCurve(
         instance_usd=usd_per_hour * needed.sum(axis=0),
         shortage_usd=usd_per_hour * (fleet.shortage_cost_ratio + 1.0) * short.sum(axis=0),

@@ -20,9 +20,10 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 from numpy.lib.stride_tricks import sliding_window_view
-from scipy import optimize, stats
 
+from headroom.domain import limits
 from headroom.domain.demand import Floats
 
 WINDOW_HOURS: Final = 15
@@ -126,10 +127,11 @@ def measured_rate(history: LoadHistory, *, latency_seconds: float) -> MeasuredRa
 
 def _usable(history: LoadHistory, objective_seconds: float) -> tuple[Floats, Floats, Floats, int]:
     """Return load, latency and instances of the hours that tell something, by load, and the count of censored ones."""
-    with np.errstate(invalid="ignore", divide="ignore"):
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         load = history.peak_per_second / history.instances_mean
         change = (history.instances_max - history.instances_min) / history.instances_mean
-    is_known = np.isfinite(load) & (load > 0) & np.isfinite(history.latency_seconds) & (change <= STEADY_FRACTION)
+    is_known = _is_within(load, limits.RATE_PER_SECOND) & _is_within(history.latency_seconds, limits.SECONDS)
+    is_known &= change <= STEADY_FRACTION
     is_deep = (history.censored_fraction > 0) & (history.latency_seconds > DEEPLY_SATURATED * objective_seconds)
     kept = np.flatnonzero(is_known & ~is_deep)
     order = kept[np.lexsort((history.latency_seconds[kept], load[kept]))]
@@ -137,7 +139,15 @@ def _usable(history: LoadHistory, objective_seconds: float) -> tuple[Floats, Flo
     return load[order], history.latency_seconds[order], history.instances_mean[order], censored_hours
 
 
+def _is_within(numbers: Floats, least_and_most: limits.Limits) -> npt.NDArray[np.bool_]:
+    """Whether numbers can have been measured: NaN and what is beyond reason, such as no latency at all, cannot."""
+    is_within: npt.NDArray[np.bool_] = (numbers >= least_and_most[0]) & (numbers <= least_and_most[1])
+    return is_within
+
+
 def _rising(seconds: Floats) -> Floats:
+    from scipy import optimize  # noqa: PLC0415, half a second that all who size a fleet would pay
+
     fitted: Floats = optimize.isotonic_regression(seconds).x
     return fitted
 
@@ -160,6 +170,8 @@ def _crossing(load: Floats, latency: Floats, objective_seconds: float) -> float 
 
 def _continued(load: Floats, latency: Floats, objective_seconds: float) -> float | None:
     """Return where the line of 1 / latency at the highest loads reaches the objective; None where it does not fall."""
+    from scipy import stats  # noqa: PLC0415, as above
+
     slope, intercept, *_ = stats.theilslopes(1.0 / latency[-_END_HOURS:], load[-_END_HOURS:])
     if not slope < 0:
         return None

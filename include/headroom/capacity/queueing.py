@@ -16,6 +16,8 @@ from scipy import special
 
 Floats = npt.NDArray[np.float64]
 _BISECTIONS = 80
+_LEAST_CV2 = 1e-9
+"""Less variation is none: the gamma distribution's shape, its inverse, would leave the formulas no digits."""
 
 
 def probability_of_waiting(servers: npt.ArrayLike, offered_load: npt.ArrayLike) -> Floats:
@@ -90,7 +92,7 @@ def _stable(servers: npt.ArrayLike, offered_load: npt.ArrayLike) -> tuple[npt.ND
 def service_tail(seconds: npt.ArrayLike, *, service_seconds: float, service_cv2: float) -> Floats:
     """Return the chance that gamma distributed service of this mean and squared variation lasts beyond `seconds`."""
     moment = np.asarray(seconds, dtype=np.float64)
-    if service_cv2 == 0:
+    if service_cv2 < _LEAST_CV2:
         return np.where(moment < service_seconds, 1.0, 0.0)
     tail: Floats = special.gammaincc(1.0 / service_cv2, np.maximum(moment, 0.0) / (service_seconds * service_cv2))
     return tail
@@ -111,6 +113,7 @@ def latency_tail(
     P(W + S > t) = P(S > t) + C integral over x in [0, t] of exp(-theta (t - x)) dP(S <= x). The integral has two
     closed forms, one for each sign of beta - theta: by the incomplete gamma function, or by Kummer's function.
     """
+    service_cv2, arrival_cv2 = (0.0 if cv2 < _LEAST_CV2 else cv2 for cv2 in (service_cv2, arrival_cv2))
     moment = np.asarray(seconds, dtype=np.float64)
     is_stable, count, load = _stable(servers, np.asarray(rate_per_second, dtype=np.float64) * service_seconds)
     moment, is_stable, count, load = np.broadcast_arrays(moment, is_stable, count, load)

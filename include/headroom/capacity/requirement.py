@@ -1,12 +1,12 @@
-"""How many instances each hour needs: SLO inversion at the critical-ratio quantile of the hourly peak.
+"""How many instances each hour needs: SLO inversion at the critical-ratio quantile of demand in its minutes.
 
 One rule, no margins on top of each other. The demand worth buying for is the quantile c_short / (c_short + c_over) of
-the hour's largest 5-minute mean (the newsvendor's). The instances for it: where the fleet serves requests in slots,
-the fewest for which its latency objective holds in one queue over all slots; a pool of many servers then carries more
-per instance than one alone, so the sustainable rate of one instance is not applied as well (it only tells other types'
-speed). Where today's rate was measured, the queue's service time is the one with which it carries that rate. For any
-other serving model, demand over the sustainable rate of one instance, rounded up; for continuous batching with
-objectives on tokens that rate is the inversion: the most for which both hold by the measured profile.
+demand in any minute of the hour (the newsvendor's; decision 0018). The instances for it: where the fleet serves
+requests in slots, the fewest for which its latency objective holds in one queue over all slots; a pool of many servers
+then carries more per instance than one alone, so the sustainable rate of one instance is not applied as well (it only
+tells other types' speed). Where today's rate was measured, the queue's service time is the one with which it carries
+that rate. For any other serving model, demand over the sustainable rate of one instance, rounded up; for continuous
+batching with objectives on tokens that rate is the inversion: the most for which both hold by the measured profile.
 """
 
 import math
@@ -33,7 +33,7 @@ def required_capacity(
     of instances keeps the objective; UnknownRate when nothing tells what an instance carries.
     """
     rate = rate or sustainable_rate(fleet, fleet.current_type.name)
-    demand = forecast.peak_at_level(fleet.critical_ratio)
+    demand = forecast.minute_at_level(fleet.critical_ratio)
     needed = instances_for_demand(fleet, rate, demand)
     bounds = fleet.bounds
     over = int((needed > bounds.max_instances).sum())
@@ -69,7 +69,7 @@ def _queue(fleet: Fleet, rate: SustainableRate) -> SlotQueue | None:
 
 
 def _method(fleet: Fleet, rate: SustainableRate) -> str:
-    level = f"at q{math.floor(fleet.critical_ratio * 1000) / 10:g} of the hourly peak"
+    level = f"at q{math.floor(fleet.critical_ratio * 1000) / 10:g} of the minutes"
     queue = _queue(fleet, rate)
     if queue is None:
         return f"{rate.rate_per_second:.3g}/s an instance ({rate.method}), demand over rate {level}"

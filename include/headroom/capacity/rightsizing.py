@@ -51,7 +51,7 @@ def rightsize(
 ) -> tuple[list[RightsizingOption], list[InfeasibleType]]:
     """Return the feasible options by rank and the infeasible types with the reason, both over all of `types`.
 
-    Each type is sized alike at the critical-ratio quantile of each hour's peak, with at least the fleet's minimum of
+    Each type is sized alike at the critical-ratio quantile of each hour's minutes, with at least the fleet's minimum of
     instances and no maximum, since the maximum was chosen for today's type. Rank 1 is the cheapest on demand, 2 its
     runner-up; spot rows rank after all on-demand rows, since a spot price says nothing yet of its risk (the spot-mix
     plan does). Today's type is always an option: that it serves the fleet is a fact, whatever an estimate says; where
@@ -64,7 +64,7 @@ def rightsize(
     today = fleet.current_type.name
     on_demand = {**on_demand_usd_per_hour, **_configured(fleet, "on_demand_usd_per_hour")}
     spot = {**spot_usd_per_hour, **_configured(fleet, "spot_usd_per_hour")}
-    demand = forecast.peak_at_level(fleet.critical_ratio)
+    demand = forecast.minute_at_level(fleet.critical_ratio)
     rate_of = partial(sustainable_rate, fleet, types=types, measured_rates=measured_rates, profile=profile)
     sized: dict[str, _Sized] = {}
     infeasible: list[InfeasibleType] = []

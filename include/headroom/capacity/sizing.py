@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from headroom.capacity.queueing import latency_percentile_seconds, latency_tail, service_tail
+from headroom.domain import limits
 from headroom.domain.demand import Floats
 from headroom.domain.scaling import Counts
 
@@ -61,8 +62,9 @@ class SlotQueue:
         )
         if float(tail) > self.allowed_fraction:
             message = (
-                f"no number of instances can meet {self.latency_seconds:g} s at p{self.percentile:g}: service alone, "
-                f"{self.service_seconds:g} s on average, is longer than that for {float(tail):.2%} of requests"
+                f"no number of instances can meet {self.latency_seconds:.9g} s at p{self.percentile:.15g}: service "
+                f"alone, {self.service_seconds:.9g} s on average, is longer than that for {100 * float(tail):.3g} % of "
+                f"requests"
             )
             raise ImpossibleObjective(message)
 
@@ -101,8 +103,12 @@ class SlotQueue:
         rate: Floats = np.asarray(rate_per_second, dtype=np.float64)
         if not np.isfinite(rate).all() or (rate < 0).any():
             raise ValueError("rate_per_second must be at least 0 and finite everywhere")
-        if (rate * self.service_seconds > MOST_SERVERS).any():
-            raise ImpossibleObjective(f"more than {MOST_SERVERS} servers would be needed")
+        busy = float(np.max(rate, initial=0.0)) * self.service_seconds
+        if busy > MOST_SERVERS:
+            raise ImpossibleObjective(
+                f"{np.max(rate):.3g} requests a second, each of {self.service_seconds:.3g} s, keep {busy:.3g} slots "
+                f"busy; expected at most {MOST_SERVERS:,}"
+            )
         low = np.floor(rate * self.service_seconds / self.slots).astype(np.int64)  # never stable: not met
         gap = np.ones_like(low)
         while (is_short := (rate > 0) & ~self.is_met(low + gap, rate)).any():
@@ -150,6 +156,10 @@ def size(
     `service_cv2` and `arrival_cv2` are squared coefficients of variation. ImpossibleObjective when service alone takes
     longer than the objective allows, ValueError for numbers out of range. A rate of 0 needs no instance.
     """
+    for name, seconds in (("service_seconds", service_seconds), ("latency_seconds", latency_seconds)):
+        limits.require_within(name, seconds, limits.SECONDS)
+    for name, cv2 in (("service_cv2", service_cv2), ("arrival_cv2", arrival_cv2)):
+        limits.require_within(name, cv2, limits.CV2)
     queue = SlotQueue(
         service_seconds=service_seconds,
         percentile=percentile,

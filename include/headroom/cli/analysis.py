@@ -42,10 +42,13 @@ def size(options: argparse.Namespace) -> int:
             percentile=options.percentile,
             latency_seconds=options.latency_seconds,
         )
-    except (ImpossibleObjective, ValueError) as error:
+    except ImpossibleObjective as error:
         raise BadInput(str(error)) from error
+    except ValueError as error:
+        name, _, said = str(error).partition(" ")
+        raise BadInput(f"--{name.replace('_', '-')} {said}") from error
     if options.json:
-        print(json.dumps(asdict(sizing)))  # noqa: T201, the command's output
+        print(json.dumps(asdict(sizing), allow_nan=False))  # noqa: T201, the command's output
     else:
         Console().print(
             f"{sizing.instances} instances: p{options.percentile:g} latency {sizing.latency_seconds:.3g} s, "

@@ -8,22 +8,21 @@ from rich.console import Console
 from rich.table import Table
 
 from headroom.cli.exits import EXIT_OK, BadInput
+from headroom.cli.out_folder import check_out, write_out
 from headroom.cli.replay import MOST_SEED
 from headroom.cli.terminal import progress
-from headroom.lake.storage import open_storage
-from headroom.pipelines.claims import replay_claims, write_claims
+from headroom.pipelines.claims import CLAIMS_FILES, replay_claims, write_claims
 from headroom.reporting.claims_report import claims_summary
 
 
 def claims(options: argparse.Namespace) -> int:
     """Play the scenarios and write DIR/claims.json, DIR/claims.md and DIR/claims.html."""
-    if options.out.exists() and not options.out.is_dir():
-        raise BadInput(f"--out: {options.out}: expected a folder, found a file")
+    check_out(options.out, CLAIMS_FILES)
     if not 0 <= options.seed <= MOST_SEED:
         raise BadInput(f"--seed: expected a whole number from 0 to {MOST_SEED}, found {options.seed}")
     with progress("replaying the claims") as on_progress:
         report = replay_claims(options.seed, on_progress=on_progress)
-    write_claims(open_storage(str(options.out)), report)
+    write_out(options.out, lambda storage: write_claims(storage, report))
     summary = claims_summary(report)
     if options.json:
         print(json.dumps(summary, allow_nan=False))  # noqa: T201, the command's output

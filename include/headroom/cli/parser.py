@@ -102,7 +102,7 @@ def _add_discover(commands: Any) -> None:  # noqa: ANN401, as above
     parser.add_argument("--account", action="append", metavar="A", help="12 digits; our own where none is named")
     parser.add_argument("--role-arn", metavar="ARN", help="role to enter accounts by, as aws.role_arn in sources.yaml")
     parser.add_argument("--include-cpu", action="store_true", help="draft targets without accelerators, too")
-    parser.add_argument("--out", required=True, type=Path, metavar="FILE", help="the fleets.yaml to write")
+    parser.add_argument("--out", required=True, type=_path, metavar="FILE", help="the fleets.yaml to write")
     parser.add_argument("--force", action="store_true", help="replace FILE where it is there already")
     _add_json(parser)
 
@@ -124,20 +124,20 @@ def _add_doctor(commands: Any) -> None:  # noqa: ANN401, as above
 def _add_forecast(commands: Any) -> None:  # noqa: ANN401, as above
     parser = _add(commands, "forecast", forecast, "forecast any hourly series: selection, fit and forecast in one call")
     parser.add_argument(
-        "--series", required=True, type=Path, metavar="IN", help="Parquet: unique_id, ds, y (null = missing)"
+        "--series", required=True, type=_path, metavar="IN", help="Parquet: unique_id, ds, y (null = missing)"
     )
     parser.add_argument("--horizon", required=True, type=_positive, metavar="H", help="steps ahead")
     parser.add_argument(
         "--season", action="append", type=_positive, metavar="S", help="steps of a season; default 24 and 168"
     )
     parser.add_argument("--jobs", type=_positive, default=1, help="processes; the result does not depend on it")
-    parser.add_argument("--out", required=True, type=Path, help="Parquet: unique_id, ds, yhat, q01 to q99, model")
+    parser.add_argument("--out", required=True, type=_path, help="Parquet: unique_id, ds, yhat, q01 to q99, model")
 
 
 def _add_backtest(commands: Any) -> None:  # noqa: ANN401, as above
     parser = _add(commands, "backtest", backtest, "judge the forecasts of any hourly series by rolling origin")
     parser.add_argument(
-        "--series", required=True, type=Path, metavar="IN", help="Parquet: unique_id, ds, y (null = missing)"
+        "--series", required=True, type=_path, metavar="IN", help="Parquet: unique_id, ds, y (null = missing)"
     )
     parser.add_argument("--horizon", required=True, type=_positive, metavar="H", help="steps ahead")
     parser.add_argument(
@@ -148,7 +148,7 @@ def _add_backtest(commands: Any) -> None:  # noqa: ANN401, as above
     )
     parser.add_argument("--models", nargs="+", metavar="NAME", help="rows to score; default all")
     parser.add_argument("--jobs", type=_positive, default=1, help="processes; the result does not depend on it")
-    parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="gets scores.parquet and report.html")
+    parser.add_argument("--out", required=True, type=_path, metavar="DIR", help="gets scores.parquet and report.html")
 
 
 def _add_size(commands: Any) -> None:  # noqa: ANN401, as above
@@ -172,9 +172,9 @@ def _add_size(commands: Any) -> None:  # noqa: ANN401, as above
 def _add_replay(commands: Any) -> None:  # noqa: ANN401, as above
     parser = _add(commands, "replay", replay, "play policies over recorded demand: what each would have cost and kept")
     parser.add_argument(
-        "--demand", required=True, type=Path, metavar="D", help="Parquet: ds, rate_per_second, optional workload_class"
+        "--demand", required=True, type=_path, metavar="D", help="Parquet: ds, rate_per_second, optional workload_class"
     )
-    parser.add_argument("--fleet", required=True, type=Path, metavar="FLEET.yaml", help="one entry of fleets.yaml")
+    parser.add_argument("--fleet", required=True, type=_path, metavar="FLEET.yaml", help="one entry of fleets.yaml")
     parser.add_argument(
         "--from", dest="start", required=True, type=_moment, metavar="T0", help="UTC; what lies before is history"
     )
@@ -199,10 +199,31 @@ def _add_replay(commands: Any) -> None:  # noqa: ANN401, as above
         metavar="M",
         help="minutes until its correlation falls to 1/e",
     )
+    parser.add_argument(
+        "--lead-spread",
+        type=float,
+        default=0.0,
+        metavar="SHARE",
+        help="launches take longer by this share of the lead time on average, 0 to 10",
+    )
+    parser.add_argument(
+        "--refused-launches",
+        type=float,
+        default=0.0,
+        metavar="SHARE",
+        help="share of launches with a capacity error, asked for again a step later",
+    )
+    parser.add_argument(
+        "--failed-launches",
+        type=float,
+        default=0.0,
+        metavar="SHARE",
+        help="share of launches that fail when they should begin to serve",
+    )
     parser.add_argument("--seed", type=int, default=0, help="of everything that is left to chance; equal in, equal out")
     parser.add_argument("--sweep", action="store_true", help="also play every policy over its main knob: the frontier")
     parser.add_argument(
-        "--out", required=True, type=Path, metavar="DIR", help="gets replay.json, capacity.parquet and report.html"
+        "--out", required=True, type=_path, metavar="DIR", help="gets replay.json, capacity.parquet and report.html"
     )
     _add_json(parser)
 
@@ -213,7 +234,7 @@ def _add_claims(commands: Any) -> None:  # noqa: ANN401, as above
     )
     parser.add_argument("--seed", type=int, default=0, help="of demand and chance; equal in, equal out")
     parser.add_argument(
-        "--out", required=True, type=Path, metavar="DIR", help="gets claims.json, claims.md and claims.html"
+        "--out", required=True, type=_path, metavar="DIR", help="gets claims.json, claims.md and claims.html"
     )
     _add_json(parser)
 
@@ -235,6 +256,12 @@ def _positive(text: str) -> int:
     if not 1 <= number <= MOST_STEPS:
         raise argparse.ArgumentTypeError(f"expected a whole number from 1 to {MOST_STEPS}, found {text[:40]!r}")
     return number
+
+
+def _path(text: str) -> Path:
+    if not text:
+        raise argparse.ArgumentTypeError("expected a path, found an empty text")
+    return Path(text)
 
 
 def _moment(text: str) -> datetime:

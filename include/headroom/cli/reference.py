@@ -13,7 +13,7 @@ COMMANDS_INTRO = """# Commands
 Made from the parser by `make docs`. `.venv/bin/headroom COMMAND --help` says the same.
 
 Exit codes: 0 done; 2 bad input, one line on stderr that names the file, column or key and what was expected; 3
-something was refused by mode or guardrail; 4 something failed at the cloud while the others went on.
+something was refused by mode or guardrail; 4 something failed at the cloud while the others went on; 130 interrupted.
 """
 
 TABLES_INTRO = """# Tables

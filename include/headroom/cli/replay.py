@@ -9,23 +9,24 @@ from rich.console import Console
 from rich.table import Table
 
 from headroom.cli.exits import EXIT_BAD_INPUT, EXIT_OK, BadInput
+from headroom.cli.out_folder import check_out, write_out
 from headroom.cli.terminal import complain, plain, progress
-from headroom.lake.storage import open_storage
-from headroom.pipelines.replay import ReplayInputError, ReplayRequest, replay_files, write_replay
+from headroom.pipelines.replay import REPLAY_FILES, ReplayInputError, ReplayRequest, replay_files, write_replay
 from headroom.simulation.demand_path import Bursts
+from headroom.simulation.launches import Launches
 
 MOST_SEED = 2**32 - 1
 
 
 def replay(options: argparse.Namespace) -> int:
     """Play the policies and write DIR/replay.json, DIR/capacity.parquet and DIR/report.html."""
-    if options.out.exists() and not options.out.is_dir():
-        raise BadInput(f"--out: {options.out}: expected a folder, found a file")
+    check_out(options.out, REPLAY_FILES)
     request = ReplayRequest(
         start_utc=options.start,
         end_utc=options.end,
         policies=tuple(options.policy or ()),
         bursts=_bursts(options),
+        launches=_launches(options),
         is_swept=options.sweep,
     )
     with progress("replaying") as on_progress:
@@ -33,7 +34,7 @@ def replay(options: argparse.Namespace) -> int:
             report = replay_files(options.demand, options.fleet, request, on_progress=on_progress)
         except ReplayInputError as error:
             raise BadInput(str(error)) from error
-    summary = write_replay(open_storage(str(options.out)), report)
+    summary = write_out(options.out, lambda storage: write_replay(storage, report))
     if options.json:
         print(json.dumps(summary, allow_nan=False))  # noqa: T201, the command's output
     else:
@@ -55,6 +56,19 @@ def _bursts(options: argparse.Namespace) -> Bursts:
     except ValueError as error:
         words = str(error).replace("correlation_minutes", "--burst-correlation-minutes")
         raise BadInput(words.replace("variation", "--burst-cv")) from error
+
+
+def _launches(options: argparse.Namespace) -> Launches:
+    try:
+        return Launches(
+            spread_fraction=options.lead_spread,
+            refused_fraction=options.refused_launches,
+            failed_fraction=options.failed_launches,
+        )
+    except ValueError as error:
+        name, _, said = str(error).partition("_fraction ")
+        option = {"spread": "--lead-spread", "refused": "--refused-launches", "failed": "--failed-launches"}[name]
+        raise BadInput(f"{option} {said}") from error
 
 
 def _print_policies(summary: dict[str, Any], promise: str) -> None:

@@ -2,12 +2,23 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from headroom.columns import QUANTILE_LEVELS
 
+_EDGES: Final = np.concatenate([[-QUANTILE_LEVELS[0]], QUANTILE_LEVELS, [2.0 - QUANTILE_LEVELS[-1]]])
+LEVEL_WEIGHTS: Final = (_EDGES[2:] - _EDGES[:-2]) / 2.0
+"""The probability each quantile stands for in a sum over all: trapezoids, the ends as far out as they lie. Sum: 1."""
+MINUTE_SHAPE: Final = (-1.76, -1.02, -0.79, -0.54, -0.39, -0.23, -0.06, 0.15, 0.40, 0.64, 0.95, 1.22, 2.31)
+"""Where the minutes of an hour lie at QUANTILE_LEVELS: 0 is the hour's mean, 1 its largest 5-minute mean.
+
+Measured on the first halves of eight production traces by the minute (Crane's CPU inputs), the median over them:
+whether demand climbs through the hour or bursts, the minutes are spread alike. ServeGen m-large and the public LLM
+traces with bursts drawn agree to 0.1 from q20 to q90.
+"""
 Floats = npt.NDArray[np.float64]
 Hours = npt.NDArray[np.datetime64]
 
@@ -70,6 +81,26 @@ class DemandForecast:
     def mean_at_level(self, level: float) -> Floats:
         """Return the mean demand per hour at quantile `level`, linear between the stored levels, shape (h,)."""
         return _at_level(self.mean_quantiles_per_second, level)
+
+    def minute_at_level(self, level: float) -> Floats:
+        """Return the demand of an hour's minutes at quantile `level`, as minute_quantiles has it, shape (h,)."""
+        return _at_level(self.minute_quantiles_per_second(), level)
+
+    def minute_quantiles_per_second(self) -> Floats:
+        """Return the quantiles of demand in any one minute of each hour, shape (h, 13).
+
+        What is not known of the hour and how its minutes differ, together: mean and peak are taken to be high or low
+        together, and minutes to be spread around them by MINUTE_SHAPE.
+        """
+        mean = self.mean_quantiles_per_second[:, :, None]
+        above = self.peak_quantiles_per_second[:, :, None] - mean
+        values = np.maximum(mean + above * np.array(MINUTE_SHAPE), 0.0).reshape(len(self.hours), -1)
+        weights = np.outer(LEVEL_WEIGHTS, LEVEL_WEIGHTS).ravel()
+        order = np.argsort(values, axis=1, kind="stable")
+        ascending = np.take_along_axis(values, order, axis=1)
+        reached = np.cumsum(weights[order], axis=1) - 0.5 * weights[order]
+        rows = [np.interp(QUANTILE_LEVELS, *row) for row in zip(reached, ascending, strict=True)]
+        return np.array(rows, dtype=np.float64).reshape(len(self.hours), len(QUANTILE_LEVELS))
 
 
 def _at_level(quantiles: Floats, level: float) -> Floats:

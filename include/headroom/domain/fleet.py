@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, ClassVar, Literal
 
+from headroom.domain import limits
+
 FORBID_UNKNOWN_KEYS: dict[str, Any] = {"extra": "forbid"}
 FLEET_ID_PATTERN = re.compile(r"(?=.{1,100}\Z)[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
 """Ids stand in the names of files and of scheduled actions, which may have 255 characters."""
@@ -117,6 +119,11 @@ class Objective:
 
     def __post_init__(self) -> None:
         _require(0 < self.percentile < 100, f"percentile must lie between 0 and 100, found {self.percentile}")
+        meant = f"{100 * self.percentile:g}"
+        _require(
+            self.percentile >= 1,
+            f"percentile must be given as in 95 or 99.5, found {self.percentile:g}; did you mean {meant}?",
+        )
         _require(
             0 < self.availability_fraction <= 1,
             f"availability_fraction must lie between 0 and 1, found {self.availability_fraction}",
@@ -127,8 +134,7 @@ class Objective:
             "expected latency_seconds, or both ttft_seconds and itl_seconds",
         )
         for name in ("latency_seconds", "ttft_seconds", "itl_seconds"):
-            seconds = getattr(self, name)
-            _require(seconds is None or seconds > 0, f"{name} must be above 0, found {seconds}")
+            limits.require_within(name, getattr(self, name), limits.SECONDS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,9 +149,10 @@ class Slots:
     timeout_seconds: float | None = None
 
     def __post_init__(self) -> None:
-        _require(self.service_seconds > 0, f"service_seconds must be above 0, found {self.service_seconds}")
-        _require(self.service_cv2 >= 0, f"service_cv2 must be at least 0, found {self.service_cv2}")
-        _require(self.slots >= 1, f"slots must be at least 1, found {self.slots}")
+        limits.require_within("service_seconds", self.service_seconds, limits.SECONDS)
+        limits.require_within("service_cv2", self.service_cv2, limits.CV2)
+        limits.require_within("slots", self.slots, limits.SLOTS)
+        limits.require_within("timeout_seconds", self.timeout_seconds, limits.SECONDS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,6 +163,9 @@ class ContinuousBatching:
     profile: str
     model: Literal["continuous_batching"] = "continuous_batching"
     timeout_seconds: float | None = None
+
+    def __post_init__(self) -> None:
+        limits.require_within("timeout_seconds", self.timeout_seconds, limits.SECONDS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,9 +180,9 @@ class InstanceOption:
 
     def __post_init__(self) -> None:
         _require(_TYPE_PATTERN.fullmatch(self.name) is not None, f"name must be an instance type, found {self.name!r}")
-        for name in ("sustainable_rate_per_second", "on_demand_usd_per_hour", "spot_usd_per_hour"):
-            number = getattr(self, name)
-            _require(number is None or number > 0, f"{name} must be above 0, found {number}")
+        limits.require_within("sustainable_rate_per_second", self.sustainable_rate_per_second, limits.RATE_PER_SECOND)
+        for name in ("on_demand_usd_per_hour", "spot_usd_per_hour"):
+            limits.require_within(name, getattr(self, name), limits.USD_PER_HOUR)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,11 +194,12 @@ class Bounds:
     max_instances: int
 
     def __post_init__(self) -> None:
-        _require(self.min_instances >= 0, f"min_instances must be at least 0, found {self.min_instances}")
+        limits.require_within("min_instances", self.min_instances, limits.INSTANCES)
         _require(
             self.max_instances >= max(1, self.min_instances),
             f"max_instances must be at least 1 and at least min_instances, found {self.max_instances}",
         )
+        limits.require_within("max_instances", self.max_instances, limits.INSTANCES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -278,7 +289,7 @@ class Fleet:
         _require(len(self.instance_types) > 0, "instance_types must name at least one type; the first is today's")
         names = [option.name for option in self.instance_types]
         _require(len(set(names)) == len(names), f"instance_types names a type twice: {names}")
-        _require(self.lead_time_seconds >= 0, f"lead_time_seconds must be at least 0, found {self.lead_time_seconds}")
+        limits.require_within("lead_time_seconds", self.lead_time_seconds, limits.LEAD_SECONDS)
         _require(self.shortage_cost_ratio > 0, f"shortage_cost_ratio must be above 0, found {self.shortage_cost_ratio}")
 
     @property

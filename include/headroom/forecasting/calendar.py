@@ -1,8 +1,11 @@
 """What is known of days ahead: public holidays by country, events that return, and windows to leave out of history."""
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from functools import cache
+from importlib.resources import files
+from typing import Final
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +14,14 @@ from headroom.domain.demand import Hours
 from headroom.domain.event import CalendarEvent, EventKind
 
 Flags = npt.NDArray[np.bool_]
+HOLIDAY: Final = "holiday"
+_MOST_POPULOUS_ZONES: Final = {
+    "AU": "Australia/Sydney",
+    "BR": "America/Sao_Paulo",
+    "CA": "America/Toronto",
+    "RU": "Europe/Moscow",
+}
+"""Where tzdata's list begins at a country's far end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,14 +32,19 @@ class Calendar:
     events: tuple[CalendarEvent, ...] = ()
 
     def holiday_flags(self, hours: Hours) -> Flags:
-        """Return, per hour, whether its UTC day is a public holiday."""
+        """Return, per hour, whether it is of a public holiday, midnight to midnight by the country's clock."""
         if self.country is None or not len(hours):
             return np.zeros(len(hours), dtype=bool)
-        days = hours.astype("datetime64[D]")
-        first, last = (day.astype(date) for day in (days[0], days[-1]))
-        found = np.array(_holidays(self.country, first.year, last.year), dtype="datetime64[D]")
-        flags: Flags = np.isin(days, found)
+        first, last = (hour.astype("datetime64[D]").astype(date).year for hour in (hours[0], hours[-1]))
+        starts, ends = _holidays(self.country, first, last)
+        flags: Flags = np.searchsorted(starts, hours, side="right") > np.searchsorted(ends, hours, side="right")
         return flags
+
+    def flags(self, hours: Hours) -> dict[str, Flags]:
+        """Return holiday and event flags by kind, without the kinds that none of `hours` is flagged by."""
+        named = {HOLIDAY: self.holiday_flags(hours)}
+        named |= {f"event_{kind}": flags for kind, flags in self.event_flags(hours).items()}
+        return {name: flags for name, flags in named.items() if flags.any()}
 
     def excluded_flags(self, hours: Hours) -> Flags:
         """Return, per hour, whether it lies in a window the owner left out of history."""
@@ -58,11 +74,29 @@ def _covered(event: CalendarEvent, hours: Hours) -> Flags:
 
 
 @cache
-def _holidays(country: str, first_year: int, last_year: int) -> tuple[date, ...]:
+def _holidays(country: str, first_year: int, last_year: int) -> tuple[Hours, Hours]:
+    """Return when the country's holidays start and end in UTC, ascending, with those of the years before and after."""
     import holidays  # noqa: PLC0415  # 0.3 s, and only forecasts need it
 
     try:
-        found = holidays.country_holidays(country, years=range(first_year, last_year + 1))
+        days = sorted(holidays.country_holidays(country, years=range(first_year - 1, last_year + 2)))
     except NotImplementedError:
-        return ()
-    return tuple(sorted(found))
+        days = []
+    zone = _time_zone(country)
+    edges = [[_midnight_utc(day + timedelta(days=after), zone) for day in days] for after in (0, 1)]
+    starts, ends = (np.array(moments, dtype="datetime64[s]") for moments in edges)
+    return starts, ends
+
+
+def _midnight_utc(day: date, zone: ZoneInfo) -> datetime:
+    return datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC).replace(tzinfo=None)
+
+
+@cache
+def _time_zone(country: str) -> ZoneInfo:
+    """Return the zone that most of a country lives in: the first that tzdata names, but for four countries."""
+    if country in _MOST_POPULOUS_ZONES:
+        return ZoneInfo(_MOST_POPULOUS_ZONES[country])
+    lines = files("tzdata").joinpath("zoneinfo/zone.tab").read_text(encoding="utf-8").splitlines()
+    zones = (line.split("\t")[2] for line in lines if line.startswith(f"{country}\t"))
+    return ZoneInfo(next(zones, "UTC"))

@@ -7,6 +7,7 @@ import numpy as np
 
 from headroom.domain.demand import Floats
 from headroom.forecasting.members import FittedForecaster, State
+from headroom.forecasting.naive import seasonal_naive
 from headroom.forecasting.residual_correction import NO_CORRECTION, ResidualCorrection, fit_seasonal_correction
 from headroom.forecasting.scale import Scale, choose_scale
 from headroom.forecasting.series import Series
@@ -33,7 +34,8 @@ class CorrectedNaiveFit:
         before = self._before(scaled, len(scaled) - reach)
         ahead = before[reach + np.arange(horizon_steps) % self.season]
         if np.isnan(ahead).any():
-            ahead = np.where(np.isnan(ahead), np.nanmedian(self.scale.forward(series.observed)), ahead)
+            daily = seasonal_naive(self.scale.forward(series.observed), season=series.day, horizon_steps=horizon_steps)
+            ahead = np.where(np.isnan(ahead), daily, ahead)
         corrected = ahead + self.correction.extend(scaled[len(scaled) - reach :] - before[:reach], horizon_steps)
         return self.scale.backward(np.minimum(corrected, self.scale.forward(np.array([series.ceiling]))))
 

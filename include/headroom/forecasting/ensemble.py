@@ -12,6 +12,7 @@ from headroom.forecasting.calibration import NEAR_STEPS, Calibration, calibrate
 from headroom.forecasting.corrected_naive import DAY_CORRECTED, DAYS_CORRECTED, LEVEL_CORRECTED, WEEKS_CORRECTED
 from headroom.forecasting.members import FittedForecaster, Forecaster, MemberError, State
 from headroom.forecasting.naive import DAILY, WEEKLY
+from headroom.forecasting.ordinary_hours import OnOrdinaryHours
 from headroom.forecasting.prophet_model import ProphetForecaster
 from headroom.forecasting.rolling_origin import OriginPaths, collect_origin_paths
 from headroom.forecasting.scale import choose_scale
@@ -20,9 +21,9 @@ from headroom.forecasting.series_forecast import SeriesForecast, finish_quantile
 from headroom.forecasting.simple_cases import forecast_simple_case
 from headroom.forecasting.weighting import Weights, combine, weights_by_band
 
-CHEAP_MEMBERS: Final[tuple[Forecaster, ...]] = (
-    *(DAILY, WEEKLY),
-    *(DAY_CORRECTED, DAYS_CORRECTED, WEEKS_CORRECTED, LEVEL_CORRECTED),
+CHEAP_MEMBERS: Final[tuple[Forecaster, ...]] = tuple(
+    OnOrdinaryHours(member)
+    for member in (DAILY, WEEKLY, DAY_CORRECTED, DAYS_CORRECTED, WEEKS_CORRECTED, LEVEL_CORRECTED)
 )
 """Those whose fit takes a millisecond at most."""
 MEMBERS: Final[tuple[Forecaster, ...]] = (ProphetForecaster(), *CHEAP_MEMBERS)

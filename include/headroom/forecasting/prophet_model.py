@@ -25,7 +25,6 @@ RESERVE_STEPS: Final = 48
 """A fit's path reaches this much further than its horizon, so that a day of hourly updates can use it."""
 _FOURIER_ORDER: Final = {0: 6, 1: 6}
 _CHANGEPOINT_PRIOR_SCALE: Final = 0.05
-_HOLIDAY: Final = "holiday"
 _HOLIDAY_PRIOR_SCALE: Final = 1.0
 _LOG: Final = logging.getLogger(__name__)
 _QUIET_LOGGERS: Final = ("cmdstanpy", "prophet")
@@ -137,9 +136,8 @@ def _fit_path(series: Series, scaled: Floats, hours: Hours, *, seed: int) -> Flo
 
 def _regressors(series: Series, hours: Hours) -> dict[str, Floats]:
     """Return holiday and event flags that history can teach something about: those that occurred in it."""
-    named = {_HOLIDAY: series.calendar.holiday_flags(hours)}
-    named |= {f"event_{kind}": flags for kind, flags in series.calendar.event_flags(hours).items()}
     is_seen = np.isfinite(series.observed)
+    named = series.calendar.flags(hours)
     return {name: flags.astype(np.float64) for name, flags in named.items() if flags[: len(series)][is_seen].any()}
 
 

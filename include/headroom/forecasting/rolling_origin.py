@@ -12,6 +12,7 @@ import numpy as np
 
 from headroom.domain.demand import Floats
 from headroom.forecasting.members import FittedForecaster, Forecaster, MemberError
+from headroom.forecasting.ordinary_hours import judged_steps
 from headroom.forecasting.series import Series
 
 MOST_FITS: Final = 5
@@ -25,7 +26,8 @@ class OriginPaths:
     """Paths of each member from each origin, beside what came.
 
     `origins`: steps known at each origin, shape (k,). `actuals` and each of `paths`: shape (k, horizon_steps); NaN
-    past the end of the series, where nothing was seen, or where the member could not serve yet.
+    past the end of the series, where nothing was seen, or where the member could not serve yet. Holidays and events
+    are not judged either: what an unforeseen one does to one member's error says nothing of the days to come.
     """
 
     origins: tuple[int, ...]
@@ -57,22 +59,22 @@ def collect_origin_paths(
     """Fit and update `members` over the newest days of `series`; no origins where it is under two days long."""
     updates = [(fit, origin) for fit in fit_origins(series) for origin in update_origins(series, fit)]
     shape = (len(updates), horizon_steps)
-    padded = np.concatenate([series.observed, np.full(horizon_steps, np.nan)])
+    padded = np.concatenate([judged_steps(series), np.full(horizon_steps, np.nan)])
     actuals = np.array([padded[origin : origin + horizon_steps] for _, origin in updates]).reshape(shape)
     paths = {member.name: np.full(shape, np.nan) for member in members}
     failures: dict[str, str] = {}
+    known = {origin: series.until(origin) for _, origin in updates}
     for member in members:
         fitted: dict[int, FittedForecaster] = {}
         for fit in fit_origins(series):
-            known = series.until(fit)
-            if not member.can_fit(known):
+            if not member.can_fit(known[fit]):
                 continue
             try:
-                fitted[fit] = member.fit(known, horizon_steps=horizon_steps, seed=seed)
+                fitted[fit] = member.fit(known[fit], horizon_steps=horizon_steps, seed=seed)
             except MemberError as error:  # leaves these origins empty, which costs the member weight, and is said
                 failures[member.name] = str(error)
         for row, (fit, origin) in enumerate(updates):
-            path = fitted[fit].path(series.until(origin), horizon_steps=horizon_steps) if fit in fitted else None
+            path = fitted[fit].path(known[origin], horizon_steps=horizon_steps) if fit in fitted else None
             if path is not None:
                 paths[member.name][row] = path
     return OriginPaths(origins=tuple(origin for _, origin in updates), actuals=actuals, paths=paths, failures=failures)

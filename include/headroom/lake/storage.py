@@ -88,7 +88,7 @@ class LocalStorage:
         beside = self._write_beside(target, data)
         try:
             beside.replace(target)
-        except OSError:
+        except BaseException:  # an interruption, too
             beside.unlink(missing_ok=True)
             raise
         _flush_folder(target.parent)
@@ -175,6 +175,9 @@ class LocalStorage:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
+        except KeyboardInterrupt:
+            beside.unlink(missing_ok=True)
+            raise
         except OSError as error:
             beside.unlink(missing_ok=True)
             # The system names no file when a disk is full.

@@ -62,12 +62,14 @@ def _read(file: Path) -> pa.Table:
     except FileNotFoundError as error:
         raise ConfigError(f"{file}: expected a Parquet file with {', '.join(COLUMNS)}; it is not there") from error
     except (OSError, pa.ArrowInvalid) as error:
-        raise ConfigError(f"{file}: not a Parquet file: {error}") from error
+        raise ConfigError(f"{file}: not a Parquet file: {' '.join(str(error).split())}") from error
 
 
 def _check_column(file: Path, table: pa.Table, name: str) -> None:
+    if table.column_names.count(name) > 1:
+        raise ConfigError(f"{file}: column {name} is there more than once; found {', '.join(table.column_names)}")
     if name not in table.column_names:
-        raise ConfigError(f"{file}: column {name} is missing; found {', '.join(table.column_names)}")
+        raise ConfigError(f"{file}: column {name} is missing; found {', '.join(table.column_names) or 'none'}")
     column = table[name]
     is_text = name == "instance_type"
     kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type

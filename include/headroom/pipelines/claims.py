@@ -1,5 +1,7 @@
 """The task of the article's claims: scenarios played, findings as JSON, a page and a document."""
 
+from typing import Final
+
 from headroom.lake.lake import json_bytes
 from headroom.lake.storage import Storage
 from headroom.pipelines.replay_forecasts import ReplayForecasts
@@ -9,6 +11,8 @@ from headroom.simulation.claims.article import findings
 from headroom.simulation.claims.playing import play_claims
 from headroom.simulation.replay import OnProgress
 
+CLAIMS_FILES: Final = ("claims.json", "claims.md", "claims.html")
+
 
 def replay_claims(seed: int, *, on_progress: OnProgress = lambda _done, _total: None) -> ClaimsReport:
     """Play the claims' scenarios with the forecasts that production would have made; nothing is read."""
@@ -17,8 +21,8 @@ def replay_claims(seed: int, *, on_progress: OnProgress = lambda _done, _total: 
 
 
 def write_claims(storage: Storage, report: ClaimsReport) -> None:
-    """Write claims.json, claims.md and claims.html, each whole or not at all."""
+    """Write CLAIMS_FILES, each whole or not at all, and none before all are made."""
     summary = claims_summary(report)
-    storage.write_bytes("claims.json", json_bytes(summary))
-    storage.write_bytes("claims.md", claims_document(summary).encode())
-    storage.write_bytes("claims.html", render_claims_report(report).encode())
+    contents = (json_bytes(summary), claims_document(summary).encode(), render_claims_report(report).encode())
+    for name, content in zip(CLAIMS_FILES, contents, strict=True):
+        storage.write_bytes(name, content)

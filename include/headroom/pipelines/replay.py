@@ -18,18 +18,21 @@ from headroom.lake.lake import json_bytes
 from headroom.lake.storage import Storage
 from headroom.pipelines.measured_rates import read_measured_rates
 from headroom.pipelines.prices import Market, rates_alone, read_market
-from headroom.pipelines.replay_demand import RecordedDemand, demand_from_mart, read_recorded_demand
+from headroom.pipelines.replay_demand import RecordedDemand, demand_from_lake, read_recorded_demand
 from headroom.pipelines.replay_forecasts import ReplayForecasts
-from headroom.pipelines.windows import KEY_FORMAT, hour_window
+from headroom.pipelines.windows import KEY_FORMAT, WindowError, hour_window
 from headroom.pipelines.workspace import Workspace, open_workspace
 from headroom.reporting.replay_report import ReplayReport, render_replay_report, replay_summary
-from headroom.simulation.demand_path import Bursts, DemandError
+from headroom.simulation.demand_path import FIRST_YEAR, LAST_YEAR, Bursts, DemandError
 from headroom.simulation.engine import Conditions
 from headroom.simulation.fleet_scene import SceneError, fleet_scene
+from headroom.simulation.launches import Launches
+from headroom.simulation.oracle import TooManyCountsError
 from headroom.simulation.policies import UnknownPolicyError, open_policies, policies_named
 from headroom.simulation.replay import OnProgress, Replay, play
 from headroom.units import MICROSECONDS_PER_SECOND
 
+REPLAY_FILES: Final = ("replay.json", "capacity.parquet", "report.html")
 CAPACITY_SCHEMA: Final = pa.schema(
     [
         pa.field("policy", pa.dictionary(pa.int32(), pa.string()), nullable=False),
@@ -59,6 +62,7 @@ class ReplayRequest:
     end_utc: datetime
     policies: tuple[str, ...] = ()
     bursts: Bursts = field(default_factory=Bursts)
+    launches: Launches = field(default_factory=Launches)
     is_swept: bool = False
 
 
@@ -91,18 +95,22 @@ def replay_policies(fleet_id: str, start: str, end: str, policies: Sequence[str]
     workspace = open_workspace()
     fleet = workspace.fleet(fleet_id)
     request = ReplayRequest(
-        start_utc=hour_window(start).start_utc,
-        end_utc=hour_window(end).start_utc,
+        start_utc=_hour("start", start),
+        end_utc=_hour("end", end),
         policies=tuple(policies),
         is_swept=is_swept,
     )
+    if request.start_utc >= request.end_utc:
+        raise ReplayInputError(f"start, end: expected a start before the end, found {start} to {end}")
     fleet = priced(fleet, request.start_utc, lambda: workspace, name="fleets.yaml")
     try:
-        demand = demand_from_mart(workspace, fleet, start_utc=request.start_utc, end_utc=request.end_utc)
+        demand = demand_from_lake(workspace, fleet, start_utc=request.start_utc, end_utc=request.end_utc)
+        rates = rates_alone(fleet, workspace.config_folder, read_measured_rates(workspace, [fleet], request.start_utc))
+        report = _replay(fleet, demand, request, rates, names=(demand.source, "fleets.yaml"))
     except DemandError as error:
         raise ReplayInputError(str(error)) from error
-    rates = rates_alone(fleet, workspace.config_folder, read_measured_rates(workspace, [fleet], request.start_utc))
-    report = _replay(fleet, demand, request, rates, names=(demand.source, "fleets.yaml"))
+    except ReplayInputError as error:
+        raise ReplayInputError(_as_params(str(error))) from error
     folder = f"reports/replay/{fleet.id}/{request.start_utc:{KEY_FORMAT}}_{request.end_utc:{KEY_FORMAT}}"
     write_replay(workspace.lake.storage, report, folder=f"{folder}/")
     return {
@@ -112,15 +120,39 @@ def replay_policies(fleet_id: str, start: str, end: str, policies: Sequence[str]
     }
 
 
+def _hour(param: str, text: str) -> datetime:
+    """Return the hour that a Param names; WindowError where it names none that can be played."""
+    try:
+        moment = hour_window(text).start_utc
+    except OverflowError:
+        moment = None
+    except WindowError as error:
+        raise WindowError(f"{param}: {error}") from error
+    if moment is None or not FIRST_YEAR <= moment.year < LAST_YEAR:
+        raise WindowError(f"{param}: expected a time from {FIRST_YEAR} to {LAST_YEAR}, found {text}")
+    return moment
+
+
+def _as_params(message: str) -> str:
+    """Return a message about options of the command as one about Params of the DAG."""
+    for option, param in (("--from", "start"), ("--to", "end"), ("--policy", "policies")):
+        message = message.replace(option, param)
+    return message
+
+
 def write_replay(storage: Storage, report: ReplayReport, *, folder: str = "") -> dict[str, Any]:
-    """Write replay.json, capacity.parquet and report.html, each whole or not at all; return what the first says.
+    """Write REPLAY_FILES, each whole or not at all, and none before all are made; return what the first says.
 
     `folder` is their folder's path with a slash behind it, or nothing.
     """
     summary = replay_summary(report)
-    storage.write_bytes(f"{folder}replay.json", json_bytes(summary))
-    storage.write_bytes(f"{folder}capacity.parquet", _parquet(capacity_rows(report.replay)))
-    storage.write_bytes(f"{folder}report.html", render_replay_report(report, summary).encode())
+    contents = (
+        json_bytes(summary),
+        _parquet(capacity_rows(report.replay)),
+        render_replay_report(report, summary).encode(),
+    )
+    for name, content in zip(REPLAY_FILES, contents, strict=True):
+        storage.write_bytes(f"{folder}{name}", content)
     return summary
 
 
@@ -189,8 +221,13 @@ def _replay(
         raise ReplayInputError(str(error)) from error
     except (SceneError, ImpossibleObjective, UnknownRate) as error:
         raise ReplayInputError(f"{names[1]}: {error}") from error
-    scene = replace(scene, forecasts=ReplayForecasts(fleet, scene.known))
-    replay = play(policies, scene, conditions=Conditions(seed=seed), is_swept=request.is_swept, on_progress=on_progress)
+    launches = request.launches
+    scene = replace(scene, forecasts=ReplayForecasts(fleet, scene.known), pool=launches.of(scene.pool))
+    conditions = Conditions(seed=seed, lead_spread_fraction=launches.spread_fraction)
+    try:
+        replay = play(policies, scene, conditions=conditions, is_swept=request.is_swept, on_progress=on_progress)
+    except TooManyCountsError as error:
+        raise ReplayInputError(f"--from, --to: {error}") from error
     first = record.step_of(request.start_utc)
     shares = {name: share[first : first + scene.steps] for name, share in demand.shares(record).items()}
     return ReplayReport(
@@ -198,6 +235,7 @@ def _replay(
         demand_source=demand.source,
         recorded_step_seconds=demand.step_seconds,
         bursts=request.bursts,
+        launches=launches,
         class_shares=shares,
         left_open=left_open,
     )

@@ -1,27 +1,36 @@
-"""Recorded demand for a replay: from a Parquet file, or from the hourly mart."""
+"""Recorded demand for a replay: from a Parquet file, or from the lake, in the 5-minute bins that marts are made of."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from headroom.domain.demand import Floats
+from headroom.domain.demand import Floats, Hours
 from headroom.domain.fleet import Fleet
+from headroom.domain.scaling import Counts
+from headroom.domain.window import Window
 from headroom.pipelines.demand_history import HISTORY_DAYS, demand_histories
+from headroom.pipelines.model_runs import run_model
 from headroom.pipelines.workspace import Workspace
-from headroom.simulation.demand_path import Bursts, DemandError, Stamps, demand_record
+from headroom.simulation.demand_path import Bursts, DemandError, Stamps, check_rates, demand_record
 from headroom.simulation.policy import DemandRecord
 
+BY_BIN: Final = "int_demand__5min"
+BY_HOUR: Final = "mart_demand__hourly_by_fleet"
+_BIN: Final = np.timedelta64(5, "m")
 ALL: Final = "all"
 """The one workload class of demand that names none."""
 _COLUMNS: Final = ("ds", "rate_per_second")
 _CLASS: Final = "workload_class"
+MOST_CLASSES: Final = 100
+"""More names are no classes but ids of requests or users, and every class has a column in the report."""
+MOST_CLASS_CHARACTERS: Final = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -67,34 +76,37 @@ def read_recorded_demand(file: Path) -> RecordedDemand:
     rows = _read(file)
     stamps = _stamps(rows["ds"])
     rates = _numbers(rows["rate_per_second"])
-    if _CLASS not in rows.column_names:
+    check_rates(stamps, rates)  # each class by itself: one below 0 would hide in the sum
+    if _CLASS not in rows.column_names or not len(rows):
         return RecordedDemand(source=file.name, stamps_utc=stamps, rate_by_class={ALL: rates})
-    classes = _class_names(rows[_CLASS])
-    names = sorted(set(classes.tolist()))
-    spine = stamps[classes == names[0]]
-    by_class = {}
-    for name in names:
-        chosen = classes == name
+    names, codes = _class_names(rows[_CLASS])
+    order = np.argsort(codes, kind="stable")
+    ends = np.cumsum(np.bincount(codes, minlength=len(names)))
+    places = dict(zip(names, np.split(order, ends[:-1]), strict=True))
+    spine = stamps[places[names[0]]]
+    for name, chosen in places.items():
         if not np.array_equal(stamps[chosen], spine):
             raise DemandError(
                 f"{_CLASS} {name!r}: expected the same ascending times in ds as {names[0]!r}, a row for each step; "
                 f"missing demand is unknown, not 0"
             )
-        by_class[name] = rates[chosen]
+    by_class = {name: rates[chosen] for name, chosen in places.items()}
     return RecordedDemand(source=file.name, stamps_utc=spine, rate_by_class=by_class)
 
 
-def demand_from_mart(
+def demand_from_lake(
     workspace: Workspace,
     fleet: Fleet,
     *,
     start_utc: datetime,
     end_utc: datetime,
 ) -> RecordedDemand:
-    """Return a fleet's hourly demand of the six weeks before `start_utc`, and of the span to be played.
+    """Return a fleet's demand of the six weeks before `start_utc`, and of the span to be played.
 
+    In the 5-minute bins from which the mart has its hourly peaks, so that plans are made from the peaks that production
+    plans from; a bin that nobody saw has its hour's mean. By the hour where an hour's samples are kept no longer.
     History that has a gap counts from its last gap on, since nothing is played that nobody saw; DemandError for a gap
-    in the span itself.
+    of an hour in the span itself.
     """
     since = start_utc - timedelta(days=HISTORY_DAYS)
     history = demand_histories(workspace, [fleet], end_utc, start_utc=since).get(fleet.id)
@@ -109,32 +121,59 @@ def demand_from_mart(
             "backfill settle_days, or choose another span"
         )
     is_after = history.hours > missing[-1] if len(missing) else np.ones(len(history.hours), dtype=np.bool_)
-    return RecordedDemand(
-        source="mart_demand__hourly_by_fleet",
-        stamps_utc=history.hours[is_after],
-        rate_by_class={ALL: history.mean_per_second[is_after]},
-    )
+    hours, means = history.hours[is_after], history.mean_per_second[is_after]
+    bins = _bins(workspace, fleet, hours, means, end_utc)
+    if bins is None:
+        return RecordedDemand(source=BY_HOUR, stamps_utc=hours, rate_by_class={ALL: means})
+    stamps = hours[0] + np.arange(len(bins)) * _BIN
+    return RecordedDemand(source=BY_BIN, stamps_utc=stamps, rate_by_class={ALL: bins})
+
+
+def _bins(workspace: Workspace, fleet: Fleet, hours: Hours, means: Floats, end_utc: datetime) -> Floats | None:
+    """Return the rates of the hours' bins, shape (12 x hours,); None where an hour has no bin."""
+    start_utc: datetime = hours[0].astype("datetime64[us]").item()
+    rows = run_model(workspace, BY_BIN, [fleet], window=Window(start_utc.replace(tzinfo=UTC), end_utc))
+    per_hour = int(np.timedelta64(1, "h") / _BIN)
+    rates = np.full(len(hours) * per_hour, np.nan)
+    place = (rows["bin_start_utc"].to_numpy().astype("datetime64[s]") - hours[0]) // _BIN
+    rates[place] = rows["demand_per_second"].to_numpy()
+    is_seen = ~np.isnan(rates)
+    if not is_seen.reshape(-1, per_hour).any(axis=1).all():
+        return None
+    return np.where(is_seen, rates, np.repeat(means, per_hour))
 
 
 def _read(file: Path) -> pa.Table:
-    if file.is_dir():
-        raise DemandError("expected a Parquet file, found a folder")
     try:
-        found = pq.read_schema(file).names
-        for name in _COLUMNS:
-            if name not in found:
-                raise DemandError(f"{name}: the column is missing; found {', '.join(found) or 'none'}")
-        return pq.read_table(file, columns=[*_COLUMNS, *([_CLASS] if _CLASS in found else [])])
+        if file.is_dir():
+            raise DemandError("expected a Parquet file, found a folder")
+        if file.exists() and not file.is_file():
+            raise DemandError("expected a Parquet file, found no regular file")
+        with file.open("rb") as handle:
+            parquet = pq.ParquetFile(handle)
+            found = parquet.schema_arrow.names
+            wanted = [*_COLUMNS, *([_CLASS] if _CLASS in found else [])]
+            for name in wanted:
+                if found.count(name) != 1:
+                    said = "is missing" if name not in found else "is there more than once"
+                    raise DemandError(f"{name}: the column {said}; found {', '.join(found) or 'none'}")
+            return parquet.read(columns=wanted)
     except FileNotFoundError as error:
         raise DemandError("there is no such file") from error
-    except (pa.ArrowException, OSError) as error:
+    except pa.ArrowException as error:
         raise DemandError(f"not a Parquet file: {' '.join(str(error).split())}") from error
+    except OSError as error:
+        raise DemandError(f"cannot be read: {error.strerror or error}") from error
 
 
 def _stamps(column: pa.ChunkedArray) -> Stamps:
     if not pa.types.is_timestamp(column.type):
         raise DemandError(f"ds: expected timestamps in UTC, found {column.type}")
-    stamps: Stamps = pc.cast(column, pa.timestamp("us", column.type.tz), safe=False).to_numpy()
+    wanted = pc.CastOptions(pa.timestamp("us", column.type.tz), allow_time_truncate=True)
+    try:
+        stamps: Stamps = pc.cast(column, options=wanted).to_numpy()
+    except pa.ArrowInvalid as error:
+        raise DemandError("ds: expected times from 2000 to 2200, found one beyond what microseconds count") from error
     return stamps
 
 
@@ -146,10 +185,23 @@ def _numbers(column: pa.ChunkedArray) -> Floats:
     return numbers
 
 
-def _class_names(column: pa.ChunkedArray) -> Any:  # noqa: ANN401, an array of objects
+def _class_names(column: pa.ChunkedArray) -> tuple[list[str], Counts]:
+    """Return the names in order, and for each row the number of its name."""
     kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
     if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
         raise DemandError(f"{_CLASS}: expected names, found {column.type}")
     if column.null_count:
         raise DemandError(f"{_CLASS}: expected a name in every row, found none in {column.null_count} rows")
-    return column.to_numpy()
+    encoded = pc.dictionary_encode(pc.cast(column, pa.large_string())).combine_chunks()
+    names = encoded.dictionary.to_pylist()
+    if len(names) > MOST_CLASSES:
+        raise DemandError(f"{_CLASS}: expected at most {MOST_CLASSES} names, found {len(names):,}")
+    for name in names:
+        if not name.strip() or len(name) > MOST_CLASS_CHARACTERS:
+            raise DemandError(
+                f"{_CLASS}: expected a name of 1 to {MOST_CLASS_CHARACTERS} characters in every row, found "
+                f"{name[:MOST_CLASS_CHARACTERS]!r}"
+            )
+    rank = np.argsort(np.argsort(np.array(names, dtype=np.object_)))
+    codes: Counts = rank[encoded.indices.to_numpy()]
+    return sorted(names), codes

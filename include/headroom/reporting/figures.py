@@ -65,8 +65,8 @@ def demand_figure(section: "FleetSection") -> Markup:
         figure.add_scatter(x=forecast.hours, y=middle, name="forecast peak, median", line={"color": BLUE, "width": 2})
         figure.add_scatter(
             x=forecast.hours,
-            y=forecast.peak_at_level(section.critical_ratio),
-            name=f"bought: {section.critical_ratio:.0%} quantile",
+            y=forecast.minute_at_level(section.critical_ratio),
+            name=f"bought: {section.critical_ratio:.0%} quantile of the minutes",
             line={"color": ORANGE, "width": 2, "dash": "dot"},
         )
         _mark_now(figure, forecast.hours[0])

@@ -6,6 +6,7 @@ import numpy as np
 from markupsafe import Markup
 
 from headroom.domain.demand import Floats
+from headroom.domain.scaling import Counts
 from headroom.domain.window import floor_day
 from headroom.reporting.figures import BLUE, GREEN, GREY, INK, ORANGE, figure_of, fragment_of
 from headroom.simulation.engine import Run
@@ -21,8 +22,10 @@ _DASHES: Final = ("solid", "dash", "dot")
 _SHOWN_AT_FIRST: Final = ("static_peak", "target_tracking", "headroom", "headroom_reactive", ORACLE)
 _BESIDE: Final[dict[str, Any]] = {
     "legend": {"orientation": "v", "y": 1, "x": 1.01, "tracegroupgap": 0, "itemsizing": "constant"},
-    "margin": {"l": 60, "r": 16, "t": 12, "b": 44},
+    "margin": {"l": 60, "r": 16, "t": 40, "b": 44},
 }
+"""The legend beside the plot; the margin above both is the toolbar's."""
+_MOST_POINTS: Final = 1440
 _TICKS: Final = (0.5, 0.1, 0.05, 0.01, 0.005, 0.001, 1e-4, 1e-5, 1e-6)
 
 
@@ -84,11 +87,13 @@ def day_figure(replay: Replay) -> Markup:
     first = np.datetime64(scene.start_utc.replace(tzinfo=None), "ms")
     stamps = first + np.round(1000 * scene.step_seconds * steps).astype("timedelta64[ms]")
     figure = figure_of("", "instances at work", height=420)
+    needed = replay.needed[steps]
+    drawn = drawn_points(needed)
     figure.add_scatter(
-        x=stamps,
-        y=replay.needed[steps],
+        x=stamps[drawn],
+        y=needed[drawn],
         name="needed for the demand",
-        customdata=replay.rate_per_second[steps],
+        customdata=replay.rate_per_second[steps][drawn],
         hovertemplate="%{y} for %{customdata:.3g} requests a second",
         line={"color": "#c4ccd4", "width": 0, "shape": "hv"},
         fill="tozeroy",
@@ -96,16 +101,29 @@ def day_figure(replay: Replay) -> Markup:
     )
     for name, style in _styles(replay).items():
         if name in replay.played:
-            run = replay.played[name].run
+            ready = _ready(replay.played[name].run)[steps]
+            drawn = drawn_points(ready)
             figure.add_scatter(
-                x=stamps,
-                y=_ready(run)[steps],
+                x=stamps[drawn],
+                y=ready[drawn],
                 name=name,
                 line={**style, "width": 2, "shape": "hv"},
                 visible=True if name in _SHOWN_AT_FIRST else "legendonly",
             )
     figure.update_layout(**_BESIDE)
     return fragment_of(figure, "day")
+
+
+def drawn_points(values: Floats | Counts) -> Counts:
+    """Return the numbers of the points that a line of steps needs: all of a day of minutes, else where it changes.
+
+    A day of steps of a tenth of a second would make a page of hundreds of megabytes.
+    """
+    if len(values) <= _MOST_POINTS:
+        return np.arange(len(values))
+    is_drawn = np.diff(values, prepend=np.nan, append=np.nan)[:-1] != 0
+    is_drawn[-1] = True
+    return np.flatnonzero(is_drawn)
 
 
 def busiest_day(replay: Replay) -> Any:  # noqa: ANN401, an array of whole numbers

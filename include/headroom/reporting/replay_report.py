@@ -13,6 +13,7 @@ from headroom.reporting.replay_figures import busiest_day, day_figure, frontier_
 from headroom.simulation.demand_path import Bursts
 from headroom.simulation.engine import PERCENTILES, Run
 from headroom.simulation.frontier import cost_at_share
+from headroom.simulation.launches import Launches
 from headroom.simulation.replay import SHARES, Played, Replay
 from headroom.simulation.worst_hour import worst_hour
 
@@ -40,6 +41,7 @@ class ReplayReport:
     bursts: Bursts
     class_shares: Mapping[str, Floats]
     left_open: Mapping[str, str] = field(default_factory=dict)
+    launches: Launches = field(default_factory=Launches)
 
     @property
     def has_classes(self) -> bool:
@@ -69,7 +71,7 @@ def replay_summary(report: ReplayReport) -> dict[str, Any]:
         "settings": _settings(report),
         "oracle": {
             "target_requests": replay.target_requests,
-            "target_fraction": replay.target_requests / requests if requests else 1.0,
+            "target_fraction": _share(replay.target_requests, requests),
             "plain_bound_usd": replay.plain_usd,
         },
         "policies": policies,
@@ -193,7 +195,7 @@ def _class_service(report: ReplayReport, played: Played) -> dict[str, float]:
     served = {}
     for name, share in report.class_shares.items():
         arriving = float((share * run.arriving).sum())
-        served[name] = 1.0 - float((share * run.late).sum()) / arriving if arriving else 1.0
+        served[name] = _share(arriving - float((share * run.late).sum()), arriving)
     return served if report.has_classes else {}
 
 
@@ -214,6 +216,9 @@ def _settings(report: ReplayReport) -> dict[str, Any]:
         "objective_percentile": scene.queue.percentile,
         "timeout_seconds": scene.queue.timeout_seconds,
         "lead_time_seconds": scene.pool.lead_time_seconds,
+        "lead_spread_fraction": report.launches.spread_fraction,
+        "refused_launches_fraction": report.launches.refused_fraction,
+        "failed_launches_fraction": report.launches.failed_fraction,
         "min_instances": scene.fleet.bounds.min_instances,
         "max_instances": scene.fleet.bounds.max_instances,
         "initial_instances": scene.initial_instances,
@@ -229,6 +234,11 @@ def _why_missing(report: ReplayReport, name: str) -> str:
 
 def _points(replay: Replay, name: str) -> list[tuple[float, float]]:
     return [(point.slo_met_fraction, point.cost_usd) for point in replay.swept if point.name == name]
+
+
+def _share(part: float, whole: float) -> float:
+    """Return a share, 1 of nothing, which the last digits of sums do not put outside 0 to 1."""
+    return min(max(part / whole, 0.0), 1.0) if whole > 0 else 1.0
 
 
 def _finite(value: float) -> float | None:

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 
 from headroom.domain.event import EventKind
-from headroom.domain.fleet import Fleet, Slots
+from headroom.domain.fleet import Fleet
 from headroom.sandbox.demand_file import FileDemand, read_demand_file
 from headroom.sandbox.demand_generator import STEPS_AHEAD, GeneratedDemand
 from headroom.sandbox.demand_steps import DemandSource, DemandSteps
@@ -18,7 +18,8 @@ from headroom.sandbox.scenarios.scenario import Scenario, availability_zones
 from headroom.sandbox.world_capacity import MINUTES_PER_STEP, FleetCapacity, InstanceRun
 from headroom.sandbox.world_interface import Capacity, SandboxFleet
 from headroom.sandbox.world_metrics import quantities_of
-from headroom.sandbox.world_service import TIMEOUT_MULTIPLE, Service, empty_steps
+from headroom.sandbox.world_service import Service, empty_steps
+from headroom.simulation.fleet_scene import request_queue
 from headroom.units import SECONDS_PER_MINUTE
 
 _FILE_NOISE: Final = 300
@@ -30,13 +31,10 @@ class FleetWorld:
     def __init__(
         self, *, facts: SandboxFleet, fleet: Fleet, number: int, life: FleetLife, demand: DemandSource, seed: int
     ) -> None:
-        if not isinstance(fleet.serving, Slots) or fleet.objective.latency_seconds is None:
-            raise TypeError(f"sandbox fleet {fleet.id}: expected a serving model of slots and a latency objective")
-        timeout = fleet.serving.timeout_seconds or TIMEOUT_MULTIPLE * fleet.objective.latency_seconds
         self.facts = facts
         self.life = life
         self.metrics = dict(quantities_of(fleet))
-        self.service = Service(serving=fleet.serving, timeout_seconds=timeout, seed=seed, fleet_number=number)
+        self.service = Service(queue=request_queue(fleet), seed=seed, fleet_number=number)
         self.capacity = FleetCapacity(
             zones=facts.availability_zones,
             lead_minutes=-(-facts.lead_time_seconds // SECONDS_PER_MINUTE),

@@ -17,8 +17,7 @@ from headroom.domain.sparse_metrics import OMITTED_AT_ZERO
 from headroom.domain.window import Window
 from headroom.sandbox.fleet_lives import UtilizationCurve
 from headroom.sandbox.world_interface import SAMPLE_SECONDS, Floats, MetricId, MetricSeries, Moments
-from headroom.sandbox.world_queueing import QUANTILE_LEVELS
-from headroom.sandbox.world_service import ServedSteps
+from headroom.sandbox.world_service import QUANTILE_LEVELS, ServedSteps
 from headroom.units import MICROSECONDS_PER_SECOND, PERCENT_PER_FRACTION, SECONDS_PER_MINUTE
 
 _SAMPLES_PER_STEP: Final = SAMPLE_SECONDS // SECONDS_PER_MINUTE

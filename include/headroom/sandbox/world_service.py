@@ -1,4 +1,8 @@
-"""What a fleet's instances make of its demand, step by step: utilization, queue, latency, errors; metrics not."""
+"""What a fleet's instances make of its demand: utilization, latency, errors, in 5-minute samples; metrics not.
+
+Minutes are served by the replay's engine (headroom.simulation.given_capacity), with the instances that the fleet's
+group had in each: one queue decides what a replay says and what the sandbox's cloud does.
+"""
 
 from dataclasses import dataclass, fields
 from typing import Final
@@ -6,17 +10,18 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from headroom.domain.fleet import Slots
 from headroom.sandbox.demand_generator import STEPS_PER_DAY
 from headroom.sandbox.world_interface import SAMPLE_SECONDS, Floats
-from headroom.sandbox.world_queueing import LARGEST_UTILIZATION, QUANTILE_LEVELS, latency
+from headroom.simulation.given_capacity import NOBODY, serve
+from headroom.simulation.latency_table import RequestQueue
+from headroom.units import PERCENT_PER_FRACTION, SECONDS_PER_MINUTE
+
+QUANTILE_LEVELS: Final = (0.50, 0.90, 0.95, 0.99)
 
 ERROR_FRACTION: Final = 2e-5
 DEPLOY_ERROR_FRACTION: Final = 4e-3
 _DEPLOYS_PER_DAY: Final = 0.3
 _DEPLOY_STEPS: Final = 2
-TIMEOUT_MULTIPLE: Final = 10.0
-"""A request is given up after this many times the latency objective, unless the serving model names a timeout."""
 
 # Streams of random numbers, apart from those of the demand.
 _ERRORS, _GAUGES, _DEPLOYS = range(100, 103)
@@ -55,10 +60,9 @@ class ServedSteps:
 class Service:
     """Serves one fleet's demand; the queue that is left at the end of a block waits for the next one."""
 
-    def __init__(self, *, serving: Slots, timeout_seconds: float, seed: int, fleet_number: int) -> None:
-        self._serving = serving
-        self._timeout_seconds = timeout_seconds
-        self._queue = 0.0
+    def __init__(self, *, queue: RequestQueue, seed: int, fleet_number: int) -> None:
+        self._queue = queue
+        self._waiting = NOBODY
         self._steps = 0
         self._key = (seed, fleet_number)
         self._errors = np.random.default_rng([*self._key, _ERRORS])
@@ -67,7 +71,7 @@ class Service:
     @property
     def rate_per_instance(self) -> float:
         """Work per second that one instance can do at most."""
-        return self._serving.slots / self._serving.service_seconds
+        return self._queue.rate_per_second
 
     def serve(
         self,
@@ -78,52 +82,38 @@ class Service:
         entered: npt.NDArray[np.int64],
     ) -> ServedSteps:
         """Serve the next block of steps; `in_service` and `entered` have a row a step and a column a minute."""
-        instances = in_service.mean(axis=1)
-        capacity = instances * self.rate_per_instance * SAMPLE_SECONDS
-        queue, dropped = self._queue_up(np.nan_to_num(arrived), capacity)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            load = np.where(capacity > 0.0, arrived / capacity, np.nan)
-            wait = np.where(capacity > 0.0, (queue[:-1] + queue[1:]) / 2.0 / capacity * SAMPLE_SECONDS, np.nan)
-        is_queueing = queue[1:] > 0.0
-        utilization = np.where(is_queueing & ~np.isnan(load), 1.0, np.minimum(load, 1.0))
-        quantiles, mean = latency(
-            np.rint(instances * self._serving.slots).astype(np.int64),
-            np.where(arrived > 0.0, np.minimum(load, LARGEST_UTILIZATION), np.nan),
-            service_seconds=self._serving.service_seconds,
-            service_cv2=self._serving.service_cv2,
+        minutes = in_service.shape[1]
+        served = serve(
+            np.repeat(np.nan_to_num(arrived) / SAMPLE_SECONDS, minutes),
+            in_service.ravel(),
+            step_seconds=float(SECONDS_PER_MINUTE),
+            queue=self._queue,
+            before=self._waiting,
+            together=minutes,
         )
+        self._waiting = served.after
+        instances = in_service.sum(axis=1)
+        busy = (in_service * served.utilization.reshape(-1, minutes)).sum(axis=1)
+        unknown = np.where(np.isnan(arrived), np.nan, 0.0)
         fraction = np.full(len(arrived), ERROR_FRACTION)
         fraction[self._is_deploying(len(arrived))] = DEPLOY_ERROR_FRACTION
-        errors = self._errors.poisson(np.nan_to_num(arrived) * fraction) + dropped
+        failed = np.rint(served.failed.reshape(-1, minutes).sum(axis=1))
+        errors = self._errors.poisson(np.nan_to_num(arrived) * fraction) + failed
         self._steps += len(arrived)
+        quantiles = [served.latency_seconds(PERCENT_PER_FRACTION * level) for level in QUANTILE_LEVELS]
         return ServedSteps(
             arrived=arrived,
             is_reported=is_reported,
-            errors=np.where(np.isnan(arrived), np.nan, np.minimum(errors, np.nan_to_num(arrived))),
-            utilization=utilization,
-            latency_seconds=quantiles + wait,
-            latency_mean_seconds=mean + wait,
-            in_service_mean=instances,
+            errors=np.minimum(errors, np.nan_to_num(arrived)) + unknown,
+            utilization=np.divide(busy, instances, out=np.full(len(arrived), np.nan), where=instances > 0) + unknown,
+            latency_seconds=np.stack(quantiles) + unknown,
+            latency_mean_seconds=served.mean_latency_seconds + unknown,
+            in_service_mean=in_service.mean(axis=1),
             in_service_min=in_service.min(axis=1).astype(np.float64),
             in_service_max=in_service.max(axis=1).astype(np.float64),
             entered_service=entered.sum(axis=1).astype(np.float64),
             gauge_noise=self._gauges.standard_normal(len(arrived)),
         )
-
-    def _queue_up(self, arrived: Floats, capacity: Floats) -> tuple[Floats, Floats]:
-        """Return the queue before each step and after the last, shape (n + 1,), and what was given up, shape (n,)."""
-        queue, dropped = np.zeros(len(arrived) + 1), np.zeros(len(arrived))
-        queue[0] = waiting = self._queue
-        if waiting == 0.0 and (arrived <= capacity).all():
-            return queue, dropped
-        longest = capacity / SAMPLE_SECONDS * self._timeout_seconds
-        for step in range(len(arrived)):
-            waiting = max(0.0, waiting + arrived[step] - capacity[step])
-            dropped[step] = max(0.0, waiting - longest[step])
-            waiting -= dropped[step]
-            queue[step + 1] = waiting
-        self._queue = float(waiting)
-        return queue, dropped
 
     def _is_deploying(self, count: int) -> npt.NDArray[np.bool_]:
         """Return where the owner was rolling out a version: ten minutes of some errors, about twice a week."""

@@ -15,6 +15,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from headroom.domain import limits
 from headroom.domain.demand import Floats
 from headroom.simulation.policy import DemandRecord
 from headroom.units import MICROSECONDS_PER_SECOND, SECONDS_PER_HOUR, SECONDS_PER_MINUTE
@@ -25,6 +26,8 @@ _LEAST_VARIATION: Final = 1e-6
 HOUR_MICROSECONDS: Final = SECONDS_PER_HOUR * MICROSECONDS_PER_SECOND
 MOST_VARIATION: Final = 10.0
 MOST_CORRELATION_MINUTES: Final = 100_000.0
+FIRST_YEAR, LAST_YEAR = 2000, 2200
+_FIRST, _LAST = np.datetime64(str(FIRST_YEAR)), np.datetime64(str(LAST_YEAR))
 
 
 class DemandError(ValueError):
@@ -56,7 +59,7 @@ def demand_record(stamps_utc: Stamps, rate_per_second: Floats, bursts: Bursts) -
     """
     stamps = stamps_utc.astype("datetime64[us]")
     step = _even_step_microseconds(stamps)
-    _check_rates(stamps, rate_per_second)
+    check_rates(stamps, rate_per_second)
     skipped = int(-stamps[0].astype(np.int64) % HOUR_MICROSECONDS // step)
     if skipped >= len(stamps):
         raise DemandError("ds: there is no whole hour of demand; expected one that begins on the hour")
@@ -119,40 +122,52 @@ def step_at(record: DemandRecord, moment_utc: datetime, *, name: str) -> int:
     return step
 
 
+def check_rates(stamps_utc: Stamps, rate_per_second: Floats) -> None:
+    """Raise DemandError, naming the first row at fault, for demand that is missing, negative or beyond reason."""
+    most = limits.RATE_PER_SECOND[1]
+    is_wrong = ~((rate_per_second >= 0) & (rate_per_second <= most))
+    if not is_wrong.any():
+        return
+    place = int(is_wrong.argmax())
+    rate, moment = rate_per_second[place], _told(stamps_utc[place])
+    if rate > most:
+        raise DemandError(f"rate_per_second: expected at most {most:g} in every row, found {rate:g} at {moment}")
+    found = "none" if np.isnan(rate) else f"{rate:g}"
+    raise DemandError(
+        f"rate_per_second: expected at least 0 in every row, found {found} at {moment}; "
+        "missing demand is unknown, not 0"
+    )
+
+
 def _even_step_microseconds(stamps: Stamps) -> int:
     if len(stamps) < 2:
         raise DemandError(f"ds: expected at least two steps, found {len(stamps)}")
     if np.isnat(stamps).any():
         raise DemandError(f"ds: expected a time in every row, found none in row {int(np.isnat(stamps).argmax()) + 1}")
+    is_outside = (stamps < _FIRST) | (stamps >= _LAST)
+    if is_outside.any():
+        raise DemandError(f"ds: expected times from {_FIRST} to {_LAST}, found {_told(stamps[is_outside.argmax()])}")
     gaps = np.diff(stamps).astype(np.int64)
     for is_wrong, said in ((gaps == 0, "is there twice"), (gaps < 0, "comes after a later one")):
         if is_wrong.any():
-            place = int(is_wrong.argmax()) + 1
-            raise DemandError(f"ds: expected ascending times, each once; {stamps[place].item().isoformat()} {said}")
+            moment = _told(stamps[int(is_wrong.argmax()) + 1])
+            raise DemandError(f"ds: expected ascending times, each once; {moment} {said}")
     step = int(gaps.min())
     if (gaps != step).any():
         place = int((gaps != step).argmax())
         found, wanted = (value / MICROSECONDS_PER_SECOND for value in (gaps[place], step))
-        raise DemandError(
-            f"ds: expected even steps of {wanted:g} s, found {found:g} s after {stamps[place].item().isoformat()}"
-        )
+        raise DemandError(f"ds: expected even steps of {wanted:g} s, found {found:g} s after {_told(stamps[place])}")
     if HOUR_MICROSECONDS % step:
         seconds = step / MICROSECONDS_PER_SECOND
-        raise DemandError(f"ds: expected steps that divide an hour, found steps of {seconds:g} s")
+        raise DemandError(f"ds: expected steps that divide an hour, found steps of {seconds:.9g} s")
     if stamps[0].astype(np.int64) % step:
-        raise DemandError(f"ds: expected steps that begin on the hour, found {stamps[0].item().isoformat()}")
+        raise DemandError(f"ds: expected steps that begin on the hour, found {_told(stamps[0])}")
     return step
 
 
-def _check_rates(stamps: Stamps, rates: Floats) -> None:
-    is_wrong = ~(np.isfinite(rates) & (rates >= 0))
-    if is_wrong.any():
-        place = int(is_wrong.argmax())
-        found = f"{rates[place]:g}" if np.isfinite(rates[place]) else "none"
-        raise DemandError(
-            f"rate_per_second: expected at least 0 in every row, found {found} at {stamps[place].item().isoformat()}; "
-            "missing demand is unknown, not 0"
-        )
+def _told(moment: np.datetime64) -> str:
+    """Return a time in words, with its microseconds where it has some; years that no datetime has, too."""
+    return str(np.datetime_as_string(moment.astype("datetime64[us]"))).removesuffix(".000000")
 
 
 def _shown(moment: datetime) -> str:

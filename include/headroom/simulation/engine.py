@@ -17,14 +17,17 @@ import numpy as np
 from headroom.domain.demand import Floats
 from headroom.domain.scaling import Counts
 from headroom.simulation import minute_loop
-from headroom.simulation.gaps import Gaps, gaps_of, latency_within
+from headroom.simulation.gaps import Gaps, gaps_of
+from headroom.simulation.latency_percentiles import latency_percentiles
 from headroom.simulation.latency_table import LatencyTable, ServingQueue
 from headroom.units import SECONDS_PER_HOUR
 
 NOTICE_SECONDS: Final = 120.0
 """A spot interruption is told two minutes before (EC2 User Guide, Spot interruption notices, read 2026-11)."""
 DRAIN_SECONDS: Final = 60.0
-"""Billed after an instance takes no more requests: to finish those, and to shut down; a minute is the least bill."""
+"""Billed after an instance takes no more requests: to finish those, and to shut down."""
+LEAST_BILLED_SECONDS: Final = 60.0
+"""The least that a launch is billed for, also one that was ended at once (EC2 On-Demand Pricing, read 2026-11)."""
 PERCENTILES: Final = (50.0, 95.0, 99.0)
 
 
@@ -167,7 +170,7 @@ class Run:
         NaN where no request came (while a launch was under way).
         """
         slower = self.slower_requests_while_scaling if is_while_scaling else self.slower_requests
-        return latency_within(percentile, self.latencies_seconds, slower)
+        return float(latency_percentiles(slower[None, :], self.latencies_seconds, percentile)[0])
 
 
 def run(
@@ -191,7 +194,7 @@ def run(
     if plan.floors.shape != (len(pools), len(rates)):
         raise ValueError(f"floors have shape {plan.floors.shape}, expected {(len(pools), len(rates))}")
     table = _table(queue, pools, most_instances)
-    shape, latencies = (len(pools), len(rates)), _arrays(queue, table)
+    shape, latencies = (len(pools), len(rates)), loop_queue(queue, table)
     written = minute_loop.Written(
         ready=np.zeros(shape, dtype=np.int64),
         billed=np.zeros(shape, dtype=np.int64),
@@ -235,14 +238,15 @@ def run(
 
 def queue_arrays(queue: ServingQueue, pools: Sequence[Pool], most_instances: int) -> minute_loop.Queue:
     """Return the queue as the loop takes it, with tables that reach to all pools at their most."""
-    return _arrays(queue, _table(queue, pools, most_instances))
+    return loop_queue(queue, _table(queue, pools, most_instances))
 
 
 def _table(queue: ServingQueue, pools: Sequence[Pool], most_instances: int) -> LatencyTable:
     return queue.table(math.ceil(sum(pool.speed for pool in pools) * most_instances))
 
 
-def _arrays(queue: ServingQueue, table: LatencyTable) -> minute_loop.Queue:
+def loop_queue(queue: ServingQueue, table: LatencyTable) -> minute_loop.Queue:
+    """Return a queue and its tables as the loop takes them."""
     return minute_loop.Queue(
         rate_per_second=queue.rate_per_second,
         timeout_seconds=queue.timeout_seconds,
@@ -259,15 +263,19 @@ def _arrays(queue: ServingQueue, table: LatencyTable) -> minute_loop.Queue:
 def _ways(
     pools: Sequence[Pool], conditions: Conditions, *, step_seconds: float, most_instances: int
 ) -> minute_loop.Ways:
-    leads = np.array([math.ceil(pool.lead_time_seconds / step_seconds - 1e-9) for pool in pools], dtype=np.int64)
+    def steps(seconds: float) -> int:
+        return math.ceil(seconds / step_seconds - 1e-9)
+
+    leads = np.array([steps(pool.lead_time_seconds) for pool in pools], dtype=np.int64)
     hours = step_seconds / SECONDS_PER_HOUR
     return minute_loop.Ways(
         speeds=np.array([pool.speed for pool in pools]),
         ceilings=np.full(len(pools), most_instances, dtype=np.int64),
         lead_steps=leads,
         late_steps=leads.astype(np.float64) * conditions.lead_spread_fraction,
-        drain_steps=math.ceil(conditions.drain_seconds / step_seconds),
-        notice_steps=math.ceil(conditions.notice_seconds / step_seconds),
+        drain_steps=steps(conditions.drain_seconds),
+        notice_steps=max(1, steps(conditions.notice_seconds)),  # who is told in a step serves to its end
+        least_billed_steps=steps(LEAST_BILLED_SECONDS),
         interrupted=np.array([-math.expm1(-pool.interruptions_per_hour * hours) for pool in pools]),
         refused=np.array([pool.refused_fraction for pool in pools]),
         stillborn=np.array([pool.stillborn_fraction for pool in pools]),
@@ -282,4 +290,5 @@ def _reactive(reaction: Reaction | None) -> minute_loop.Reactive:
 
 
 def _share(part: float, whole: float) -> float:
-    return float(part / whole) if whole > 0 else 1.0
+    # sums of many steps: the last digits would put a share of nothing below 0
+    return min(max(float(part / whole), 0.0), 1.0) if whole > 0 else 1.0

@@ -26,17 +26,25 @@ def serving_queue(fleet: Fleet, rate: SustainableRate, profile: BatchingProfile 
     `profile`: the one that `serving` names. SceneError for a fleet that the replay cannot play, ImpossibleObjective for
     one whose objective nothing keeps.
     """
-    if fleet.demand.unit != "requests":
-        raise SceneError(f"demand.unit: the replay plays requests, found {fleet.demand.unit}")
     if isinstance(fleet.serving, Slots):
-        return _request_queue(fleet, fleet.serving, rate.service_seconds or fleet.serving.service_seconds)
+        return request_queue(fleet, service_seconds=rate.service_seconds)
+    _require_requests(fleet)
     return _batching_queue(fleet, fleet.serving, rate, profile)
 
 
-def _request_queue(fleet: Fleet, serving: Slots, service_seconds: float) -> RequestQueue:
-    objective = fleet.objective
+def request_queue(fleet: Fleet, *, service_seconds: float | None = None) -> RequestQueue:
+    """Return how an instance of the fleet's type today, which has slots, serves requests.
+
+    `service_seconds`: as measured; None means as fleets.yaml tells. SceneError for a fleet that has no slots, or that
+    the replay cannot play, ImpossibleObjective for one whose objective nothing keeps.
+    """
+    _require_requests(fleet)
+    serving, objective = fleet.serving, fleet.objective
+    if not isinstance(serving, Slots):
+        raise SceneError(f"serving.model: expected slots, found {serving.model}")
     if objective.latency_seconds is None:
         raise SceneError("objective.latency_seconds: is missing; the replay judges requests by their latency")
+    service_seconds = service_seconds or serving.service_seconds
     slot_queue(fleet, service_seconds)  # raises where no number of instances keeps the objective
     timeout = serving.timeout_seconds
     try:
@@ -50,6 +58,11 @@ def _request_queue(fleet: Fleet, serving: Slots, service_seconds: float) -> Requ
         )
     except ValueError as error:
         raise SceneError(f"serving: {error}") from error
+
+
+def _require_requests(fleet: Fleet) -> None:
+    if fleet.demand.unit != "requests":
+        raise SceneError(f"demand.unit: the replay plays requests, found {fleet.demand.unit}")
 
 
 def _batching_queue(

@@ -1,16 +1,16 @@
-"""Gaps between the tokens of a run's requests, from what the minute loop wrote; and any latency's percentiles; pure.
+"""Gaps between the tokens of a run's requests, from what the minute loop wrote; pure.
 
 A request's gap is the mean of its own, at the utilization of the step in which it came. One that failed has no tokens
 and counts as the slowest.
 """
 
-import math
 from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
 
 from headroom.domain.demand import Floats
+from headroom.simulation.latency_percentiles import latency_percentiles
 from headroom.simulation.latency_table import GapTable
 
 
@@ -36,7 +36,7 @@ class Gaps:
     def within(self, percentile: float, *, is_while_scaling: bool = False) -> float:
         """Return the gap that `percentile` percent of requests stay within; NaN where none came."""
         slower = self.slower_requests_while_scaling if is_while_scaling else self.slower_requests
-        return latency_within(percentile, self.seconds, slower)
+        return float(latency_percentiles(slower[None, :], self.seconds, percentile)[0])
 
 
 def gaps_of(table: GapTable, utilizations: Floats, arriving: Floats, steps: Floats) -> Gaps:
@@ -62,21 +62,3 @@ def gaps_of(table: GapTable, utilizations: Floats, arriving: Floats, steps: Floa
         slower_requests=slower(np.ones(len(arriving))),
         slower_requests_while_scaling=slower((steps[:, 7] > 0).astype(np.float64)),
     )
-
-
-def latency_within(percentile: float, latencies_seconds: Floats, slower_requests: Floats) -> float:
-    """Return the latency that `percentile` percent of requests stay within; failed ones count as the slowest.
-
-    `slower_requests`: those that took longer than each of `latencies_seconds`, which begin at 0. NaN where none came.
-    """
-    if slower_requests[0] <= 0:
-        return math.nan
-    allowed = slower_requests[0] * (1.0 - percentile / 100.0)
-    beyond = int(np.searchsorted(-slower_requests, -allowed))
-    if beyond >= len(slower_requests):
-        return math.inf
-    # between two points the chance falls about exponentially
-    first, second = np.log(np.maximum(slower_requests[beyond - 1 : beyond + 1], 1e-300))
-    share = (first - math.log(max(allowed, 1e-300))) / (first - second) if first > second else 1.0
-    low, high = latencies_seconds[beyond - 1 : beyond + 1]
-    return float(low + share * (high - low))

@@ -156,23 +156,39 @@ class LatencyTable:
 @lru_cache(maxsize=64)
 def latency_table(queue: RequestQueue, most_instances: int) -> LatencyTable:
     """Return the tables of a queue for 1 to `most_instances` instances; Poisson arrivals inside a step."""
-    sizes = table_sizes(most_instances)
-    utilizations = 1.0 - np.power(10.0, -np.linspace(0.0, -math.log10(1.0 - HIGHEST_UTILIZATION), _UTILIZATIONS))
+    return table_of_sizes(queue, tuple(int(size) for size in table_sizes(most_instances)))
+
+
+@lru_cache(maxsize=64)
+def table_of_sizes(queue: RequestQueue, sizes: tuple[int, ...]) -> LatencyTable:
+    """Return the tables of a queue for these counts of instances, ascending from 1 up; a count between has no row."""
     latencies = _latencies(queue)
-    servers = (sizes * queue.slots).astype(np.float64)[:, None]
-    rates = utilizations[None, :] * servers / queue.service_seconds
-    service = {"service_seconds": queue.service_seconds, "service_cv2": queue.service_cv2}
-    waits = mean_wait_seconds(servers=servers, rate_per_second=rates, **service)
-    tails = latency_tail(latencies, servers=servers[:, :, None], rate_per_second=rates[:, :, None], **service)
+    rows = [_row(queue, size) for size in sizes]
     return LatencyTable(
-        size_index=np.searchsorted(sizes, np.arange(most_instances + 1), side="right") - 1,
-        sizes=sizes,
-        utilizations=utilizations,
-        waiting=np.maximum.accumulate(waits * rates, axis=1),
+        size_index=np.searchsorted(sizes, np.arange(sizes[-1] + 1), side="right") - 1,
+        sizes=np.array(sizes, dtype=np.int64),
+        utilizations=_utilizations(),
+        waiting=np.stack([waiting for waiting, _ in rows]),
         latencies_seconds=latencies,
         objective_index=int(np.searchsorted(latencies, queue.latency_seconds)),
-        tails=np.ascontiguousarray(tails),
+        tails=np.stack([tails for _, tails in rows]),
     )
+
+
+@lru_cache(maxsize=512)
+def _row(queue: RequestQueue, size: int) -> tuple[Floats, Floats]:
+    """Return requests waiting on average, shape (u,), and the tails, shape (u, l), of so many instances."""
+    servers = float(size * queue.slots)
+    rates = _utilizations() * servers / queue.service_seconds
+    service = {"service_seconds": queue.service_seconds, "service_cv2": queue.service_cv2}
+    waits = mean_wait_seconds(servers=servers, rate_per_second=rates, **service)
+    tails = latency_tail(_latencies(queue), servers=servers, rate_per_second=rates[:, None], **service)
+    return np.maximum.accumulate(waits * rates), tails
+
+
+def _utilizations() -> Floats:
+    grid: Floats = 1.0 - np.power(10.0, -np.linspace(0.0, -math.log10(1.0 - HIGHEST_UTILIZATION), _UTILIZATIONS))
+    return grid
 
 
 @lru_cache(maxsize=64)

@@ -53,6 +53,7 @@ class Ways(NamedTuple):
     late_steps: Floats
     drain_steps: int
     notice_steps: int
+    least_billed_steps: int
     interrupted: Floats
     refused: Floats
     stillborn: Floats
@@ -71,7 +72,7 @@ class Written(NamedTuple):
     `ready`, `billed`: (pools, steps). `steps`: (steps, 8): waiting, failed, late, utilization, desired, recommended,
     late by the latency alone, launching.
     `slower`: (2, latencies): requests slower than each latency, of all steps and of steps with a launch under way.
-    `events`: launches that became ready, their steps of launching, interruptions, changes of desired.
+    `events`: launches that became ready, the steps that these took, interruptions, changes of desired.
     """
 
     ready: Counts
@@ -82,7 +83,10 @@ class Written(NamedTuple):
 
 
 class Lives(NamedTuple):
-    """Instances of each pool now, and the steps at which more of them come into service, leave, or have drained."""
+    """Instances of each pool now, and the steps at which more of them come into service, leave, or have drained.
+
+    `leading`: steps of launching that those have behind them who come into service in a step, together.
+    """
 
     now: Counts
     launching: Counts
@@ -90,6 +94,7 @@ class Lives(NamedTuple):
     draining: Counts
     wanted: Counts
     due: Counts
+    leading: Counts
     leaving: Counts
     drained: Counts
     last_due: Counts
@@ -172,6 +177,13 @@ def _add_slower(
 
 
 @compiled
+def _add_failed(failed: float, part: tuple[int, int], slower: Floats) -> None:
+    """Let those who fail be slower than every latency, not just than the timeout that they came to."""
+    for index in range(part[0], part[1]):
+        slower[index] = max(slower[index], failed)
+
+
+@compiled
 def serve_step(
     arriving: float,
     capacity: float,
@@ -181,14 +193,17 @@ def serve_step(
     part: tuple[int, int],
     slower: Floats,
 ) -> tuple[float, float, float, float]:
-    """Serve one step with `capacity` instances of today's type, above 0; `before`: requests waiting, and backlog.
+    """Serve one step with `capacity` instances of today's type; `before`: requests waiting, and backlog.
 
     Return waiting, backlog, requests failed and utilization. `slower` is overwritten with the requests of this step
     that take longer than each latency in `part` (first, and the one after the last). What would wait beyond the timeout
-    fails.
+    fails, and is slower than any latency; without capacity nothing takes requests, and all fail at once.
     """
-    slower[part[0] : part[1]] = 0.0
     waiting, backlog = before
+    if capacity <= 0.0:
+        slower[part[0] : part[1]] = arriving
+        return 0.0, 0.0, arriving + waiting, 0.0
+    slower[part[0] : part[1]] = 0.0
     size = queue.size_index[min(max(1, int(capacity + 1e-9)), queue.size_index.size - 1)]
     served = capacity * queue.rate_per_second * seconds
     most = capacity * queue.rate_per_second * queue.timeout_seconds
@@ -202,12 +217,14 @@ def serve_step(
     backlog_after = min(max(grown, 0.0), most)
     if backlog <= 0.0 and backlog_after <= 0.0:
         _add_slower(arriving, 0.0, utilization, queue, size, part, slower)
+        _add_failed(min(failed, arriving), part, slower)
         return after, 0.0, failed, utilization
     by_chance = _utilization_of(max(0.0, after - backlog_after), queue, size)
     for moment in range(_ARRIVALS_A_STEP):
         share = (moment + 0.5) / _ARRIVALS_A_STEP
         behind = min(max(backlog + share * (arriving - served), 0.0), most)
         _add_slower(arriving / _ARRIVALS_A_STEP, behind / served * seconds, by_chance, queue, size, part, slower)
+    _add_failed(min(failed, arriving), part, slower)
     return after, backlog_after, failed, utilization
 
 
@@ -222,6 +239,36 @@ def _late(arriving: float, utilization: float, queue: Queue, slower: Floats) -> 
     crowd = min((utilization - queue.utilizations[low]) / gap, 1.0)
     quiet, crowded = queue.gaps_missed[low], queue.gaps_missed[low + 1]
     return late + (arriving - late) * float(quiet + crowd * (crowded - quiet))
+
+
+@compiled
+def serve_given(
+    rates: Floats,
+    seconds: float,
+    capacity: Floats,
+    queue: Queue,
+    before: tuple[float, float],
+    together: int,
+    steps: Floats,
+    slower: Floats,
+) -> None:
+    """Serve under capacity that is not the loop's own; `rates`, `capacity`: (steps,), `before` as for serve_step.
+
+    Filled in: `steps`, (steps, 4): what serve_step returns of each; `slower`, (steps / together, latencies): requests
+    slower than each latency, of `together` steps at a time, those of steps without capacity left out.
+    """
+    one_step = np.zeros(queue.latencies_seconds.size)
+    waiting, backlog = before
+    for step in range(rates.size):
+        waiting, backlog, failed, utilization = serve_step(
+            rates[step] * seconds, capacity[step], (waiting, backlog), seconds, queue, (0, one_step.size), one_step
+        )
+        if capacity[step] > 0.0:
+            slower[step // together] += one_step
+        steps[step, 0] = waiting
+        steps[step, 1] = backlog
+        steps[step, 2] = failed
+        steps[step, 3] = utilization
 
 
 @compiled
@@ -331,11 +378,14 @@ def decide_hpa(
 @compiled
 def _come_and_go(step: int, pool: int, lives: Lives, ways: Ways, events: Counts) -> None:
     """Let launches come into service, leave who was told to, end who has drained, and let spot take its own."""
-    came = lives.due[pool, step]
-    lives.launching[pool] -= came
-    if came > 0 and ways.stillborn[pool] > 0.0:
-        came -= np.random.binomial(came, ways.stillborn[pool])  # noqa: NPY002, numba's own, seeded by run_loop
-    events[0] += came
+    due = lives.due[pool, step]
+    came = due
+    lives.launching[pool] -= due
+    if due > 0 and ways.stillborn[pool] > 0.0:
+        came -= np.random.binomial(due, ways.stillborn[pool])  # noqa: NPY002, numba's own, seeded by run_loop
+    if came > 0:
+        events[0] += came
+        events[1] += lives.leading[pool, step] * came // due
     lives.now[pool] += came - lives.leaving[pool, step]
     lives.noticed[pool] -= lives.leaving[pool, step]
     lives.draining[pool] -= lives.drained[pool, step]
@@ -361,17 +411,23 @@ def _launch(count: int, step: int, pool: int, lives: Lives, ways: Ways, events: 
             continue
         place = min(step + lead, lives.due.shape[1] - 1)
         lives.due[pool, place] += 1
+        lives.leading[pool, place] += lead
         lives.launching[pool] += 1
         lives.last_due[pool] = max(lives.last_due[pool], place)
-        events[1] += lead
 
 
 @compiled
 def _end(count: int, step: int, pool: int, lives: Lives, ways: Ways) -> None:
-    """End the newest launches first, then instances in service, which drain."""
+    """End the newest launches first, billed for the least time there is, then instances in service, which drain."""
     place = lives.last_due[pool]
     while count > 0 and lives.launching[pool] > 0:
         dropped = min(count, lives.due[pool, place])
+        owed = ways.least_billed_steps - max(1, step - (place - ways.lead_steps[pool]))
+        if dropped > 0:
+            lives.leading[pool, place] -= lives.leading[pool, place] * dropped // lives.due[pool, place]
+        if dropped > 0 and owed > 0:
+            lives.draining[pool] += dropped
+            lives.drained[pool, step + owed] += dropped
         lives.due[pool, place] -= dropped
         lives.launching[pool] -= dropped
         count -= dropped
@@ -414,13 +470,14 @@ def run_loop(
     """Play all steps of `rates` under `floors` (pools, steps), from `initial` instances in service."""
     np.random.seed(seed)  # noqa: NPY002, numba's own generator, of this thread
     pools, count = floors.shape
-    room = count + ways.lead_steps.max() + ways.notice_steps + ways.drain_steps + 2
+    room = count + ways.lead_steps.max() + ways.notice_steps + ways.drain_steps + ways.least_billed_steps + 2
     lives = Lives(
         initial.copy(),
         np.zeros(pools, dtype=np.int64),
         np.zeros(pools, dtype=np.int64),
         np.zeros(pools, dtype=np.int64),
         initial.copy(),
+        np.zeros((pools, room), dtype=np.int64),
         np.zeros((pools, room), dtype=np.int64),
         np.zeros((pools, room), dtype=np.int64),
         np.zeros((pools, room), dtype=np.int64),
@@ -448,13 +505,9 @@ def run_loop(
             written.billed[pool, step] = lives.now[pool] + lives.launching[pool] + lives.draining[pool]
             capacity += lives.now[pool] * ways.speeds[pool]
         arriving = rates[step] * seconds
-        if capacity > 0.0:
-            waiting, backlog, failed, utilization = serve_step(
-                arriving, capacity, (waiting, backlog), seconds, queue, (0, slower.size), slower
-            )
-        else:  # nothing takes requests: they fail at once
-            failed, waiting, backlog, utilization = arriving + waiting, 0.0, 0.0, 0.0
-            slower[:] = arriving
+        waiting, backlog, failed, utilization = serve_step(
+            arriving, capacity, (waiting, backlog), seconds, queue, (0, slower.size), slower
+        )
         written.slower[0] += slower
         if lives.launching.sum() > 0:
             written.slower[1] += slower

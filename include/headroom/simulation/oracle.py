@@ -29,10 +29,18 @@ from headroom.simulation.latency_table import ServingQueue
 from headroom.units import SECONDS_PER_HOUR
 
 _BISECTIONS: Final = 24
+_NO_MORE: Final = 1e-12
+"""An instance that keeps a smaller share of requests more than the others do is of no use to an oracle."""
+MOST_CELLS: Final = 120_000_000
+"""Steps x counts that are searched: 20 bytes each, two gigabytes and a half."""
 
 
 class UnreachableTargetError(ValueError):
     """Not even the most instances keep so many requests."""
+
+
+class TooManyCountsError(ValueError):
+    """Steps times counts of instances are more than can be searched."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -50,16 +58,31 @@ class OraclePath:
 
 
 def kept_by_instances(
-    rate_per_second: Floats, *, step_seconds: float, queue: ServingQueue, pool: Pool, most_instances: int
+    rate_per_second: Floats,
+    *,
+    step_seconds: float,
+    queue: ServingQueue,
+    pool: Pool,
+    most_instances: int,
+    least_instances: int = 0,
 ) -> Floats:
-    """Return the most requests that each count of instances can keep in each step, shape (steps, most + 1)."""
-    kept = np.zeros((len(rate_per_second), most_instances + 1))
-    minute_loop.kept_at_best(
-        np.ascontiguousarray(rate_per_second, dtype=np.float64),
-        float(step_seconds),
-        queue_arrays(queue, [pool], most_instances),
-        kept,
-    )
+    """Return the most requests that each count of instances can keep in each step, shape (steps, counts).
+
+    Counts run from 0 to `most_instances`, or to the last that keeps more than the one before in the busiest step, and
+    at least to `least_instances`. TooManyCountsError where they are beyond MOST_CELLS.
+    """
+    rates, arrays = np.ascontiguousarray(rate_per_second, dtype=np.float64), queue_arrays(queue, [pool], most_instances)
+    busiest = np.zeros((1, most_instances + 1))
+    minute_loop.kept_at_best(rates.max(keepdims=True), float(step_seconds), arrays, busiest)
+    useful = int((busiest[0] >= busiest[0, -1] * (1.0 - _NO_MORE)).argmax())
+    counts = max(useful, least_instances, 1) + 1
+    if len(rates) * counts > MOST_CELLS:
+        raise TooManyCountsError(
+            f"{len(rates):,} steps of up to {counts - 1:,} instances are more than the oracle searches; "
+            f"expected at most {MOST_CELLS // counts:,} steps"
+        )
+    kept = np.zeros((len(rates), counts))
+    minute_loop.kept_at_best(rates, float(step_seconds), arrays, kept)
     return kept
 
 
@@ -99,14 +122,16 @@ def least_cost(
     usd_per_step = usd_per_hour * step_seconds / SECONDS_PER_HOUR
     launch_usd = math.ceil(lead_time_seconds / step_seconds - 1e-9) * usd_per_step
     counts = np.arange(kept.shape[1])
-    hold_usd = lengths[:, None] * usd_per_step * counts[None, :]
+    usd_per_instance = lengths * usd_per_step
     allowed = slice(min(least_instances, kept.shape[1] - 1), None)
 
     def solve(usd_per_request: float) -> OraclePath:
-        score = hold_usd[:, allowed] - usd_per_request * together[:, allowed]
-        path = _cheapest_path(np.ascontiguousarray(score), launch_usd) + counts[allowed][0]
+        score = np.multiply(together[:, allowed], -usd_per_request, order="C")
+        score[:-1] += usd_per_instance[0] * counts[allowed]  # all but the last are of one length
+        score[-1] += usd_per_instance[-1] * counts[allowed]
+        path = _cheapest_path(score, launch_usd) + counts[allowed][0]
         rises = int(np.maximum(np.diff(path), 0).sum())
-        cost = float(hold_usd[np.arange(len(path)), path].sum()) + rises * launch_usd
+        cost = float((usd_per_instance * path).sum()) + rises * launch_usd
         found = float(together[np.arange(len(path)), path].sum())
         value = cost + usd_per_request * (target_requests - found)
         return OraclePath(
@@ -142,14 +167,14 @@ def _at_target(solve: Callable[[float], OraclePath], target_requests: float) -> 
 
 def _joined(kept: Floats, steps: int) -> Floats:
     """Return sums over `steps` steps each, the last over what is left."""
-    return np.add.reduceat(kept, np.arange(0, len(kept), steps), axis=0)
+    return kept if steps == 1 else np.add.reduceat(kept, np.arange(0, len(kept), steps), axis=0)
 
 
 @compiled
 def _cheapest_path(score: Floats, launch_usd: float) -> Counts:
     """Return the column of each row on the path of least score plus launches; the first is free to choose."""
     steps, width = score.shape
-    before = np.zeros((steps, width), dtype=np.int64)
+    before = np.zeros((steps, width), dtype=np.int32)
     best, after = score[0].copy(), np.zeros(width)
     raised, raised_from = np.zeros(width), np.zeros(width, dtype=np.int64)
     for step in range(1, steps):

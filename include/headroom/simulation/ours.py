@@ -78,10 +78,16 @@ class HeadroomReactive(Headroom):
     points_in: int = number_knob(15, low=3, high=30, text="Points in a row well below it before it scales in")
 
     def ratio(self, scene: Scene) -> float:
-        """Return the shortage cost ratio that goes with the target, in steps of an eighth of a decade."""
+        """Return the shortage cost ratio that goes with the target, in steps of an eighth of a decade from the usual's.
+
+        A ratio that the fleet did not set itself lies on such a step too: settings near each other share their plans.
+        """
         free, usual = (math.log10((1.0 - target) / target) for target in (self.target_fraction, USUAL_TARGET))
-        exact = math.log10(Headroom.ratio(self, scene)) + self.ratio_exponent * (free - usual)
-        return float(10.0 ** min(max(round(exact * 8.0) / 8.0, -2.0), 2.0))
+        at_usual = math.log10(Headroom.ratio(self, scene))
+        if self.shortage_cost_ratio is not None:
+            at_usual = _to_step(at_usual)
+        exponent = at_usual + _to_step(self.ratio_exponent * (free - usual))
+        return float(10.0 ** min(max(exponent, min(at_usual, -2.0)), max(at_usual, 2.0)))
 
     def plan(self, scene: Scene) -> CapacityPlan:
         """Plan as Headroom does; target tracking scales inside the bounds, never below the floor."""
@@ -89,6 +95,10 @@ class HeadroomReactive(Headroom):
             target_fraction=self.target_fraction, points_out=self.points_out, points_in=self.points_in
         )
         return CapacityPlan(pools=(scene.pool,), floors=self.floor(scene), reaction=tracking.reaction(scene))
+
+
+def _to_step(decades: float) -> float:
+    return round(decades * 8.0) / 8.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

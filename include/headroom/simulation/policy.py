@@ -1,7 +1,7 @@
 """What a policy is told, and how what it decides gets into force: the Protocol that ours and the incumbents follow.
 
 A policy returns the whole plan of a replay at once, but must make each decision from what was known at its time:
-`Scene.known` refuses to be read past the moment asked about, and the forecasts are made by those who do the same.
+a record is read up to the moment asked about, and tests change what comes after a decision to see that it stays.
 """
 
 from collections.abc import Mapping, Sequence
@@ -44,12 +44,10 @@ class DemandRecord:
         """Return the number of the first step that begins at `moment_utc` or after."""
         return int(np.ceil((moment_utc - self.start_utc).total_seconds() / self.step_seconds - 1e-9))
 
-    def until(self, moment_utc: datetime, *, seconds: float | None = None) -> Floats:
-        """Return the rates of the steps that had ended by `moment_utc`: all, or those of the last `seconds`."""
+    def until(self, moment_utc: datetime) -> Floats:
+        """Return the rates of the steps that had ended by `moment_utc`."""
         elapsed = (moment_utc - self.start_utc).total_seconds() / self.step_seconds
-        end = min(max(0, int(elapsed + 1e-9)), len(self.rate_per_second))
-        start = 0 if seconds is None else max(0, end - round(seconds / self.step_seconds))
-        return self.rate_per_second[start:end]
+        return self.rate_per_second[: min(max(0, int(elapsed + 1e-9)), len(self.rate_per_second))]
 
     def blocks(self, moment_utc: datetime) -> Floats:
         """Return the 5-minute means of the hours that had ended by `moment_utc`, shape (hours, blocks an hour).
@@ -114,6 +112,12 @@ class Scene:
     def step_seconds(self) -> float:
         """Length of a step."""
         return self.known.step_seconds
+
+    @property
+    def rate_per_second(self) -> Floats:
+        """Demand of each step played, shape (steps,)."""
+        start = self.known.step_of(self.start_utc)
+        return self.known.rate_per_second[start : start + self.steps]
 
     def moment(self, step: int) -> datetime:
         """Return when a step of the replay begins."""

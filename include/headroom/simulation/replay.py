@@ -95,7 +95,7 @@ def play(
     Bounds are left out otherwise: each takes ten times as long as the policy.
 
     A policy that says by a ValueError that it cannot plan here (no forecast, no price, an objective that nothing keeps)
-    is refused with its reason; the others go on.
+    is refused with its reason; the others go on. TooManyCountsError where the oracle has too much to search.
     """
     total = len(policies) + 2
     on_progress(0, total)
@@ -132,13 +132,29 @@ def play(
     )
 
 
+def run_plan(plan: CapacityPlan, scene: Scene, conditions: Conditions) -> Run:
+    """Return what becomes of the fleet over the scene's span.
+
+    It starts with the scene's first instances; a fleet of several pools as the plan has it, so that no policy begins
+    with launches.
+    """
+    return run(
+        scene.rate_per_second,
+        plan,
+        step_seconds=scene.step_seconds,
+        queue=scene.queue,
+        most_instances=scene.fleet.bounds.max_instances,
+        initial_instances=[scene.initial_instances] if len(plan.pools) == 1 else plan.floors[:, 0].tolist(),
+        conditions=conditions,
+    )
+
+
 class _Bench:
     """One scene's demand and what each count of instances keeps of it, for all that is played over it."""
 
     def __init__(self, scene: Scene, conditions: Conditions) -> None:
         self._scene, self._conditions = scene, conditions
-        start = scene.known.step_of(scene.start_utc)
-        self.rates = scene.known.rate_per_second[start : start + scene.steps]
+        self.rates = scene.rate_per_second
         self._arriving = self.rates * scene.step_seconds
         self._kept = kept_by_instances(
             self.rates,
@@ -146,13 +162,16 @@ class _Bench:
             queue=scene.queue,
             pool=scene.pool,
             most_instances=scene.fleet.bounds.max_instances,
+            least_instances=max(scene.fleet.bounds.min_instances, scene.initial_instances),
         )
         percentile = scene.queue.percentile
-        self.needed = needed_instances(self._kept, self._arriving, percentile=percentile)
+        needed = needed_instances(self._kept, self._arriving, percentile=percentile)
+        is_none = needed == self._kept.shape[1]
+        self.needed = np.where(is_none, scene.fleet.bounds.max_instances + 1, needed)
         self.target = self._reachable(kept_where_every_step_does(self._kept, self._arriving, percentile=percentile))
 
     def run(self, plan: CapacityPlan) -> Run:
-        return self._run(plan, self._conditions, self._scene.initial_instances)
+        return run_plan(plan, self._scene, self._conditions)
 
     def bounded(self, played: Played) -> Played:
         """Add the bound at the requests kept, which holds for what is bought as the oracle buys."""
@@ -197,8 +216,10 @@ class _Bench:
     def _relaxed(self, path: OraclePath) -> Run:
         """Return the path played at once and undrained, with the relaxation's own late requests and bill."""
         scene = self._scene
-        plan = CapacityPlan(pools=(replace(scene.pool, lead_time_seconds=0.0),), floors=path.instances[None, :])
-        run = self._run(plan, replace(self._conditions, drain_seconds=0.0), int(path.instances[0]))
+        at_once = replace(scene.pool, lead_time_seconds=0.0, refused_fraction=0.0, stillborn_fraction=0.0)
+        plan = CapacityPlan(pools=(at_once,), floors=path.instances[None, :])
+        there_at_once = replace(scene, initial_instances=int(path.instances[0]))
+        run = run_plan(plan, there_at_once, replace(self._conditions, drain_seconds=0.0))
         kept = self._kept[np.arange(len(self._kept)), path.instances]
         lead_steps = math.ceil(scene.pool.lead_time_seconds / scene.step_seconds - 1e-9)
         late = self._arriving - kept
@@ -211,23 +232,11 @@ class _Bench:
             pools=(scene.pool,),
         )
 
-    def _run(self, plan: CapacityPlan, conditions: Conditions, first: int) -> Run:
-        return run(
-            self.rates,
-            plan,
-            step_seconds=self._scene.step_seconds,
-            queue=self._scene.queue,
-            most_instances=self._scene.fleet.bounds.max_instances,
-            # a fleet of several pools starts as the plan has it, so that no policy begins with launches
-            initial_instances=[first] if len(plan.pools) == 1 else plan.floors[:, 0].tolist(),
-            conditions=conditions,
-        )
-
 
 def needed_instances(kept: Floats, arriving: Floats, *, percentile: float) -> Counts:
-    """Return the fewest instances that hold the objective's percentile in each step, one above the most where none do.
+    """Return the fewest instances that hold the objective's percentile in each step, one above all where none do.
 
-    `kept`: shape (steps, most + 1), by kept_by_instances; `arriving`: requests, shape (steps,).
+    `kept`: shape (steps, counts), by kept_by_instances; `arriving`: requests, shape (steps,).
     """
     is_enough = kept >= (arriving * percentile / 100.0)[:, None] * (1.0 - 1e-9)
     needed: Counts = np.where(is_enough.any(axis=1), is_enough.argmax(axis=1), kept.shape[1])

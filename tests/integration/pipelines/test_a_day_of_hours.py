@@ -71,4 +71,6 @@ def test_every_hour_leaves_the_newest_plan_at_the_target_and_the_owners_action_a
 
     group = aws.describe_auto_scaling_groups(AutoScalingGroupNames=["chat-large"])["AutoScalingGroups"][0]
     assert OWNER["DesiredCapacity"] > group["DesiredCapacity"] >= 2
-    assert max(writes[1:]) <= 4 * len(utilization.list_chunks())
+    # The newest hour moves the forecast a little, so some actions change; most of what stands stays as it is.
+    assert max(writes[1:]) < writes[0]
+    assert sum(writes[1:]) < len(writes[1:]) * writes[0] / 2

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.bench import run
+from tests.bench import record, run
 
 
 @pytest.mark.parametrize("name", run.names())
@@ -27,3 +27,36 @@ def test_figures_are_written_with_the_machine_they_are_of(tmp_path: Path, monkey
     assert measured["samples"] == 20 * 3 * 7 * 288
     assert measured["seconds_over_pandas"] > 0
     assert measured["peak_memory_mib"] > 0
+
+
+def test_where_only_ours_never_reaches_a_share_the_cell_is_not_left_out() -> None:
+    never = float("inf")
+    cells = {
+        "easy": {"cost_usd": {"hpa": [4.0] * 3, "headroom_reactive": [3.0] * 3}, "oracle_hourly_usd": [2.0] * 3},
+        "hard": {
+            "cost_usd": {"hpa": [4.0, 4.0, never], "headroom_reactive": [3.0, never, 3.0]},
+            "oracle_hourly_usd": [2.0] * 3,
+        },
+    }
+    low, middle, high = run.load("replay").pooled(cells).values()
+    # of 4 + 4 for the incumbent, ours saves 2 where the oracle saves 4
+    assert low["gap_closed_fraction"] == 0.5
+    assert middle["pooled_over_best_incumbent"] == never
+    assert middle["left_out"] == {}
+    assert high["left_out"] == {"hard": "never reached by every incumbent"}
+    assert high["pooled_over_best_incumbent"] == 0.75
+
+
+def test_figures_are_written_between_their_marks_and_nowhere_else() -> None:
+    start, end = record.marks("replay")
+    page = f"before\n{start}\nold\n{end}\nafter\n"
+    assert record.recorded(page, "replay", ["one", "two"]) == f"before\n{start}\none\ntwo\n{end}\nafter\n"
+    for bad in (f"{end}\n{start}\n", start, page + page):
+        with pytest.raises(ValueError, match="once each, in this order"):
+            record.recorded(bad, "replay", [])
+
+
+@pytest.mark.parametrize("name", [name for name in run.names() if hasattr(run.load(name), "lines")])
+def test_the_page_has_a_place_for_every_benchmark_that_writes_there(name: str) -> None:
+    page = record.PAGE.read_text(encoding="utf-8")
+    assert record.recorded(page, name, ["figures"]).count("figures\n") >= 1

@@ -53,16 +53,16 @@ def fleet(
     )
 
 
-def forecast(*peaks_at_q90: float) -> DemandForecast:
-    """Return a forecast whose hourly peak at quantile .9 is as given; other quantiles lie on a line through 0."""
+def forecast(*demand_at_q90: float) -> DemandForecast:
+    """Return a forecast with q90 as given, alike in all minutes of an hour; other quantiles on a line through 0."""
     shape = np.array(QUANTILE_LEVELS) / 0.9
-    quantiles = np.array(peaks_at_q90)[:, None] * shape[None, :]
-    hours = np.datetime64("2026-11-18T06:00:00", "s") + np.arange(len(peaks_at_q90)) * np.timedelta64(1, "h")
+    quantiles = np.array(demand_at_q90)[:, None] * shape[None, :]
+    hours = np.datetime64("2026-11-18T06:00:00", "s") + np.arange(len(demand_at_q90)) * np.timedelta64(1, "h")
     return DemandForecast(
         fleet_id="chat",
         made_at_utc=MADE_AT,
         hours=hours.astype("datetime64[s]"),
-        mean_quantiles_per_second=quantiles / 2,
+        mean_quantiles_per_second=quantiles,
         peak_quantiles_per_second=quantiles,
         members={"seasonal_naive_daily": 1.0},
     )

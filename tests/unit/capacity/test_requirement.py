@@ -11,7 +11,7 @@ def test_demand_over_the_sustainable_rate_is_rounded_up() -> None:
     requirement = required_capacity(fleet(), forecast(25.0, 30.0, 30.1, 0.0))
     assert requirement.required_instances.tolist() == [3, 3, 4, 0]
     assert requirement.demand_per_second.tolist() == pytest.approx([25.0, 30.0, 30.1, 0.0])
-    assert "q90 of the hourly peak" in requirement.method
+    assert "q90 of the minutes" in requirement.method
     assert requirement.method.startswith("configuration: 10/s an instance")
 
 

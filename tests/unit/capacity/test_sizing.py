@@ -92,5 +92,19 @@ def test_one_instance_carries_the_rate_at_which_its_latency_is_the_objective() -
 
 def test_a_rate_beyond_what_the_formulas_can_tell_is_refused() -> None:
     queue = SlotQueue(service_seconds=1.0, percentile=95, latency_seconds=6.0)
-    with pytest.raises(ImpossibleObjective, match="servers would be needed"):
+    with pytest.raises(ImpossibleObjective, match=r"1e\+18 requests a second, each of 1 s, keep 1e\+18 slots busy"):
         queue.instances_for([1e18])
+
+
+@pytest.mark.parametrize("tiny", [1e-10, 1e-300, 5e-324])
+def test_hardly_any_variation_is_none(tiny: float) -> None:
+    # the closed form lost its digits below 1e-9: at 1e-300 it said half the latency
+    def latency(service_cv2: float, arrival_cv2: float) -> float:
+        queue = SlotQueue(
+            service_seconds=0.5, percentile=95, latency_seconds=2, service_cv2=service_cv2, arrival_cv2=arrival_cv2
+        )
+        return queue.latency_at(instances=6, rate_per_second=10.0)
+
+    assert latency(tiny, 1.0) == latency(0.0, 1.0)
+    assert latency(1e-9, 1.0) == pytest.approx(latency(0.0, 1.0), rel=1e-6)
+    assert latency(tiny, tiny) == latency(0.0, 0.0) == pytest.approx(0.5)

@@ -40,6 +40,28 @@ def test_size_says_that_no_number_of_instances_can_meet_it(capsys: pytest.Captur
     assert "no number of instances" in captured.err
 
 
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        # a ratio of 1e308 between the two overflowed and the search for a size never ended
+        (["--latency-seconds", "1e308"], "--latency-seconds must be at most 10,000,000, found 1e+308"),
+        (["--service-seconds", "5e-324"], "--service-seconds must be at least 1e-06, found 5e-324"),
+        (["--service-cv2", "1e300"], "--service-cv2 must be at most 10,000, found 1e+300"),
+        (["--rate-per-second", "1e9"], "1e+09 requests a second, each of 1 s, keep 1e+09 slots busy; expected at most"),
+        (["--percentile", "100"], "--percentile must lie between 0 and 100, found 100.0"),
+    ],
+)
+def test_size_names_the_option_whose_number_is_beyond_reason(
+    capsys: pytest.CaptureFixture[str], option: list[str], said: str
+) -> None:
+    arguments = ["--rate-per-second", "0.5", "--service-seconds", "1", "--percentile", "95", "--latency-seconds", "6"]
+    assert main(["size", *arguments, *option, "--json"]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith(f"headroom: {said}")
+    assert captured.err.count("\n") == 1
+
+
 def test_size_for_people_is_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["--rate-per-second", "0.5", "--service-seconds", "1", "--percentile", "95", "--latency-seconds", "6"]
     assert main(["size", *arguments]) == 0

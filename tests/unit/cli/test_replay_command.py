@@ -1,10 +1,13 @@
+import errno
 import json
+import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from tests.unit.pipelines.test_batching_profiles import FLEET_FILE, written
@@ -79,6 +82,30 @@ def test_capacity_has_a_row_a_minute_and_pool_that_adds_up_to_the_cost(tmp_path:
     assert set(oracle["purchase_option"]) == {"on_demand"}
 
 
+@pytest.mark.parametrize(
+    ("options", "ready"),
+    [
+        # the second instance is asked for in minute 3 and takes two minutes
+        ([], [1] * 5 + [2] * 5),
+        # nearly every launch is told that there is no capacity, or fails when it should serve
+        (["--refused-launches", "0.99"], [1] * 10),
+        (["--failed-launches", "0.99"], [1] * 10),
+        # the delay is an exponential of 20 minutes on average: seed 0 draws more than five
+        (["--lead-spread", "10"], [1] * 10),
+    ],
+)
+def test_launches_may_be_late_refused_or_fail(tmp_path: Path, options: list[str], ready: list[int]) -> None:
+    assert main([*files(tmp_path), *SPAN, "--policy", "threshold", *options]) == 0
+    rows = pd.read_parquet(tmp_path / "out" / "capacity.parquet")
+    assert rows[rows["policy"] == "threshold"]["ready"].tolist() == ready
+    assert rows[rows["policy"] == "oracle"]["ready"].tolist() == [1, 1, 2, 2, 2, 2, 1, 1, 1, 1]  # it has no bad luck
+    summary = json.loads((tmp_path / "out" / "replay.json").read_text())
+    said = summary["settings"]
+    assert {said["lead_spread_fraction"], said["refused_launches_fraction"], said["failed_launches_fraction"]} == (
+        {0.0} | {float(option) for option in options[1:]}
+    )
+
+
 def test_the_same_seed_gives_the_same_bytes(tmp_path: Path) -> None:
     hours = [NOON - timedelta(hours=2) + timedelta(hours=hour) for hour in range(4)]
     options = files(tmp_path, {"ds": hours, "rate_per_second": [80.0, 90.0, 150.0, 100.0]})
@@ -127,12 +154,65 @@ def minutes(count: int, *, step: float = 1.0) -> list[datetime]:
             {"ds": minutes(2), "rate_per_second": [1.0] * 2, "workload_class": ["a", None]},
             "workload_class: expected a name in every row, found none in 1 rows",
         ),
+        (
+            {"ds": minutes(2), "rate_per_second": [1.0] * 2, "workload_class": ["a", "  "]},
+            "workload_class: expected a name of 1 to 100 characters in every row, found '  '",
+        ),
+        (
+            {
+                "ds": minutes(101),
+                "rate_per_second": [1.0] * 101,
+                "workload_class": [f"user {row}" for row in range(101)],
+            },
+            "workload_class: expected at most 100 names, found 101",
+        ),
+        (
+            # each class counts by itself: their sum is 80
+            {
+                "ds": minutes(2) * 2,
+                "rate_per_second": [-10.0] * 2 + [90.0] * 2,
+                "workload_class": ["a"] * 2 + ["b"] * 2,
+            },
+            "rate_per_second: expected at least 0 in every row, found -10 at 2026-11-18T11:00:00",
+        ),
+        ({"ds": minutes(2), "rate_per_second": [1.0, np.inf]}, "expected at most 1e+09 in every row, found inf"),
+        ({"ds": minutes(2), "rate_per_second": [1.7e308] * 2}, "expected at most 1e+09 in every row, found 1.7e+308"),
+        (
+            {
+                "ds": np.array([2**62, 2**62 + 60], "datetime64[s]").astype("datetime64[ms]"),
+                "rate_per_second": [1.0] * 2,
+            },
+            "ds: expected times from 2000",
+        ),
+        (
+            {
+                "ds": pd.DatetimeIndex([], tz="UTC"),
+                "rate_per_second": np.zeros(0),
+                "workload_class": pd.Series([], dtype="str"),
+            },
+            "ds: expected at least two steps, found 0",
+        ),
     ],
 )
 def test_demand_that_cannot_be_played_is_one_clear_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], rows: Any, said: str
 ) -> None:
     assert said in error_of([*files(tmp_path, rows), *SPAN], capsys)
+
+
+def test_a_demand_column_that_is_there_twice_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = files(tmp_path)
+    whole = pq.read_table(tmp_path / "demand.parquet")
+    twice = pa.Table.from_arrays([*whole.columns, whole["ds"]], names=[*whole.column_names, "ds"])
+    pq.write_table(twice, tmp_path / "demand.parquet")
+    assert "demand.parquet: ds: the column is there more than once" in error_of([*options, *SPAN], capsys)
+
+
+def test_a_pipe_is_no_file_of_demand(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = files(tmp_path)
+    (tmp_path / "demand.parquet").unlink()
+    os.mkfifo(tmp_path / "demand.parquet")
+    assert "expected a Parquet file, found no regular file" in error_of([*options, *SPAN], capsys)
 
 
 @pytest.mark.parametrize(
@@ -148,6 +228,9 @@ def test_demand_that_cannot_be_played_is_one_clear_line(
             [*SPAN, "--burst-correlation-minutes", "nan"],
             "--burst-correlation-minutes must lie between 0 and 100000, found nan",
         ),
+        ([*SPAN, "--lead-spread", "-1"], "--lead-spread must lie between 0 and 10, found -1.0"),
+        ([*SPAN, "--refused-launches", "1"], "--refused-launches must lie between 0 and 0.99, found 1.0"),
+        ([*SPAN, "--failed-launches", "nan"], "--failed-launches must lie between 0 and 0.99, found nan"),
         ([*SPAN, "--seed", "-1"], "--seed: expected a whole number from 0 to 4294967295, found -1"),
     ],
 )
@@ -222,3 +305,115 @@ def test_a_fleet_that_batches_continuously_prints_both_of_its_latencies(
     printed = " ".join(capsys.readouterr().out.split())
     assert "ttft p99, s itl p99, s" in printed
     assert "kept: requests inside 2 s to the first token and 0.1 s between tokens" in printed
+
+
+def broken_out(folder: Path, kind: str) -> str:
+    """Make what is no place for a replay, and return its path."""
+    (folder / "file").write_text("kept")
+    if kind == "empty":
+        return ""
+    if kind == "s3":
+        return "s3://bucket/folder"
+    if kind == "under a file":
+        return str(folder / "file" / "out")
+    if kind == "long":
+        return str(folder / ("n" * 300))
+    if kind == "broken link":
+        (folder / "out").symlink_to(folder / "nowhere")
+    else:
+        (folder / "out").mkdir()
+    if kind == "folder inside":
+        (folder / "out" / "report.html").mkdir()
+    if kind == "link inside":
+        (folder / "out" / "replay.json").symlink_to(folder / "file")
+    return str(folder / "out")
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("empty", "--out: expected a path, found an empty text"),
+        ("s3", "--out: s3:/bucket/folder: expected a folder on this machine"),
+        ("under a file", "file: expected a folder, found a file"),
+        ("long", "cannot be written: File name too long"),
+        ("broken link", "out: expected a folder, found a link that leads nowhere"),
+        ("folder inside", "report.html: expected a file to replace, found a folder"),
+        ("link inside", "replay.json: expected a file to replace, found a link out of the folder"),
+    ],
+)
+def test_a_place_that_cannot_be_written_to_is_told_before_anything_is_played(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, kind: str, said: str
+) -> None:
+    monkeypatch.setattr("headroom.cli.replay.replay_files", None)  # calling it would fail
+    options = files(tmp_path)
+    out = broken_out(tmp_path, kind)
+    before = sorted(tmp_path.rglob("*"))
+    try:
+        code = main([*options[:-1], out, *SPAN])
+    except SystemExit as end:
+        code = int(end.code or 0)
+    captured = capsys.readouterr()
+    assert (code, captured.err.count("\n")) == (2, 1)
+    assert said in captured.err
+    assert sorted(tmp_path.rglob("*")) == before
+    assert (tmp_path / "file").read_text() == "kept"
+
+
+def test_a_link_to_a_folder_is_a_place_and_an_earlier_run_is_replaced(tmp_path: Path) -> None:
+    options = files(tmp_path)
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "out").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere" / "replay.json").write_text("of an earlier run")
+    assert main([*options, *SPAN, "--policy", "oracle"]) == 0
+    assert sorted(file.name for file in (tmp_path / "elsewhere").iterdir()) == [
+        "capacity.parquet",
+        "replay.json",
+        "report.html",
+    ]
+    assert json.loads((tmp_path / "elsewhere" / "replay.json").read_text())["fleet_id"] == "chat"
+
+
+@pytest.mark.parametrize("failing", ["render_replay_report", "capacity_rows"])
+def test_nothing_is_written_where_a_part_of_the_report_fails_or_is_interrupted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, failing: str
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(f"headroom.pipelines.replay.{failing}", interrupted)
+    assert main([*files(tmp_path), *SPAN, "--policy", "oracle"]) == 130
+    assert capsys.readouterr().err == "headroom: interrupted\n"
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_refusal_of_the_system_names_the_folder(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("headroom.lake.storage.LocalStorage.write_bytes", full)
+    said = error_of([*files(tmp_path), *SPAN, "--policy", "oracle"], capsys)
+    assert "out: cannot be written: No space left on device" in said
+
+
+def test_bounds_far_above_the_need_cost_the_oracle_no_memory_and_change_no_figure(tmp_path: Path) -> None:
+    oracles = []
+    for most in ("6", "50000"):
+        options = files(tmp_path, fleet=FLEET.replace("max_instances: 6", f"max_instances: {most}"))
+        assert main([*options, *SPAN, "--policy", "threshold"]) == 0
+        summary = json.loads((tmp_path / "out" / "replay.json").read_text())
+        policies = summary["policies"]
+        oracles.append((summary["oracle"], policies["oracle"]["cost_usd"], policies["threshold"]["cost_usd"]))
+    assert oracles[0] == oracles[1]
+    assert oracles[0][1] == pytest.approx(1.6)
+
+
+def test_a_year_of_ten_thousand_instances_is_more_than_the_oracle_searches(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = {"ds": pd.date_range("2025-11-18T11:00Z", periods=24 * 366, freq="h"), "rate_per_second": 800_000.0}
+    options = files(tmp_path, rows, fleet=FLEET.replace("max_instances: 6", "max_instances: 10000"))
+    said = error_of([*options, "--from", "2025-11-18T12:00Z", "--to", "2026-11-18T12:00Z"], capsys)
+    assert "--from, --to: 525,600 steps of up to " in said
+    assert "expected at most " in said

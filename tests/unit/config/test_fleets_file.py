@@ -135,6 +135,11 @@ ENTRY_FAULTS = [
     ("latency_seconds: 2.0", "ttft_seconds: 1.0", "FILE:10: objective: expected latency_seconds, or both ttft_seco"),
     ("id: chat-large", "id: Chat_Large", "FILE:1: document: id must be lower-case letters, digits and inner hyphens"),
     ("tags: {fleet: chat-large}", "tags: chat-large", "FILE:19: billing.tags: expected keys and values, found 'chat"),
+    ("seconds: 300", "seconds: 1e300", "FILE:1: document: lead_time_seconds must be at most 604,800, found 1e+300"),
+    ("max_instances: 60", "max_instances: 6000000", "FILE:15: bounds: max_instances must be at most 100,000, found 6"),
+    ("slots: 4", "slots: 1000000000000000000000", "FILE:11: serving: slots must be at most 100,000, found 1e+21"),
+    ("percentile: 95", "percentile: 0.95", "FILE:10: objective: percentile must be given as in 95 or 99.5, found 0.95"),
+    ("latency_seconds: 2.0", "latency_seconds: 1e-9", "FILE:10: objective: latency_seconds must be at least 1e-06, fo"),
     ("unit: requests", "unit: queries", "FILE:7: demand.unit: Input should be 'requests', 'input_tokens' or 'output"),
 ]
 

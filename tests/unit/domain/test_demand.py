@@ -99,3 +99,33 @@ def test_a_higher_level_never_gives_less(values: Floats, one: float, other: floa
     low, high = sorted((one, other))
     assert (made.peak_at_level(low) <= made.peak_at_level(high) + 1e-9).all()
     assert (made.peak_at_level(high) <= made.peak_quantiles_per_second[:, -1] + 1e-9).all()
+
+
+def steady(mean: float, peak: float) -> DemandForecast:
+    """A forecast that is sure of an hour's mean and peak."""
+    return forecast(np.full((1, LEVELS), mean), peak=np.full((1, LEVELS), peak))
+
+
+def test_minutes_of_a_sure_hour_are_spread_between_its_mean_and_its_peak() -> None:
+    # q90 of the minutes lies at 0.95 of the way from mean to peak, the median a little below the mean
+    assert steady(100.0, 120.0).minute_at_level(0.9) == pytest.approx([100 + 0.95 * 20], abs=0.5)
+    assert steady(100.0, 120.0).minute_at_level(0.5) == pytest.approx([100 - 0.06 * 20], abs=0.5)
+    assert steady(100.0, 100.0).minute_quantiles_per_second().tolist() == [[100.0] * LEVELS]
+
+
+def test_minutes_of_an_even_hour_have_the_quantiles_of_the_hour() -> None:
+    made = forecast(rising(), peak=rising())
+    assert made.minute_quantiles_per_second() == pytest.approx(rising())
+
+
+def test_minutes_are_bought_below_the_peak_of_the_same_level_when_hours_burst() -> None:
+    made = forecast(rising(), peak=2 * rising())
+    assert made.mean_at_level(0.9) < made.minute_at_level(0.9) < made.peak_at_level(0.9)
+
+
+@given(arrays.arrays(np.float64, (3, LEVELS), elements=st.floats(0, 1e6)), st.floats(1.0, 5.0))
+def test_minutes_have_ascending_quantiles_of_demand(values: Floats, peak_over_mean: float) -> None:
+    mean = np.sort(values, axis=1)
+    found = forecast(mean, peak=peak_over_mean * mean).minute_quantiles_per_second()
+    assert (np.diff(found, axis=1) >= 0).all()
+    assert (found >= 0).all()

@@ -17,10 +17,23 @@ def event(kind: EventKind, starts_after_hours: float, lasts_minutes: float) -> C
     )
 
 
-def test_holidays_are_whole_utc_days_of_the_country() -> None:
-    flags = Calendar(country="US").holiday_flags(HOURS)  # Thanksgiving is 2026-11-26
-    assert np.flatnonzero(flags).tolist() == list(range(24, 48))
+def test_holidays_last_from_midnight_to_midnight_by_the_country_s_own_clock() -> None:
+    flags = Calendar(country="US").holiday_flags(HOURS)  # Thanksgiving is 2026-11-26, New York five hours behind UTC
+    assert np.flatnonzero(flags).tolist() == list(range(24 + 5, 48 + 5))
     assert not Calendar(country="DE").holiday_flags(HOURS).any()
+    new_year = np.datetime64("2026-12-31T00:00:00", "s") + ONE_HOUR * np.arange(48)
+    in_sydney = Calendar(country="AU").holiday_flags(new_year)  # eleven hours before UTC
+    assert np.flatnonzero(in_sydney).tolist() == list(range(24 - 11, 48 - 11))
+
+
+def test_flags_leave_out_kinds_that_never_occur() -> None:
+    launch = event(EventKind.LAUNCH, 2, 60)
+    hours = np.datetime64("2026-10-05T00:00:00", "s") + ONE_HOUR * np.arange(6)
+    assert Calendar().flags(hours) == {}
+    told = Calendar(country="DE", events=(launch,)).flags(hours)
+    assert {kind: flags.tolist() for kind, flags in told.items()} == {
+        "event_launch": [False, False, True, False, False, False]
+    }
 
 
 def test_no_country_or_an_unknown_one_means_no_holidays() -> None:

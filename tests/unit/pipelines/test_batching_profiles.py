@@ -119,6 +119,23 @@ def test_a_profile_that_cannot_be_used_fails_its_fleet_alone(tmp_path: Path) -> 
             "FILE: concurrency must have two values or more for g5.xlarge, found 8 alone",
         ),
         (
+            # milliseconds: a request of 100 gaps at 11 ms and a first token of 100 ms, written as seconds, takes 1200 s
+            {
+                "ttft_seconds": [100.0 * count for count in (1, 2, 4, 8, 16)],
+                "itl_seconds": [10.0 + count for count in (1, 2, 4, 8, 16)],
+            },
+            (
+                "FILE: row 1: tokens_per_second must be the output tokens of the whole instance, found 84.1667 where 1 "
+                "requests of 101 in 1.2e+03 s make 0.0842; are ttft_seconds and itl_seconds in seconds?"
+            ),
+        ),
+        (
+            {"itl_seconds": [0.011, 0.012, 0.014, 0.018, 1e300]},
+            "FILE: row 5: itl_seconds must be at most 100,000, found 1e+300",
+        ),
+        ({"ttft_seconds": [1e-300] * 5}, "FILE: row 1: ttft_seconds must be at least 1e-06, found 1e-300"),
+        ({"concurrency": [1, 2, 4, 8, 10**9]}, "FILE: row 5: concurrency must be at most 4,096, found 1e+09"),
+        (
             {"instance_type": ["g6.xlarge"] * 5},
             "FILE: instance_type: no row of g5.xlarge, today's type of chat; found g6.xlarge",
         ),
@@ -143,6 +160,14 @@ def test_a_file_that_is_no_profile_is_told(tmp_path: Path) -> None:
     pq.write_table(pa.table(columns()).slice(0, 0), file)
     with pytest.raises(ConfigError, match=r"instance_type: expected a row per measurement, found none"):
         read_profile(file)
+
+
+def test_a_column_that_is_there_twice_is_told(tmp_path: Path) -> None:
+    whole = pa.table(columns())
+    twice = pa.Table.from_arrays([*whole.columns, whole["itl_seconds"]], names=[*whole.column_names, "itl_seconds"])
+    pq.write_table(twice, tmp_path / "profile.parquet")
+    with pytest.raises(ConfigError, match=r"column itl_seconds is there more than once"):
+        read_profile(tmp_path / "profile.parquet")
 
 
 def test_a_type_without_rows_may_have_its_rate_in_fleets_yaml(tmp_path: Path) -> None:

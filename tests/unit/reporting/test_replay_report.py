@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from tests.unit.simulation.small_scene import Holds, Steps, small_scene
 
-from headroom.reporting.replay_figures import busiest_day
+from headroom.reporting.replay_figures import busiest_day, drawn_points
 from headroom.reporting.replay_report import ReplayReport, render_replay_report, replay_summary
 from headroom.simulation.demand_path import Bursts
 from headroom.simulation.engine import Conditions
@@ -48,6 +48,17 @@ def test_the_summary_is_plain_json_with_the_share_of_the_saving_that_each_part_h
     assert together["saved_usd"] is None
 
 
+def test_spot_saves_what_the_same_schedule_costs_less() -> None:
+    policies = [("static_peak", 3), ("headroom", 2), ("headroom_spot", 1)]
+    rows = replay_summary(report_of(*(Holds(name=name, instances=count) for name, count in policies)))["savings"]
+    # ten minutes at ten cents an instance-minute: 3.00, 2.00 and 1.00; the launches of more than one are billed too
+    saved = {row["part"]: (row["saved_usd"], row["saved_fraction"]) for row in rows if row["saved_usd"] is not None}
+    assert saved == {
+        "schedule": (pytest.approx(1.0), pytest.approx(1 / 3)),
+        "spot": (pytest.approx(1.0), pytest.approx(1 / 2)),
+    }
+
+
 def test_what_a_share_costs_is_read_off_the_swept_points() -> None:
     summary = replay_summary(report_of(Holds()))
     # one instance keeps a fifth, two keep all: 99 % lies just under two
@@ -86,3 +97,16 @@ def test_the_busiest_day_is_the_one_with_most_requests() -> None:
     minutes = [10.0] * 720 + [20.0] * 1440 + [30.0] * 720
     replay = play([], small_scene(*minutes), conditions=Conditions())
     assert busiest_day(replay).tolist() == list(range(720, 2160))
+
+
+def test_fine_steps_are_drawn_where_they_change() -> None:
+    minutes = np.repeat([2, 3], 720)
+    assert drawn_points(minutes).tolist() == list(range(1440))
+    tenths = np.repeat([2.0, 3.0, 2.0], [10, 2000, 862_000 - 10])
+    assert drawn_points(tenths).tolist() == [0, 10, 2010, 863_999]
+
+
+def test_the_toolbar_has_room_above_the_legend_and_a_phone_scrolls_figures() -> None:
+    page = page_of(report_of(Holds()))
+    assert page.count('<div class="scroll"><div class="figure">') == 2
+    assert page.count('"margin":{"l":60,"r":16,"t":40,"b":44}') == 2  # the toolbar is 28 pixels high

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from headroom.config import load_fleets
-from headroom.domain.fleet import MetricReference, Slots
+from headroom.domain.fleet import MetricReference
 from headroom.domain.sparse_metrics import OMITTED_AT_ZERO
 from headroom.domain.window import Window
 from headroom.sandbox.fleet_lives import UtilizationCurve
@@ -13,6 +13,7 @@ from headroom.sandbox.world import World
 from headroom.sandbox.world_interface import MetricId, MetricSeries
 from headroom.sandbox.world_metrics import build_series, statistics_of
 from headroom.sandbox.world_service import Service
+from headroom.simulation.fleet_scene import request_queue
 
 CURVE = UtilizationCurve(cpu_idle_percent=5.0, cpu_busy_percent=60.0, memory_percent=40.0, gpu_memory_percent=50.0)
 FLEETS = load_fleets(CONFIG_FOLDER / "fleets.yaml")
@@ -46,7 +47,7 @@ def values(one: MetricSeries, statistic: str, period_seconds: int = 900, hours: 
 )
 def test_zero_counts_are_left_out_where_aws_leaves_them_out(namespace: str, expected: list[float]) -> None:
     arrived = np.array([600.0, 0.0, 300.0])
-    service = Service(serving=Slots(service_seconds=0.4), timeout_seconds=10.0, seed=0, fleet_number=0)
+    service = Service(queue=request_queue(FLEETS[0]), seed=0, fleet_number=0)
     served = service.serve(
         arrived=arrived,
         is_reported=np.ones(3, dtype=np.bool_),

@@ -13,7 +13,7 @@ from headroom.domain.demand import DemandForecast
 from headroom.domain.fleet import InstanceOption, SpotLimits
 from headroom.simulation.engine import ReactionKind
 from headroom.simulation.ours import Headroom, HeadroomReactive, HeadroomSpot
-from headroom.simulation.policy import Scene
+from headroom.simulation.policy import Change, Scene, floor_of
 
 
 class Says:
@@ -58,6 +58,21 @@ def test_the_floor_is_raised_a_lead_time_and_a_late_action_before_the_hour_that_
     assert forecasts.asked == [START + timedelta(hours=hour) for hour in range(3)]
 
 
+def test_an_action_is_late_by_chance_of_the_seed() -> None:
+    scene = scene_with(Says(50.0, 250.0), hours=2)
+    raised = {int(np.argmax(Headroom().plan(replace(scene, seed=seed)).floors[0] == 3)) for seed in range(20)}
+    # asked for 12:56, it comes up to two minutes later and counts from the next whole minute
+    assert raised == {57, 58}
+
+
+def test_a_change_counts_from_the_next_whole_step() -> None:
+    scene = scene_with(Says(50.0), hours=1)
+    changes = [
+        Change(at_utc=START + timedelta(seconds=seconds), instances=count) for seconds, count in ((60, 2), (90, 3))
+    ]
+    assert floor_of(changes, scene)[0, :4].tolist() == [1, 2, 3, 3]
+
+
 def test_no_push_is_in_force_before_it_would_have_been_made() -> None:
     # The hour that has begun needs three, and its forecast is pushed three minutes after noon: 12:04 at the soonest.
     floor = Headroom().plan(scene_with(Says(250.0), hours=1)).floors[0]
@@ -86,18 +101,28 @@ def test_the_ratio_chooses_the_quantile() -> None:
 
 
 def test_the_floor_goes_with_the_target_underneath() -> None:
-    # Odds of being free: 3 to 7 at the usual 70 %, 1 to 1 at 50 %: 7/3 as much. So the fleet's own ratio of 9 becomes
-    # 9 x 7/3 = 21, which in eighths of a decade is 10 ** (11/8) or 10 ** (10/8): log 21 = 1.322, x 8 = 10.6, so 11.
+    # Odds of being free: 3 to 7 at the usual 70 %, 1 to 1 at 50 %: 7/3 as much, which in eighths of a decade is
+    # 10 ** (3/8): log 7/3 = .368, x 8 = 2.9. So the fleet's own ratio of 9 becomes 9 x 2.37 = 21.
     scene = scene_with(Says(50.0), hours=1)
     policy = HeadroomReactive()
-    assert policy.ratio(scene) == pytest.approx(10 ** (8 / 8))  # log 9 = .954, x 8 = 7.6
-    assert replace(policy, target_fraction=0.5).ratio(scene) == pytest.approx(10 ** (11 / 8))
-    assert replace(policy, target_fraction=0.5, ratio_exponent=0.0).ratio(scene) == pytest.approx(10.0)
+    assert policy.ratio(scene) == pytest.approx(9.0)
+    assert replace(policy, target_fraction=0.5).ratio(scene) == pytest.approx(9.0 * 10 ** (3 / 8))
+    assert replace(policy, target_fraction=0.5, ratio_exponent=0.0).ratio(scene) == pytest.approx(9.0)
+    # one that is tuned is on a step itself: log 9 = .954, x 8 = 7.6, so 10
+    assert replace(policy, shortage_cost_ratio=9.0).ratio(scene) == pytest.approx(10.0)
     plan = replace(policy, target_fraction=0.5).plan(scene)
     assert plan.reaction is not None
     assert plan.reaction.kind is ReactionKind.TARGET_TRACKING
     assert plan.reaction.parameters[0] == 0.5
-    assert (plan.floors == Headroom(shortage_cost_ratio=10 ** (11 / 8)).plan(scene).floors).all()
+    assert (plan.floors == Headroom(shortage_cost_ratio=9.0 * 10 ** (3 / 8)).plan(scene).floors).all()
+
+
+def test_a_fleet_whose_shortage_is_dearer_than_any_knob_keeps_its_own_ratio() -> None:
+    scene = scene_with(Says(50.0), hours=1, shortage_cost_ratio=500.0)
+    policy = HeadroomReactive()
+    assert policy.ratio(scene) == pytest.approx(500.0)
+    assert replace(policy, target_fraction=0.5).ratio(scene) == pytest.approx(500.0)  # no more than that, or 100
+    assert replace(policy, target_fraction=0.9).ratio(scene) == pytest.approx(500.0 * 10 ** (-5 / 8))
 
 
 def test_without_forecasts_ours_says_what_it_needs() -> None:

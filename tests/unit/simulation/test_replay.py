@@ -8,6 +8,7 @@ from tests.unit.simulation.small_scene import START, Holds, Steps, small_fleet, 
 from headroom.capacity import ImpossibleObjective, sustainable_rate
 from headroom.domain.fleet import Fleet, Objective, Slots
 from headroom.forecasting.series import ForecastError
+from headroom.simulation.claims.playing import run_policy
 from headroom.simulation.demand_path import DemandError
 from headroom.simulation.engine import CapacityPlan, Conditions
 from headroom.simulation.fleet_scene import SceneError, fleet_scene, serving_queue
@@ -33,6 +34,16 @@ def test_oracles_pay_only_for_what_keeps_the_objective() -> None:
     assert replay.plain_usd == pytest.approx(1.4)
 
 
+def test_an_oracle_keeps_what_it_would_with_empty_queues_however_long_they_get() -> None:
+    # 99 of 100 a second, minute after minute: chance alone makes a queue that a policy would have to carry on
+    scene = small_scene(*[99.0] * 30, fleet=small_fleet(serving=Slots(service_seconds=1.0, slots=100)))
+    replay = play([Holds()], scene, conditions=Conditions())
+    oracle, holds = replay.played[ORACLE].run, replay.played["holds"].run
+    assert oracle.ready.tolist() == holds.ready.tolist() == [[1] * 30]
+    assert oracle.arriving.sum() - oracle.late.sum() == pytest.approx(replay.target_requests)
+    assert oracle.late.sum() < 0.5 * holds.late.sum()
+
+
 def test_a_policy_costs_what_it_is_billed_as_a_multiple_of_the_oracle() -> None:
     replay = play([Holds(instances=2)], small_scene(*RISE), conditions=Conditions(), is_swept=True)
     holds = replay.played["holds"]
@@ -45,6 +56,33 @@ def test_every_policy_starts_with_what_the_last_known_hours_peak_needs() -> None
     assert small_scene(*RISE, history=80.0).initial_instances == 1
     assert small_scene(*RISE, history=150.0).initial_instances == 2
     assert small_scene(*RISE, history=5000.0).initial_instances == 6  # the most the fleet may have
+    # five minutes of 250 need three, though the hour's mean is 94
+    scene = small_scene(*RISE)
+    path = scene.known.rate_per_second.copy()
+    path[50:55] = 250.0
+    peaked = fleet_scene(
+        scene.fleet, replace(scene.known, rate_per_second=path), start_utc=START, end_utc=scene.known.end_utc
+    )
+    assert peaked.initial_instances == 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class InTwoPools:
+    name: str = "in_two_pools"
+
+    def plan(self, scene: Scene) -> CapacityPlan:
+        pools = (scene.pool, replace(scene.pool, purchase_option="spot", usd_per_hour=2.0))
+        return CapacityPlan(pools=pools, floors=np.tile(np.array([[1], [2]], dtype=np.int64), scene.steps))
+
+
+def test_a_fleet_of_several_pools_starts_as_its_plan_has_it() -> None:
+    scene, conditions = small_scene(*RISE), Conditions()
+    run = play([InTwoPools()], scene, conditions=conditions).played["in_two_pools"].run
+    assert run.cold_starts == 0
+    assert run.ready.tolist() == [[1] * 10, [2] * 10]
+    # ten minutes of one at ten cents and of two at a third of that each
+    assert run.cost_usd == pytest.approx(1.0 + 2.0 / 3.0)
+    assert run_policy(InTwoPools(), scene).billed.tobytes() == run.billed.tobytes()
 
 
 def test_a_knob_is_swept_on_the_same_demand_and_the_oracle_with_it() -> None:

@@ -28,12 +28,13 @@ def play(
     conditions: Conditions = NO_DRAIN,
     reaction: Reaction | None = None,
     of_pool: Pool | None = None,
+    step_seconds: float = MINUTE,
 ) -> Run:
     plan = CapacityPlan(pools=(of_pool or pool(),), floors=np.array([floor]), reaction=reaction)
     return run(
         np.array(rates, dtype=float),
         plan,
-        step_seconds=MINUTE,
+        step_seconds=step_seconds,
         queue=queue,
         most_instances=10,
         initial_instances=[initial],
@@ -56,6 +57,25 @@ def test_a_launch_that_is_no_longer_wanted_is_ended_before_one_at_work() -> None
     played = play([1.0] * 5, [1, 3, 2, 1, 1])
     assert played.ready.tolist() == [[1, 1, 1, 1, 1]]  # one launch was ended at minute 2, the other when it would serve
     assert played.billed.tolist() == [[1, 3, 2, 1, 1]]
+    assert (played.cold_starts, played.cold_start_seconds) == (1, 120.0)  # only the other came so far
+
+
+def test_a_launch_that_is_ended_at_once_is_billed_for_a_minute() -> None:
+    # Steps of 10 s: the second instance is launched in step 1, ended in step 2, and paid for steps 1 to 6.
+    played = play([1.0] * 9, [1, 2, 1, 1, 1, 1, 1, 1, 1], step_seconds=10.0)
+    assert played.billed.tolist() == [[1, 2, 2, 2, 2, 2, 2, 1, 1]]
+    # 9 + 6 steps of 10 s at 6 USD an hour
+    assert played.cost_usd == pytest.approx(15 * 10 / 3600 * 6)
+
+
+def test_launches_that_take_longer_say_how_long_they_took() -> None:
+    late = Conditions(drain_seconds=0.0, lead_spread_fraction=2.0, seed=3)
+    played = play([1.0] * 60, [1] + [6] * 59, conditions=late)
+    rises = np.flatnonzero(np.diff(played.ready[0], prepend=1))
+    came = np.repeat(rises, np.diff(played.ready[0], prepend=1)[rises])
+    assert played.cold_starts == 5
+    assert played.cold_start_seconds == float((came - 1).sum() * MINUTE)  # all were launched in minute 1
+    assert played.cold_start_seconds > 5 * 120.0
 
 
 def test_an_instance_that_drains_serves_no_more_and_is_still_billed() -> None:
@@ -83,6 +103,9 @@ def test_what_would_wait_beyond_the_timeout_fails() -> None:
     played = play([20.0, 20.0], [1, 1], queue=queue)
     assert played.failed == pytest.approx([300.0, 600.0], abs=2.0)
     assert played.success_fraction == pytest.approx(1500 / 2400, abs=2e-3)
+    # Three in eight failed, and are slower than any latency: half of the requests have one, 95 % do not.
+    assert played.latency_seconds(60.0) < 40.0
+    assert played.latency_seconds(95.0) == np.inf
 
 
 def test_without_an_instance_requests_fail_at_once() -> None:
@@ -106,6 +129,13 @@ def test_an_interrupted_instance_serves_for_two_minutes_more_and_is_replaced() -
     played = play([1.0] * 5, [1] * 5, of_pool=pool(interruptions_per_hour=1e6, lead_time_seconds=60.0))
     assert played.ready.tolist() == [[1, 2, 2, 2, 2]]
     assert played.interruptions == 5
+
+
+def test_an_instance_that_is_told_at_the_last_moment_serves_to_the_end_of_the_step() -> None:
+    sudden = Conditions(notice_seconds=0.0, drain_seconds=0.0)
+    of_pool = pool(interruptions_per_hour=1e6, lead_time_seconds=60.0)
+    played = play([1.0] * 5, [1] * 5, of_pool=of_pool, conditions=sudden)
+    assert played.ready.tolist() == [[1, 1, 1, 1, 1]]  # each has a successor, and none stays behind it
 
 
 def test_refused_launches_are_asked_for_again() -> None:
@@ -144,3 +174,16 @@ def test_target_tracking_scales_out_after_three_points_and_in_after_fifteen() ->
 def test_demand_or_a_plan_that_cannot_be_is_refused(rates: list[float], floor: list[int], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         play(rates, floor)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_shares_of_requests_that_are_all_late_are_nothing_and_not_less(seed: int) -> None:
+    # sums of rates of many sizes, of which all requests are late: their difference is rounding, of either sign
+    rates = 10.0 ** np.random.default_rng(seed).uniform(-9, 3, 60)
+    late = RequestQueue(
+        service_seconds=60.0, service_cv2=0.0, slots=1, latency_seconds=1.0, percentile=95.0, timeout_seconds=600.0
+    )
+    played = play(rates.tolist(), [1] * 60, queue=late)
+    assert played.slo_met_fraction == pytest.approx(0.0, abs=1e-12)
+    assert 0.0 <= played.slo_met_fraction <= 1.0
+    assert 0.0 <= played.success_fraction <= 1.0

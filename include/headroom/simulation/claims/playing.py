@@ -19,12 +19,12 @@ from headroom.simulation.claims.scenarios import (
     on_quicker_type,
     with_spot_discount,
 )
-from headroom.simulation.engine import Conditions, Run, run
+from headroom.simulation.engine import Conditions, Run
 from headroom.simulation.incumbents import TargetTracking
 from headroom.simulation.ours import Headroom, HeadroomSpot
 from headroom.simulation.policies import policies_named
 from headroom.simulation.policy import ForecastProvider, Policy, Scene
-from headroom.simulation.replay import OnProgress, Replay, play
+from headroom.simulation.replay import OnProgress, Replay, play, run_plan
 from headroom.units import SECONDS_PER_DAY
 
 BEFORE: Final = Fixed(instances=SHOP_INSTANCES)
@@ -128,17 +128,7 @@ def play_claims(
 
 def run_policy(policy: Policy, scene: Scene) -> Run:
     """Return what becomes of a scene under a policy, without oracles; as headroom.simulation.replay plays it."""
-    plan = policy.plan(scene)
-    first = scene.known.step_of(scene.start_utc)
-    return run(
-        scene.known.rate_per_second[first : first + scene.steps],
-        plan,
-        step_seconds=scene.step_seconds,
-        queue=scene.queue,
-        most_instances=scene.fleet.bounds.max_instances,
-        initial_instances=[scene.initial_instances] + [0] * (len(plan.pools) - 1),
-        conditions=Conditions(seed=scene.seed),
-    )
+    return run_plan(policy.plan(scene), scene, Conditions(seed=scene.seed))
 
 
 def _nearest_in_cost(scene: Scene, cost_usd: float) -> tuple[float, Run]:

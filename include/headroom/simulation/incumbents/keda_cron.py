@@ -6,7 +6,7 @@ import numpy as np
 
 from headroom.domain.scaling import Counts
 from headroom.simulation.engine import CapacityPlan
-from headroom.simulation.knobs import Adjustable, number_knob
+from headroom.simulation.knobs import Adjustable, number_knob, optional_knob
 from headroom.simulation.policy import Scene
 from headroom.units import HOURS_PER_DAY, HOURS_PER_WEEK
 
@@ -27,8 +27,8 @@ class KedaCron(Adjustable):
     peak_factor: float = number_knob(
         1.0, low=0.2, high=5.0, is_main=True, text="What last week's hourly peak is multiplied by before sizing"
     )
-    early_seconds: float = number_knob(
-        300.0, low=0.0, high=3600.0, text="How long before its hour a window starts, for the lead time"
+    early_seconds: float | None = optional_knob(
+        low=0.0, high=3600.0, text="How long before its hour a window starts; the fleet's lead time where not set"
     )
     stabilization_seconds: float = number_knob(
         300.0, low=0.0, high=3600.0, text="How long the autoscaler holds the highest of what was asked"
@@ -36,7 +36,8 @@ class KedaCron(Adjustable):
 
     def plan(self, scene: Scene) -> CapacityPlan:
         """Hold the most that any window asks that is open at a step, or was until the stabilisation before it."""
-        moments = (-self.stabilization_seconds, 0.0, self.early_seconds)
+        early_seconds = scene.pool.lead_time_seconds if self.early_seconds is None else self.early_seconds
+        moments = (-self.stabilization_seconds, 0.0, early_seconds)
         asked = [_desired(scene, scene.hours_of_steps(ahead_seconds=seconds), self.peak_factor) for seconds in moments]
         return scene.holding(np.maximum.reduce(asked))
 

@@ -40,8 +40,15 @@ def test_a_cron_window_opens_early_and_closes_when_the_autoscaler_lets_go() -> N
     # a week at 8/s but 40/s in its hour 2: five replicas from 02:00 - 300 s until 03:00 + 300 s of stabilisation, which
     # is one step of five minutes before and one after
     week = [8.0, 8.0, 40.0, *[8.0] * 165]
-    floors = KedaCron().plan(hourly_scene([*week, *[8.0] * 5], history_hours=168)).floors[0]
+    floors = KedaCron(early_seconds=300.0).plan(hourly_scene([*week, *[8.0] * 5], history_hours=168)).floors[0]
     assert floors.tolist() == [1] * 23 + [5] * 14 + [1] * 23
+
+
+def test_a_cron_window_opens_a_lead_time_early_unless_it_is_told_otherwise() -> None:
+    # of a day at 8/s but 40/s in its hour 2; fifteen minutes of lead are three steps
+    day = [8.0, 8.0, 40.0, *[8.0] * 21]
+    of = scene(np.repeat([*day, *[8.0] * 3], 12), history_steps=12 * 24, step_seconds=300.0, lead_time_seconds=900.0)
+    assert KedaCron(stabilization_seconds=0.0).plan(of).floors[0].tolist() == [1] * 21 + [5] * 15
 
 
 def test_before_a_week_is_known_cron_takes_the_day_before_and_before_that_the_first_instances() -> None:

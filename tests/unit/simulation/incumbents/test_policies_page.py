@@ -1,4 +1,4 @@
-"""docs/reference/policies.md names every incumbent, its knobs, their defaults and their ranges."""
+"""docs/reference/policies.md names every incumbent and policy of ours, their knobs, defaults and ranges."""
 
 import re
 
@@ -7,6 +7,7 @@ from tests.unit.simulation.incumbents.test_decision_tables import PAGE
 
 from headroom.simulation.incumbents import INCUMBENTS, Dynamo, StaticPeak
 from headroom.simulation.knobs import Knob, knobs_of, main_knob
+from headroom.simulation.policies import POLICIES
 from headroom.simulation.policy import Policy
 
 CONTRACT = {
@@ -18,19 +19,19 @@ CONTRACT = {
 def row_of(policy: Policy, name: str, knob: Knob) -> str:
     value = getattr(policy, name)
     allowed = ", ".join(knob.choices) or f"{knob.low:g} to {knob.high:g}"
-    default = value if isinstance(value, str) else f"{value:g}"
+    default = "not set" if value is None else value if isinstance(value, str) else f"{value:g}"
     return f"| `{name}`{' (main)' if knob.is_main else ''} | {default} | {allowed} | {knob.text} |"
 
 
 def test_every_incumbent_of_the_contract_is_there_under_its_name() -> None:
     assert set(INCUMBENTS) >= CONTRACT
     assert {name: policy.name for name, policy in INCUMBENTS.items()} == {name: name for name in INCUMBENTS}
-    assert re.findall(r"^## (\w+)$", PAGE.read_text(), re.MULTILINE) == list(INCUMBENTS)
+    assert re.findall(r"^##+ (\w+)$", PAGE.read_text(), re.MULTILINE) == list(POLICIES)
 
 
-@pytest.mark.parametrize("policy", INCUMBENTS.values(), ids=list(INCUMBENTS))
+@pytest.mark.parametrize("policy", POLICIES.values(), ids=list(POLICIES))
 def test_the_page_has_just_the_knobs_that_the_class_has(policy: Policy) -> None:
-    section = PAGE.read_text().split(f"\n## {policy.name}\n")[1].split("\n## ")[0]
+    section = re.split(r"\n##+ ", PAGE.read_text().split(f"# {policy.name}\n")[1])[0]
     rows = [line for line in section.splitlines() if line.startswith("| `")]
     assert rows == [row_of(policy, name, knob) for name, knob in knobs_of(policy).items()]
     assert main_knob(policy) in knobs_of(policy)

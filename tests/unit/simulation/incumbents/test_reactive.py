@@ -54,6 +54,7 @@ def test_fast_metrics_scale_out_after_one_minute() -> None:
         (fast_target_tracking(), 60.0, 1, 15, 1),  # 90 x 10 s are 15 minutes
         (fast_target_tracking(), 10.0, 1, 90, 1),
         (TargetTracking(), 300.0, 1, 3, 1),
+        (TargetTracking(), 240.0, 1, 4, 1),  # rounded up, to last as long at least
     ],
 )
 def test_points_become_steps_of_the_replay(
@@ -61,6 +62,18 @@ def test_points_become_steps_of_the_replay(
 ) -> None:
     parameters = policy.reaction(scene([1.0], step_seconds=step_seconds)).parameters
     assert parameters == (0.5, points_out, points_in, 0.9, steps_a_point)
+
+
+@pytest.mark.parametrize(
+    ("step_seconds", "stabilization_steps", "periods"), [(60.0, 5.0, 4.0), (300.0, 1.0, 20.0), (10.0, 30.0, 1.0)]
+)
+def test_the_hpas_times_become_steps_of_the_replay(
+    step_seconds: float, stabilization_steps: float, periods: float
+) -> None:
+    # five minutes of stabilisation; every 15 s of a step it may double, or add four
+    reaction = Hpa().plan(scene([1.0], step_seconds=step_seconds)).reaction
+    assert reaction is not None
+    assert reaction.parameters == (0.5, 0.1, stabilization_steps, 1.0, 4.0, periods)
 
 
 def test_a_point_is_the_mean_of_its_steps() -> None:
