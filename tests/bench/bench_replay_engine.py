@@ -16,12 +16,13 @@ from typing import Any
 import numpy as np
 from tests.bench.replay_cells import fleet_of
 
+from headroom.capacity import sustainable_rate
 from headroom.domain.demand import Floats
 from headroom.domain.window import HOUR
 from headroom.pipelines.replay_forecasts import ReplayForecasts
 from headroom.simulation.demand_path import Bursts, gamma_noise
 from headroom.simulation.engine import CapacityPlan, Conditions, Pool, Run, run
-from headroom.simulation.fleet_scene import fleet_scene, request_queue
+from headroom.simulation.fleet_scene import fleet_scene, serving_queue
 from headroom.simulation.incumbents import Hpa, TargetTracking, Threshold
 from headroom.simulation.latency_table import RequestQueue
 from headroom.simulation.policies import POLICIES
@@ -190,7 +191,8 @@ def scene_of(name: str, *, days: int, history_days: int, seed: int, is_forecast:
     weekday = np.where(minutes // MINUTES_PER_DAY % 7 < 5, 1.0, 0.6)
     shape = weekday * (0.55 + 0.45 * np.sin(2 * np.pi * (minutes / MINUTES_PER_DAY - 0.3 + 0.01 * seed)))
     fleet = fleet_of(name)
-    most = 25 * request_queue(fleet).rate_per_second
+    rate = sustainable_rate(fleet, fleet.current_type.name)
+    most = 25 * serving_queue(fleet, rate).rate_per_second
     noise = gamma_noise(len(minutes), Bursts(seed=seed), step_seconds=MINUTE)
     record = DemandRecord(start_utc=START, step_seconds=MINUTE, rate_per_second=most * shape * noise)
     forecasts = ReplayForecasts(fleet, record)

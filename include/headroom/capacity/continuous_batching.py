@@ -36,8 +36,8 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special
 
+from headroom.capacity.batching_load import BatchingLoad, SteadyBatching
 from headroom.capacity.sizing import ImpossibleObjective
 from headroom.domain.demand import Floats
 from headroom.domain.fleet import Objective
@@ -45,8 +45,6 @@ from headroom.domain.scaling import Counts
 
 _LEAST_SECONDS: Final = 1e-6
 """Prefill and step are taken to last a microsecond at least, so that their ratios stay finite."""
-_PREFILLS_AT_ONCE: Final = 48
-_LENGTHS: Final = 32
 _BISECTIONS: Final = 50
 
 
@@ -113,7 +111,7 @@ class BatchingInstance:
         return np.maximum(line, np.interp(count, self.concurrency, self.cycle_seconds, left=0.0))
 
     @cached_property
-    def _step(self) -> Floats:
+    def step_seconds(self) -> Floats:
         """Return a decoding step's seconds at n = 1 to the limit."""
         return (self._cycle - np.arange(1, self.limit + 1) * self.prefill_seconds) / self.gaps
 
@@ -144,13 +142,20 @@ class BatchingInstance:
         batch = self.batch_at(rate_per_second)
         if batch is None or rate_per_second >= self.saturation_per_second:
             return BatchingLatency(ttft_seconds=np.inf, itl_seconds=np.inf, batch=np.inf)
-        load = _Load(self, max(rate_per_second, self.saturation_per_second * 1e-9))
+        load = BatchingLoad(self, max(rate_per_second, self.saturation_per_second * 1e-9))
         allowed = 1.0 - percentile / 100.0
         return BatchingLatency(
             ttft_seconds=_least_seconds(lambda seconds: load.ttft_tail(seconds) <= allowed),
             itl_seconds=_least_seconds(lambda seconds: load.itl_tail(seconds) <= allowed),
             batch=batch,
         )
+
+    def steady_at(
+        self, rate_per_second: float, *, ttft_seconds: Floats, itl_seconds: Floats, objective: Objective
+    ) -> SteadyBatching:
+        """Return the steady state at a rate below saturation; `ttft_seconds` and `itl_seconds` are of shape (n,)."""
+        load = BatchingLoad(self, max(rate_per_second, self.saturation_per_second * 1e-9))
+        return load.steady(ttft_seconds, itl_seconds, objective)
 
     def sustainable_rate(self, objective: Objective) -> float:
         """Return the most requests per second for which both token objectives hold at their percentile.
@@ -178,66 +183,6 @@ class BatchingInstance:
         return counts
 
 
-class _Load:
-    """An instance at a rate below saturation: how its batch, first tokens and gaps are distributed."""
-
-    def __init__(self, instance: BatchingInstance, rate_per_second: float) -> None:
-        self.instance, self.rate = instance, rate_per_second
-        self.prefilling = rate_per_second * instance.prefill_seconds
-        step, limit = instance._step, instance.limit  # noqa: SLF001, of this module
-        ratio = rate_per_second * instance.gaps * step / (np.arange(1, limit + 1) * (1.0 - self.prefilling))
-        weight = np.concatenate([[0.0], np.cumsum(np.log(ratio))])
-        running = np.exp(weight - weight.max())
-        backlog = rate_per_second / instance.saturation_per_second
-        running[-1] /= 1.0 - backlog  # all who arrive where the limit runs, however long the queue
-        running /= running.sum()
-        self.met, self.full = running[:limit], float(running[limit])
-        """Chance that an arrival meets n = 0 to limit - 1 running requests, and that it waits for a slot."""
-        self.step = np.concatenate([[0.0], step[:-1]])
-
-    def ttft_tail(self, seconds: float) -> float:
-        """Return the share of requests whose first token takes longer."""
-        instance, rate, prefill = self.instance, self.rate, self.instance.prefill_seconds
-        own = seconds - instance.ttft_seconds[0]
-        count = np.arange(1, _PREFILLS_AT_ONCE + 1)
-        begun = _poisson(rate * float(self.met @ self.step / self.met.sum()), count)
-        follows = _poisson((rate * prefill * count)[:, None], count[None, :])
-        batches = np.linalg.solve(np.eye(len(count)) - follows.T, begun) * count
-        behind_prefills = float(batches / batches.sum() @ self._joining(count * prefill, own))
-        tail = (1.0 - self.prefilling) * self._joining(self.step, own) + self.prefilling * behind_prefills
-        measured = np.interp(np.arange(1, instance.limit + 1), instance.concurrency, instance.ttft_seconds)
-        queued = np.exp(-(instance.saturation_per_second - rate) * max(own, 0.0))
-        return float(self.met @ np.where(measured > seconds, 1.0, tail) + self.full * queued)
-
-    def _joining(self, step: npt.NDArray[np.floating], seconds: float) -> Floats:
-        """Return, for arrivals in steps this long, the chance that rest and others' prefills take beyond `seconds`."""
-        others = np.arange(_PREFILLS_AT_ONCE)
-        left = seconds - others * self.instance.prefill_seconds
-        width = np.maximum(step, 1e-12)[:, None]
-        chance: Floats = _poisson(self.rate * step[:, None], others) * np.clip(1.0 - left / width, 0.0, 1.0)
-        summed: Floats = chance.sum(axis=1)
-        return summed
-
-    def itl_tail(self, seconds: float) -> float:
-        """Return the share of requests the mean of whose gaps is longer."""
-        instance, prefill = self.instance, self.instance.prefill_seconds
-        chance = self.met.copy()
-        chance[-1] += self.full
-        step = instance._step[:, None]  # noqa: SLF001, of this module
-        middles = (np.arange(_LENGTHS) + 0.5) / _LENGTHS
-        gaps = np.maximum(1.0, -np.log1p(-middles) * instance.gaps)[None, :]
-        prefills = self.rate * (gaps * step + prefill) / (1.0 - self.prefilling)
-        shape = prefills / np.expm1(-2.0 * np.log1p(-self.prefilling))  # (1 - p) ** -2 - 1, also of a p next to nothing
-        most = np.floor((seconds - step) * gaps / prefill)
-        beyond = special.betainc(np.maximum(most, 0.0) + 1.0, shape, prefills / (shape + prefills))
-        return float(chance @ np.where(most < 0, 1.0, beyond).mean(axis=1))
-
-
-def _poisson(mean: npt.ArrayLike, count: npt.NDArray[np.int64]) -> Floats:
-    chance: Floats = np.exp(special.xlogy(count, mean) - mean - special.gammaln(count + 1.0))
-    return chance
-
-
 def _least_seconds(is_met: Callable[[float], bool]) -> float:
     low, high = 0.0, 1.0
     while not is_met(high):
@@ -254,7 +199,7 @@ def _sustainable_rate(instance: BatchingInstance, objective: Objective) -> float
     low, high = 0.0, instance.saturation_per_second
     for _ in range(_BISECTIONS):
         middle = 0.5 * (low + high)
-        load = _Load(instance, middle)
+        load = BatchingLoad(instance, middle)
         is_met = (
             load.ttft_tail(objective.ttft_seconds or 0.0) <= allowed
             and load.itl_tail(objective.itl_seconds or 0.0) <= allowed

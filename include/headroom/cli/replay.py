@@ -38,7 +38,7 @@ def replay(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(summary, allow_nan=False))  # noqa: T201, the command's output
     else:
-        _print_policies(summary)
+        _print_policies(summary, report.replay.scene.queue.promise)
     refused = report.replay.refused
     for name, reason in refused.items():
         complain(f"{name} was not played: {reason}")
@@ -71,24 +71,26 @@ def _launches(options: argparse.Namespace) -> Launches:
         raise BadInput(f"{option} {said}") from error
 
 
-def _print_policies(summary: dict[str, Any]) -> None:
-    objective = f"{summary['settings']['objective_latency_seconds']:g} s"
-    caption = f"kept: requests inside {objective}; hours: those in which the objective's percentile of them are"
+def _print_policies(summary: dict[str, Any], promise: str) -> None:
+    columns = {"p99, s": "latency_p99_seconds"}
+    if "objective_ttft_seconds" in summary["settings"]:
+        columns = {"ttft p99, s": "ttft_p99_seconds", "itl p99, s": "itl_p99_seconds"}
+    caption = f"kept: requests inside {promise}; hours: those in which the objective's percentile of them are"
     table = Table(box=SIMPLE_HEAD, caption=caption, title=f"replay of {summary['fleet_id']}")
     table.add_column("policy", no_wrap=True)
-    for heading in ("USD", "x oracle", "kept", "hours", "p99, s"):
+    for heading in ("USD", "x oracle", "kept", "hours", *columns):
         table.add_column(heading, justify="right", no_wrap=True)
     for name, figures in summary["policies"].items():
         if figures["status"] != "played":
             table.add_row(name, plain(figures["status"]))
             continue
-        over, slowest = figures["cost_over_oracle"], figures["latency_p99_seconds"]
+        over, slowest = figures["cost_over_oracle"], [figures[column] for column in columns.values()]
         table.add_row(
             name,
             f"{figures['cost_usd']:,.2f}",
             "none" if over is None else f"{over:.3f}",
             f"{figures['slo_met_fraction']:.3%}",
             f"{figures['slo_hours_fraction']:.1%}",
-            "none" if slowest is None else f"{slowest:.3g}",
+            *("none" if seconds is None else f"{seconds:.3g}" for seconds in slowest),
         )
     Console().print(table)

@@ -21,28 +21,28 @@ def read_measured_rates(
     workspace: Workspace,
     fleets: Sequence[Fleet],
     end_utc: datetime,
-) -> dict[str, MeasuredRate]:
-    """Return, by fleet, the rate of today's type over the HISTORY_DAYS whole days before `end_utc`.
+) -> dict[str, MeasuredRate | str]:
+    """Return, by fleet, the rate of today's type over the HISTORY_DAYS whole days before `end_utc`, or why it has none.
 
-    Whole days, so that a rate does not change within one. Absent are fleets whose hours cannot tell, whose objective is
-    on tokens, or at a percentile above those that are measured.
+    Whole days, so that a rate does not change within one.
     """
-    asked = {
-        fleet.id: fleet.objective.latency_seconds
-        for fleet in fleets
-        if fleet.objective.latency_seconds is not None and fleet.objective.percentile <= _HIGHEST_PERCENTILE
-    }
+    rates: dict[str, MeasuredRate | str] = {}
+    asked: dict[str, float] = {}
+    for fleet in fleets:
+        if fleet.objective.latency_seconds is None:
+            rates[fleet.id] = "history has request latency, and the objective is on tokens"
+        elif fleet.objective.percentile > _HIGHEST_PERCENTILE:
+            rates[fleet.id] = f"latency is measured up to p{_HIGHEST_PERCENTILE:g}"
+        else:
+            asked[fleet.id] = fleet.objective.latency_seconds
     chosen = [fleet for fleet in fleets if fleet.id in asked]
     if not chosen:
-        return {}
+        return rates
     window = Window(floor_day(end_utc) - timedelta(days=HISTORY_DAYS), floor_day(end_utc))
     rows = run_model(workspace, "int_latency__by_load", chosen, window=window)
-    rates: dict[str, MeasuredRate] = {}
     for fleet_id, latency_seconds in asked.items():
         history = _history(rows.filter(pc.field("fleet_id") == fleet_id))
-        rate = measured_rate(history, latency_seconds=latency_seconds)
-        if isinstance(rate, MeasuredRate):
-            rates[fleet_id] = rate
+        rates[fleet_id] = measured_rate(history, latency_seconds=latency_seconds)
     return rates
 
 

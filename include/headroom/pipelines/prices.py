@@ -1,8 +1,10 @@
 """Prices, types and rates as of a moment: from the fleet's own configuration first, else from the lake, else none."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
+from pathlib import Path
+from types import MappingProxyType
 
 import pyarrow as pa
 
@@ -44,9 +46,9 @@ class Market:
     spot: dict[str, dict[CapacityPool, float]]
     profiles: dict[str, BatchingProfile | ConfigError] = field(default_factory=dict)
     """By fleet id; an error where the file that a fleet names cannot be used, which is that fleet's failure alone."""
-    measured: dict[str, MeasuredRate] = field(default_factory=dict)
-    """What an instance of today's type carries by history, by fleet id. Daily marts are made without: days settled in
-    any order give the same bytes."""
+    measured: dict[str, MeasuredRate | str] = field(default_factory=dict)
+    """What an instance of today's type carries by history, or why that is not known, by fleet id. Daily marts are made
+    without: days settled in any order give the same bytes."""
 
     def on_demand_usd_per_hour(self, fleet: Fleet) -> float | None:
         """Return the on-demand price of the fleet's type today: its own configuration's, else the price list's."""
@@ -81,7 +83,12 @@ class Market:
     def measured_rates(self, fleet: Fleet) -> dict[str, MeasuredRate]:
         """Return what history tells of the fleet's types, by type."""
         measured = self.measured.get(fleet.id)
-        return {} if measured is None else {fleet.current_type.name: measured}
+        return {fleet.current_type.name: measured} if isinstance(measured, MeasuredRate) else {}
+
+    def why_not_measured(self, fleet: Fleet) -> str | None:
+        """Return why history does not tell what today's type carries; None where it does, or was not asked."""
+        measured = self.measured.get(fleet.id)
+        return measured if isinstance(measured, str) else None
 
     def sustainable_rate_per_second(self, fleet: Fleet) -> float | None:
         """Return the work one instance of the fleet's type today carries, or None where nothing tells.
@@ -114,6 +121,14 @@ def read_market_and_rates(workspace: Workspace, fleets: Sequence[Fleet], as_of_u
     """Return what read_market does, and the rates that were measured by then."""
     market = read_market(workspace, fleets, as_of_utc)
     return replace(market, measured=read_measured_rates(workspace, fleets, as_of_utc))
+
+
+def rates_alone(
+    fleet: Fleet, config_folder: Path, measured: Mapping[str, MeasuredRate | str] = MappingProxyType({})
+) -> Market:
+    """Return a market that knows what the fleet's type today carries, as read_market_and_rates does, and no price."""
+    profiles = read_profiles([fleet], config_folder)
+    return Market(types={}, on_demand={}, list_days={}, spot={}, profiles=profiles, measured=dict(measured))
 
 
 def read_on_demand_prices(workspace: Workspace, fleets: Sequence[Fleet], as_of_utc: datetime) -> Market:

@@ -12,11 +12,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from headroom.capacity import ImpossibleObjective, UnknownRate
-from headroom.config import load_fleets
+from headroom.config import ConfigError, load_fleets
 from headroom.domain.fleet import Fleet, InstanceOption
 from headroom.lake.lake import json_bytes
 from headroom.lake.storage import Storage
-from headroom.pipelines.prices import read_market
+from headroom.pipelines.measured_rates import read_measured_rates
+from headroom.pipelines.prices import Market, rates_alone, read_market
 from headroom.pipelines.replay_demand import RecordedDemand, demand_from_lake, read_recorded_demand
 from headroom.pipelines.replay_forecasts import ReplayForecasts
 from headroom.pipelines.windows import KEY_FORMAT, WindowError, hour_window
@@ -82,7 +83,8 @@ def replay_files(
     except DemandError as error:
         raise ReplayInputError(f"{demand_file}: {error}") from error
     fleet = priced(fleets[0], request.start_utc, open_lake, name=str(fleet_file))
-    return _replay(fleet, demand, request, names=(str(demand_file), str(fleet_file)), on_progress=on_progress)
+    rates, names = rates_alone(fleet, fleet_file.parent), (str(demand_file), str(fleet_file))
+    return _replay(fleet, demand, request, rates, names=names, on_progress=on_progress)
 
 
 def replay_policies(fleet_id: str, start: str, end: str, policies: Sequence[str], *, is_swept: bool) -> dict[str, Any]:
@@ -103,7 +105,8 @@ def replay_policies(fleet_id: str, start: str, end: str, policies: Sequence[str]
     fleet = priced(fleet, request.start_utc, lambda: workspace, name="fleets.yaml")
     try:
         demand = demand_from_lake(workspace, fleet, start_utc=request.start_utc, end_utc=request.end_utc)
-        report = _replay(fleet, demand, request, names=(demand.source, "fleets.yaml"))
+        rates = rates_alone(fleet, workspace.config_folder, read_measured_rates(workspace, [fleet], request.start_utc))
+        report = _replay(fleet, demand, request, rates, names=(demand.source, "fleets.yaml"))
     except DemandError as error:
         raise ReplayInputError(str(error)) from error
     except ReplayInputError as error:
@@ -188,11 +191,12 @@ def _replay(
     fleet: Fleet,
     demand: RecordedDemand,
     request: ReplayRequest,
+    rates: Market,
     *,
     names: tuple[str, str],
     on_progress: OnProgress = lambda _done, _total: None,
 ) -> ReplayReport:
-    """Play; `names` are those of demand and fleet in messages."""
+    """Play; `rates` tells what today's type carries, `names` are those of demand and fleet in messages."""
     seed = request.bursts.seed
     try:
         policies, left_open = policies_named(request.policies), open_policies(request.policies)
@@ -207,9 +211,13 @@ def _replay(
             record,
             start_utc=request.start_utc,
             end_utc=request.end_utc,
+            rate=rates.rate(fleet, fleet.current_type.name),
+            profile=rates.profile(fleet),
             seed=seed,
         )
     except DemandError as error:
+        raise ReplayInputError(str(error)) from error
+    except ConfigError as error:  # of the profile's file, which it names
         raise ReplayInputError(str(error)) from error
     except (SceneError, ImpossibleObjective, UnknownRate) as error:
         raise ReplayInputError(f"{names[1]}: {error}") from error

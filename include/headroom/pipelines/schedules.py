@@ -274,6 +274,7 @@ class _Planner:
             "on_demand_usd_per_hour": costs.usd_per_hour,
             "estimate": costs.record(),
             "sizing_method": requirement.method,
+            "rate_not_measured": self.market.why_not_measured(fleet),
             "cost_curve": cost_curve,
             "current_instances": adoption.state.current_instances,
             "setting": setting_record(adoption.state.setting),

@@ -1,16 +1,17 @@
 """The report of a replay: every policy's figures as JSON, and one page that shows them."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from headroom.capacity import RateSource
 from headroom.domain.demand import Floats
 from headroom.reporting.figures import plotly_script
 from headroom.reporting.page import render_page
 from headroom.reporting.replay_figures import busiest_day, day_figure, frontier_figure
 from headroom.simulation.demand_path import Bursts
-from headroom.simulation.engine import PERCENTILES
+from headroom.simulation.engine import PERCENTILES, Run
 from headroom.simulation.frontier import cost_at_share
 from headroom.simulation.launches import Launches
 from headroom.simulation.replay import SHARES, Played, Replay
@@ -141,18 +142,13 @@ def render_replay_report(report: ReplayReport, summary: Mapping[str, Any]) -> st
 def _figures(report: ReplayReport, played: Played) -> dict[str, Any]:
     replay, run = report.replay, played.run
     worst = worst_hour(replay, run)
-    latencies = {
-        f"latency_{when}p{percentile:g}_seconds": _finite(run.latency_seconds(percentile, is_while_scaling=bool(when)))
-        for when in ("", "while_scaling_")
-        for percentile in PERCENTILES
-    }
     return {
         "status": "played",
         "cost_usd": run.cost_usd,
         "instance_hours": float(run.instance_hours.sum()),
         "slo_met_fraction": run.slo_met_fraction,
         "slo_hours_fraction": run.slo_hours_fraction(replay.scene.queue.percentile),
-        **latencies,
+        **_latencies(run),
         "success_fraction": run.success_fraction,
         "utilization_fraction": run.utilization_fraction,
         "cold_starts": run.cold_starts,
@@ -164,6 +160,26 @@ def _figures(report: ReplayReport, played: Played) -> dict[str, Any]:
         "worst_hour": None if worst is None else {"start_utc": worst.start_utc.isoformat(), "explanation": str(worst)},
         "workload_classes": _class_service(report, played),
     }
+
+
+def _latencies(run: Run) -> dict[str, float | None]:
+    """Return percentiles of latency; where tokens are promised, of the first token and of gaps between the others."""
+
+    def percentiles(name: str, of: Callable[..., float]) -> dict[str, float | None]:
+        return {
+            f"{name}_{when}p{percentile:g}_seconds": _finite(of(percentile, is_while_scaling=bool(when)))
+            for when in ("", "while_scaling_")
+            for percentile in PERCENTILES
+        }
+
+    if run.gaps is None:
+        return percentiles("latency", run.latency_seconds)
+    requests = float(run.arriving.sum())
+    met = {
+        f"{name}_met_fraction": 1.0 - float(late.sum()) / requests if requests else 1.0
+        for name, late in (("ttft", run.gaps.first_late), ("itl", run.gaps.late))
+    }
+    return {**met, **percentiles("ttft", run.latency_seconds), **percentiles("itl", run.gaps.within)}
 
 
 def _class_demand(report: ReplayReport) -> dict[str, float]:
@@ -195,10 +211,8 @@ def _settings(report: ReplayReport) -> dict[str, Any]:
         "instance_type": scene.pool.instance_type,
         "usd_per_hour": scene.pool.usd_per_hour,
         "sustainable_rate_per_second": scene.rate_per_instance,
-        "service_seconds": scene.queue.service_seconds,
-        "service_cv2": scene.queue.service_cv2,
-        "slots": scene.queue.slots,
-        "objective_latency_seconds": scene.queue.latency_seconds,
+        **({"sustainable_rate_method": scene.rate.method} if scene.rate.source is RateSource.HISTORY else {}),
+        **scene.queue.settings(),
         "objective_percentile": scene.queue.percentile,
         "timeout_seconds": scene.queue.timeout_seconds,
         "lead_time_seconds": scene.pool.lead_time_seconds,

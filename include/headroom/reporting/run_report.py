@@ -83,6 +83,8 @@ class FleetSection:
     price_day: date | None = None
     """Day of the list the price is of; None where fleets.yaml names the price, or none is known."""
     sizing_method: str = ""
+    rate_not_measured: str | None = None
+    """Why history does not tell what an instance carries; None where it does."""
     cost_curve: CostCurve | None = None
     """What the plan's first day is expected to cost at each demand quantile; None without a price."""
     rightsizing: tuple[RightsizingOption, ...] = ()

@@ -3,12 +3,13 @@
 from datetime import datetime
 from typing import Final
 
-from headroom.capacity import instances_for_demand, sustainable_rate
+from headroom.capacity import BatchingProfile, SustainableRate, instances_for_demand, sustainable_rate
 from headroom.capacity.rates import slot_queue
-from headroom.domain.fleet import Fleet, Slots
+from headroom.domain.fleet import ContinuousBatching, Fleet, Slots
+from headroom.simulation.batching_queue import BatchingQueue
 from headroom.simulation.demand_path import DemandError, step_at
 from headroom.simulation.engine import Pool
-from headroom.simulation.latency_table import RequestQueue
+from headroom.simulation.latency_table import RequestQueue, ServingQueue
 from headroom.simulation.policy import DemandRecord, ForecastProvider, Scene
 
 TIMEOUT_OVER_OBJECTIVE: Final = 10.0
@@ -19,28 +20,72 @@ class SceneError(ValueError):
     """A fleet cannot be played; the message names the key and what was expected."""
 
 
-def request_queue(fleet: Fleet) -> RequestQueue:
-    """Return how an instance of the fleet's type today serves requests.
+def serving_queue(fleet: Fleet, rate: SustainableRate, profile: BatchingProfile | None = None) -> ServingQueue:
+    """Return how an instance of the fleet's type today, which carries `rate`, serves requests.
 
-    SceneError for a fleet that the replay cannot play, ImpossibleObjective for one whose objective nothing keeps.
+    `profile`: the one that `serving` names. SceneError for a fleet that the replay cannot play, ImpossibleObjective for
+    one whose objective nothing keeps.
     """
+    if isinstance(fleet.serving, Slots):
+        return request_queue(fleet, service_seconds=rate.service_seconds)
+    _require_requests(fleet)
+    return _batching_queue(fleet, fleet.serving, rate, profile)
+
+
+def request_queue(fleet: Fleet, *, service_seconds: float | None = None) -> RequestQueue:
+    """Return how an instance of the fleet's type today, which has slots, serves requests.
+
+    `service_seconds`: as measured; None means as fleets.yaml tells. SceneError for a fleet that has no slots, or that
+    the replay cannot play, ImpossibleObjective for one whose objective nothing keeps.
+    """
+    _require_requests(fleet)
     serving, objective = fleet.serving, fleet.objective
     if not isinstance(serving, Slots):
-        raise SceneError(f"serving.model: the replay plays slots, found {serving.model}")
+        raise SceneError(f"serving.model: expected slots, found {serving.model}")
     if objective.latency_seconds is None:
         raise SceneError("objective.latency_seconds: is missing; the replay judges requests by their latency")
-    if fleet.demand.unit != "requests":
-        raise SceneError(f"demand.unit: the replay plays requests, found {fleet.demand.unit}")
-    slot_queue(fleet, serving.service_seconds)  # raises where no number of instances keeps the objective
+    service_seconds = service_seconds or serving.service_seconds
+    slot_queue(fleet, service_seconds)  # raises where no number of instances keeps the objective
     timeout = serving.timeout_seconds
     try:
         return RequestQueue(
-            service_seconds=serving.service_seconds,
+            service_seconds=service_seconds,
             service_cv2=serving.service_cv2,
             slots=serving.slots,
             latency_seconds=objective.latency_seconds,
             percentile=objective.percentile,
             timeout_seconds=TIMEOUT_OVER_OBJECTIVE * objective.latency_seconds if timeout is None else timeout,
+        )
+    except ValueError as error:
+        raise SceneError(f"serving: {error}") from error
+
+
+def _require_requests(fleet: Fleet) -> None:
+    if fleet.demand.unit != "requests":
+        raise SceneError(f"demand.unit: the replay plays requests, found {fleet.demand.unit}")
+
+
+def _batching_queue(
+    fleet: Fleet, serving: ContinuousBatching, rate: SustainableRate, profile: BatchingProfile | None
+) -> BatchingQueue:
+    objective, today = fleet.objective, fleet.current_type.name
+    if objective.ttft_seconds is None or objective.itl_seconds is None:
+        raise SceneError(
+            "objective: expected ttft_seconds and itl_seconds, which a profile answers, found latency_seconds; the "
+            "replay has no model of it for serving.model continuous_batching"
+        )
+    instance = None if profile is None else profile.instance(today)
+    if instance is None:
+        raise SceneError(
+            f"serving.profile: {serving.profile} has no row of {today}, and the replay plays what it tells"
+        )
+    timeout = serving.timeout_seconds
+    try:
+        return BatchingQueue(
+            instance=instance,
+            objective=objective,
+            timeout_seconds=TIMEOUT_OVER_OBJECTIVE * objective.ttft_seconds if timeout is None else timeout,
+            sustainable_per_second=rate.rate_per_second,
         )
     except ValueError as error:
         raise SceneError(f"serving: {error}") from error
@@ -52,16 +97,22 @@ def fleet_scene(
     *,
     start_utc: datetime,
     end_utc: datetime,
+    rate: SustainableRate | None = None,
+    profile: BatchingProfile | None = None,
     forecasts: ForecastProvider | None = None,
     seed: int = 0,
 ) -> Scene:
     """Return the scene of [start_utc, end_utc); it starts with what the last known hour's peak needs.
 
+    `rate`: what an instance of today's type carries as production knew at the start; None means as fleets.yaml and
+    `profile`, the one that `serving` names, tell it.
+
     SceneError where the price of the fleet's type today is unknown, DemandError for a span that the demand does not
-    have, or without a whole hour before it; UnknownRate; and what request_queue raises.
+    have, or without a whole hour before it; UnknownRate; and what serving_queue raises.
     """
-    queue = request_queue(fleet)
     today = fleet.current_type
+    rate = rate or sustainable_rate(fleet, today.name, profile=profile)
+    queue = serving_queue(fleet, rate, profile)
     if today.on_demand_usd_per_hour is None:
         raise SceneError(f"instance_types: {today.name} has no on_demand_usd_per_hour")
     start, end = step_at(demand, start_utc, name="--from"), step_at(demand, end_utc, name="--to")
@@ -78,7 +129,6 @@ def fleet_scene(
             f"--from: expected at least one whole hour of demand before it, for policies to learn from; demand begins "
             f"at {demand.start_utc:%FT%TZ}"
         )
-    rate = sustainable_rate(fleet, today.name)
     needed = int(instances_for_demand(fleet, rate, hours.peak_per_second[-1:])[0])
     return Scene(
         fleet=fleet,
@@ -92,7 +142,7 @@ def fleet_scene(
             usd_per_hour=today.on_demand_usd_per_hour,
             lead_time_seconds=fleet.lead_time_seconds,
         ),
-        rate_per_instance=rate.rate_per_second,
+        rate=rate,
         initial_instances=min(max(needed, fleet.bounds.min_instances), fleet.bounds.max_instances),
         forecasts=forecasts,
         seed=seed,

@@ -7,10 +7,12 @@ the loop interpolates. Utilization is spaced evenly in -log10(1 - utilization), 
 import math
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Protocol
 
 import numpy as np
 
 from headroom.capacity.queueing import latency_tail, mean_wait_seconds
+from headroom.capacity.sizing import SlotQueue
 from headroom.domain.demand import Floats
 from headroom.domain.scaling import Counts
 
@@ -20,6 +22,43 @@ _UTILIZATIONS = 65
 _LATENCIES = 160
 _SINGLE_SIZES = 64
 _SIZE_STEP = 1.04
+_BISECTIONS = 60
+
+
+class ServingQueue(Protocol):
+    """How one instance of a fleet serves requests, and what each request is promised."""
+
+    @property
+    def percentile(self) -> float:
+        """The objective's."""
+        ...
+
+    @property
+    def timeout_seconds(self) -> float:
+        """A request that would wait longer leaves the queue and fails."""
+        ...
+
+    @property
+    def rate_per_second(self) -> float:
+        """Requests per second of one instance that is never idle."""
+        ...
+
+    @property
+    def promise(self) -> str:
+        """What a request is promised, in words."""
+        ...
+
+    def carried_rates(self, most_instances: int) -> Floats:
+        """Return the highest rate at which each count of instances keeps the objective, shape (most_instances + 1,)."""
+        ...
+
+    def settings(self) -> dict[str, float]:
+        """Return what replay.json says of it."""
+        ...
+
+    def table(self, most_instances: int) -> "LatencyTable":
+        """Return the tables for 1 to `most_instances` instances."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +91,46 @@ class RequestQueue:
         """Requests per second of one instance that is never idle."""
         return self.slots / self.service_seconds
 
+    @property
+    def promise(self) -> str:
+        """What a request is promised, in words."""
+        return f"{self.latency_seconds:g} s"
+
+    def carried_rates(self, most_instances: int) -> Floats:
+        """Return the highest rate at which each count of instances keeps the objective, shape (most_instances + 1,).
+
+        ImpossibleObjective when no number of instances keeps it.
+        """
+        return _carried_rates(self, most_instances)
+
+    def settings(self) -> dict[str, float]:
+        """Return what replay.json says of it."""
+        return {
+            "service_seconds": self.service_seconds,
+            "service_cv2": self.service_cv2,
+            "slots": self.slots,
+            "objective_latency_seconds": self.latency_seconds,
+        }
+
+    def table(self, most_instances: int) -> "LatencyTable":
+        """Return the tables for 1 to `most_instances` instances; Poisson arrivals inside a step."""
+        return latency_table(self, most_instances)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class GapTable:
+    """Mean gaps between the tokens of a request by utilization, on any number of instances.
+
+    `missed_in_time`: of requests whose first token kept the objective, the share whose gap does not, shape (u,).
+    `tails`: the share of requests whose gap is longer than each of `seconds`, shape (u, g), the objective being number
+    `objective_index`.
+    """
+
+    missed_in_time: Floats
+    seconds: Floats
+    objective_index: int
+    tails: Floats
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class LatencyTable:
@@ -61,7 +140,7 @@ class LatencyTable:
     the count has no row: the same utilization on fewer instances waits a little longer. `utilizations`: shape (u,),
     from 0 up. `waiting`: requests waiting on average, shape (sizes, u). `latencies_seconds`: shape (l,), ascending,
     the objective being number `objective_index`. `tails`: the chance that wait and service take longer, shape
-    (sizes, u, l).
+    (sizes, u, l). Where tokens are promised, latency is that of the first one, and `gaps` tells of the others.
     """
 
     size_index: Counts
@@ -71,12 +150,13 @@ class LatencyTable:
     latencies_seconds: Floats
     objective_index: int
     tails: Floats
+    gaps: GapTable | None = None
 
 
 @lru_cache(maxsize=64)
 def latency_table(queue: RequestQueue, most_instances: int) -> LatencyTable:
     """Return the tables of a queue for 1 to `most_instances` instances; Poisson arrivals inside a step."""
-    return table_of_sizes(queue, tuple(int(size) for size in _sizes(most_instances)))
+    return table_of_sizes(queue, tuple(int(size) for size in table_sizes(most_instances)))
 
 
 @lru_cache(maxsize=64)
@@ -111,7 +191,27 @@ def _utilizations() -> Floats:
     return grid
 
 
-def _sizes(most: int) -> Counts:
+@lru_cache(maxsize=64)
+def _carried_rates(queue: RequestQueue, most_instances: int) -> Floats:
+    """Return carried_rates by bisection, all counts at once: sizing then is a look into this table."""
+    slots = SlotQueue(
+        service_seconds=queue.service_seconds,
+        service_cv2=queue.service_cv2,
+        slots=queue.slots,
+        percentile=queue.percentile,
+        latency_seconds=queue.latency_seconds,
+    )
+    counts = np.arange(most_instances + 1)
+    low, high = np.zeros(len(counts)), counts * queue.slots / queue.service_seconds
+    for _ in range(_BISECTIONS):
+        middle = 0.5 * (low + high)
+        is_met = slots.is_met(counts, middle)
+        low, high = np.where(is_met, middle, low), np.where(is_met, high, middle)
+    low[0] = 0.0
+    return np.maximum.accumulate(low)
+
+
+def table_sizes(most: int) -> Counts:
     """Return every size up to 64, beyond it steps of 4 %."""
     if most < 1:
         raise ValueError(f"most_instances must be at least 1, found {most}")

@@ -9,7 +9,8 @@ d(waiting)/dt = rate - capacity x utilization(waiting), where utilization(waitin
 holds so many (pointwise stationary fluid flow: W. P. Wang, D. Tipper, S. Banerjee, A simple approximation for modeling
 nonstationary queues, INFOCOM 1996), solved implicitly, so a constant rate ends at the steady state exactly, and an
 overload grows as it must. A request that comes waits for the backlog before it, plus what chance adds: the steady
-state's tail at the utilization that belongs to waiting without backlog.
+state's tail at the utilization that belongs to waiting without backlog. Where tokens are promised, that latency is
+the first one's; whether the gaps of a request keep theirs follows from the utilization alone.
 """
 
 from typing import NamedTuple
@@ -27,7 +28,10 @@ _ARRIVALS_A_STEP = 8
 
 
 class Queue(NamedTuple):
-    """One instance's most requests per second, the timeout, and the arrays of headroom.simulation.latency_table."""
+    """One instance's most requests per second, the timeout, and the arrays of headroom.simulation.latency_table.
+
+    `gaps_missed`: GapTable.missed_in_time; empty where no gaps are promised.
+    """
 
     rate_per_second: float
     timeout_seconds: float
@@ -37,6 +41,7 @@ class Queue(NamedTuple):
     tails: Floats
     latencies_seconds: Floats
     objective_index: int
+    gaps_missed: Floats
 
 
 class Ways(NamedTuple):
@@ -64,7 +69,8 @@ class Reactive(NamedTuple):
 class Written(NamedTuple):
     """What the loop fills in.
 
-    `ready`, `billed`: (pools, steps). `steps`: (steps, 6): waiting, failed, late, utilization, desired, recommended.
+    `ready`, `billed`: (pools, steps). `steps`: (steps, 8): waiting, failed, late, utilization, desired, recommended,
+    late by the latency alone, launching.
     `slower`: (2, latencies): requests slower than each latency, of all steps and of steps with a launch under way.
     `events`: launches that became ready, the steps that these took, interruptions, changes of desired.
     """
@@ -223,6 +229,19 @@ def serve_step(
 
 
 @compiled
+def _late(arriving: float, utilization: float, queue: Queue, slower: Floats) -> float:
+    """Return the requests beyond the objective: by latency, and of the others those beyond it by their gaps."""
+    late = float(slower[queue.objective_index])
+    if queue.gaps_missed.size == 0:
+        return late
+    low = _cell(queue.utilizations, utilization)
+    gap = queue.utilizations[low + 1] - queue.utilizations[low]
+    crowd = min((utilization - queue.utilizations[low]) / gap, 1.0)
+    quiet, crowded = queue.gaps_missed[low], queue.gaps_missed[low + 1]
+    return late + (arriving - late) * float(quiet + crowd * (crowded - quiet))
+
+
+@compiled
 def serve_given(
     rates: Floats,
     seconds: float,
@@ -260,8 +279,9 @@ def kept_at_best(rates: Floats, seconds: float, queue: Queue, kept: Floats) -> N
     for step in range(rates.size):
         arriving = rates[step] * seconds
         for instances in range(1, kept.shape[1]):
-            serve_step(arriving, float(instances), (0.0, 0.0), seconds, queue, objective, slower)
-            kept[step, instances] = max(arriving - slower[queue.objective_index], kept[step, instances - 1])
+            served = serve_step(arriving, float(instances), (0.0, 0.0), seconds, queue, objective, slower)
+            late = _late(arriving, served[3], queue, slower)
+            kept[step, instances] = max(arriving - late, kept[step, instances - 1])
 
 
 @compiled
@@ -484,14 +504,17 @@ def run_loop(
             written.ready[pool, step] = lives.now[pool]
             written.billed[pool, step] = lives.now[pool] + lives.launching[pool] + lives.draining[pool]
             capacity += lives.now[pool] * ways.speeds[pool]
+        arriving = rates[step] * seconds
         waiting, backlog, failed, utilization = serve_step(
-            rates[step] * seconds, capacity, (waiting, backlog), seconds, queue, (0, slower.size), slower
+            arriving, capacity, (waiting, backlog), seconds, queue, (0, slower.size), slower
         )
         written.slower[0] += slower
         if lives.launching.sum() > 0:
             written.slower[1] += slower
         written.steps[step, 0] = waiting
         written.steps[step, 1] = failed
-        written.steps[step, 2] = slower[queue.objective_index]
+        written.steps[step, 2] = _late(arriving, utilization, queue, slower)
         written.steps[step, 3] = utilization
         written.steps[step, 4] = lives.wanted.sum()
+        written.steps[step, 6] = slower[queue.objective_index]
+        written.steps[step, 7] = lives.launching.sum()

@@ -25,7 +25,7 @@ from headroom.domain.scaling import Counts
 from headroom.simulation import minute_loop
 from headroom.simulation.compiled import compiled
 from headroom.simulation.engine import Pool, queue_arrays
-from headroom.simulation.latency_table import RequestQueue
+from headroom.simulation.latency_table import ServingQueue
 from headroom.units import SECONDS_PER_HOUR
 
 _BISECTIONS: Final = 24
@@ -61,7 +61,7 @@ def kept_by_instances(
     rate_per_second: Floats,
     *,
     step_seconds: float,
-    queue: RequestQueue,
+    queue: ServingQueue,
     pool: Pool,
     most_instances: int,
     least_instances: int = 0,

@@ -12,7 +12,6 @@ from typing import Final
 
 import numpy as np
 
-from headroom.capacity import sustainable_rate
 from headroom.domain.instance_type import CapacityPool
 from headroom.domain.scaling import Counts, ScalingApi
 from headroom.domain.window import HOUR, floor_hour
@@ -154,7 +153,6 @@ def planned_changes(scene: Scene, shortage_cost_ratio: float, push_delay_seconds
     if scene.forecasts is None:
         raise ValueError("forecasts: expected a ForecastProvider, for the planner works from forecasts")
     fleet = replace(scene.fleet, shortage_cost_ratio=shortage_cost_ratio)
-    rate = sustainable_rate(fleet, fleet.current_type.name)
     changes: list[Change] = []
     end_utc = scene.moment(scene.steps)
     made_at = floor_hour(scene.start_utc)
@@ -166,7 +164,7 @@ def planned_changes(scene: Scene, shortage_cost_ratio: float, push_delay_seconds
         decided = schedule_for(
             fleet,
             scene.forecasts.forecast(made_at),
-            rate=rate,
+            rate=scene.rate,
             starts_after_utc=starts_after,
             current_instances=changes[-1].instances if changes else scene.initial_instances,
             max_changes=_MAX_CHANGES,

@@ -7,23 +7,21 @@ a record is read up to the moment asked about, and tests change what comes after
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import lru_cache
 from typing import Final, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
-from headroom.capacity.sizing import SlotQueue
+from headroom.capacity import SustainableRate
 from headroom.domain.demand import DemandForecast, DemandHistory, Floats
 from headroom.domain.fleet import Fleet
 from headroom.domain.scaling import Counts
 from headroom.simulation.engine import CapacityPlan, Pool, Reaction
-from headroom.simulation.latency_table import RequestQueue
+from headroom.simulation.latency_table import ServingQueue
 from headroom.units import SECONDS_PER_HOUR
 
 PEAK_SECONDS: Final = 300
 """The peak of an hour is its largest mean over five minutes (glossary)."""
-_BISECTIONS: Final = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -90,19 +88,25 @@ class Scene:
     """The fleet, its demand so far, and the span to be played: [start_utc, start_utc + steps x step_seconds).
 
     `known` reaches from the history's first step to the replay's last; policies read it by `until` and `hourly` only.
-    `pool`: the fleet's type today, on demand. `rate_per_instance`: its sustainable rate, in requests per second.
+    `pool`: the fleet's type today, on demand. `rate`: what one of it carries, in requests per second, as production
+    would have known at the start.
     """
 
     fleet: Fleet
     start_utc: datetime
     steps: int
     known: DemandRecord
-    queue: RequestQueue
+    queue: ServingQueue
     pool: Pool
-    rate_per_instance: float
+    rate: SustainableRate
     initial_instances: int
     forecasts: ForecastProvider | None = None
     seed: int = 0
+
+    @property
+    def rate_per_instance(self) -> float:
+        """What one instance carries, in requests per second."""
+        return self.rate.rate_per_second
 
     @property
     def step_seconds(self) -> float:
@@ -134,16 +138,7 @@ class Scene:
         ImpossibleObjective when no number of instances keeps it.
         """
         bounds = self.fleet.bounds
-        carried = _carried_rates(
-            SlotQueue(
-                service_seconds=self.queue.service_seconds,
-                service_cv2=self.queue.service_cv2,
-                slots=self.queue.slots,
-                percentile=self.queue.percentile,
-                latency_seconds=self.queue.latency_seconds,
-            ),
-            bounds.max_instances,
-        )
+        carried = self.queue.carried_rates(bounds.max_instances)
         needed: Counts = np.searchsorted(carried, np.asarray(rate_per_second, dtype=np.float64))
         return np.clip(needed, bounds.min_instances, bounds.max_instances)
 
@@ -163,22 +158,6 @@ class Scene:
         bounds = self.fleet.bounds
         floors: Counts = np.clip(instances, bounds.min_instances, bounds.max_instances)[np.newaxis, :]
         return CapacityPlan(pools=(self.pool,), floors=floors, reaction=reaction)
-
-
-@lru_cache(maxsize=64)
-def _carried_rates(queue: SlotQueue, most_instances: int) -> Floats:
-    """Return the highest rate at which each count of instances keeps the objective, shape (most_instances + 1,).
-
-    By bisection, all counts at once: sizing then is a look into this table, whatever the number of rates.
-    """
-    counts = np.arange(most_instances + 1)
-    low, high = np.zeros(len(counts)), counts * queue.slots / queue.service_seconds
-    for _ in range(_BISECTIONS):
-        middle = 0.5 * (low + high)
-        is_met = queue.is_met(counts, middle)
-        low, high = np.where(is_met, middle, low), np.where(is_met, high, middle)
-    low[0] = 0.0
-    return np.maximum.accumulate(low)
 
 
 class Policy(Protocol):

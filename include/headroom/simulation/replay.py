@@ -222,9 +222,11 @@ class _Bench:
         run = run_plan(plan, there_at_once, replace(self._conditions, drain_seconds=0.0))
         kept = self._kept[np.arange(len(self._kept)), path.instances]
         lead_steps = math.ceil(scene.pool.lead_time_seconds / scene.step_seconds - 1e-9)
+        late = self._arriving - kept
         return replace(
             run,
-            late=self._arriving - kept,
+            late=late,
+            gaps=run.gaps and run.gaps.at_most(late),
             billed=billed_with_launches(path.instances, lead_steps)[None, :],
             cold_start_seconds=path.launches * lead_steps * scene.step_seconds,
             pools=(scene.pool,),

@@ -59,6 +59,8 @@ def test_every_hour_leaves_the_newest_plan_at_the_target_and_the_owners_action_a
         present = standing(sandbox)
         assert present["owner-night"] == owners
         plan = open_workspace().lake.read_json(plan_path("chat-large", window))
+        # two weeks of the sandbox's past tell, or the plan says why they do not
+        assert ("measured on" in plan["sizing_method"]) == (plan["rate_not_measured"] is None)
         wanted = {action.name: action.setting for action in wanted_actions(plan)}
         ours = {name: item for name, item in present.items() if name.startswith(PREFIX)}
         # What the plan wants may stand a few minutes on, where an action of before has its minute.

@@ -10,6 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from tests.unit.pipelines.test_batching_profiles import FLEET_FILE, written
 
 from headroom.cli import main
 
@@ -255,7 +256,7 @@ def test_a_policy_that_the_fleet_does_not_allow_says_why(tmp_path: Path, capsys:
                 "model: slots, service_seconds: 1.0, service_cv2: 0.0, slots: 100",
                 "model: continuous_batching, profile: p",
             ),
-            "fleet.yaml: serving.model: the replay plays slots",
+            "fleet.yaml: objective: expected ttft_seconds and itl_seconds",
         ),
         (
             (", on_demand_usd_per_hour: 6.0", ""),
@@ -291,6 +292,19 @@ def test_what_is_no_file_of_demand_and_no_folder_is_refused(tmp_path: Path, caps
     assert "demand.parquet: not a Parquet file" in error_of([*options, *SPAN], capsys)
     (tmp_path / "demand.parquet").unlink()
     assert "demand.parquet: there is no such file" in error_of([*options, *SPAN], capsys)
+
+
+def test_a_fleet_that_batches_continuously_prints_both_of_its_latencies(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
+    written(tmp_path)
+    stamps = [NOON - timedelta(hours=1) + timedelta(minutes=minute) for minute in range(len(RISE))]
+    few = {"ds": stamps, "rate_per_second": [rate / 40.0 for rate in RISE]}
+    assert main([*files(tmp_path, few, fleet=FLEET_FILE), *SPAN, "--policy", "static_peak"]) == 0
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "ttft p99, s itl p99, s" in printed
+    assert "kept: requests inside 2 s to the first token and 0.1 s between tokens" in printed
 
 
 def broken_out(folder: Path, kind: str) -> str:

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,14 @@ from headroom.capacity import RateSource, required_capacity
 from headroom.config import ConfigError
 from headroom.config.settings import PROJECT_ROOT
 from headroom.domain.fleet import Fleet, InstanceOption, Objective
+from headroom.domain.window import HOUR
 from headroom.pipelines.batching_profiles import COLUMNS, profile_of, read_profile, read_profiles
 from headroom.pipelines.prices import Market
+from headroom.pipelines.replay import ReplayInputError, ReplayRequest, replay_files
+from headroom.reporting.replay_report import ReplayReport, render_replay_report, replay_summary
 
 TOKENS = Objective(ttft_seconds=2.0, itl_seconds=0.1)
+NOON = datetime(2026, 11, 18, 12, tzinfo=UTC)
 
 
 def columns(**changed: Any) -> dict[str, Any]:
@@ -176,3 +181,57 @@ def test_the_reference_has_every_column_of_a_profile() -> None:
     text = (PROJECT_ROOT / "docs" / "reference" / "configuration.md").read_text()
     section = text.split("## profile", 1)[1].split("\n## ", 1)[0]
     assert tuple(re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)) == COLUMNS
+
+
+FLEET_FILE = """\
+id: chat
+target: {kind: ec2_auto_scaling_group, name: chat}
+demand: {metric: {namespace: App, name: Requests}}
+objective: {ttft_seconds: 2.0, itl_seconds: 0.1}
+serving: {model: continuous_batching, profile: profile.parquet}
+instance_types: [{name: g5.xlarge, on_demand_usd_per_hour: 6.0}]
+lead_time_seconds: 120
+bounds: {min_instances: 1, max_instances: 20}
+"""
+
+
+def replayed(folder: Path) -> ReplayReport:
+    """Replay an hour of three requests a second after one."""
+    (folder / "fleet.yaml").write_text(FLEET_FILE)
+    stamps = pa.array([NOON + timedelta(minutes=minute) for minute in range(120)], pa.timestamp("us", tz="UTC"))
+    pq.write_table(pa.table({"ds": stamps, "rate_per_second": [3.0] * 120}), folder / "demand.parquet")
+    request = ReplayRequest(
+        start_utc=NOON + HOUR, end_utc=NOON + 2 * HOUR, policies=("static_peak", "target_tracking", "dynamo")
+    )
+    return replay_files(folder / "demand.parquet", folder / "fleet.yaml", request)
+
+
+def test_a_replay_judges_first_tokens_and_gaps_by_the_profile(tmp_path: Path) -> None:
+    written(tmp_path)
+    report = replayed(tmp_path)
+    summary = replay_summary(report)
+    settings, figures = summary["settings"], summary["policies"]["static_peak"]
+    assert (
+        settings["sustainable_rate_per_second"]
+        == market(batching(), tmp_path).rate(batching(), "g5.xlarge").rate_per_second
+    )
+    assert settings["saturation_per_second"] == pytest.approx(16 / 4.2)
+    assert (settings["prefill_seconds"], settings["most_running"]) == (pytest.approx(0.1), 16)
+    assert (settings["step_seconds_alone"], settings["step_seconds_at_most"]) == (
+        pytest.approx(0.011),
+        pytest.approx(0.026),
+    )
+    assert "latency_p95_seconds" not in figures
+    assert 0.1 < figures["ttft_p50_seconds"] < figures["ttft_p95_seconds"] <= 2.0
+    assert 0.011 < figures["itl_p50_seconds"] < figures["itl_p95_seconds"] <= 0.1
+    met = figures["ttft_met_fraction"], figures["itl_met_fraction"]
+    assert figures["slo_met_fraction"] <= min(met) <= 1.0
+    assert summary["policies"]["target_tracking"]["status"] == "played"
+    page = render_replay_report(report, summary)
+    assert "inside 2 s to the first token and 0.1 s between tokens" in page
+    assert "Gap p95" in page
+
+
+def test_a_replay_names_the_fault_of_a_profile(tmp_path: Path) -> None:
+    with pytest.raises(ReplayInputError, match=r"profile\.parquet: expected a Parquet file"):
+        replayed(tmp_path)

@@ -1,5 +1,6 @@
 """Rates from the hourly marts in a lake: what is read, for whom, and what is made of it."""
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,16 +12,18 @@ import pytest
 from tests.unit.capacity.small_fleet import SLOTS, fleet
 from tests.unit.extract.fake_aws import FakeClients
 
-from headroom.capacity import RateSource
-from headroom.domain.fleet import Objective
+from headroom.capacity import MeasuredRate, RateSource
+from headroom.domain.fleet import Bounds, InstanceOption, Objective
 from headroom.domain.window import DAY, HOUR
 from headroom.lake.lake import Lake
 from headroom.lake.layout import settled_path
 from headroom.lake.sql_runner import SqlModels
 from headroom.lake.storage import LocalStorage
 from headroom.lake.tables import TABLES
+from headroom.pipelines import replay
 from headroom.pipelines.measured_rates import read_measured_rates
 from headroom.pipelines.prices import read_market, read_market_and_rates
+from headroom.pipelines.replay import replay_policies
 from headroom.pipelines.workspace import SQL_FOLDER, Workspace
 
 END = datetime(2026, 11, 18, tzinfo=UTC)
@@ -81,9 +84,23 @@ def write_day(workspace: Workspace, start: datetime, load: Any, latency: Any) ->
 
 def test_a_fleet_is_measured_where_its_objective_is(workspace: Workspace) -> None:
     rates = read_measured_rates(workspace, FLEETS, END)
-    assert list(rates) == ["chat"]  # tokens are not measured, nor is p99.9
-    assert rates["chat"].rate_per_second == pytest.approx(9.0, rel=0.03)
-    assert (rates["chat"].hours, rates["chat"].instances) == (240, 5.0)
+    chat = rates["chat"]
+    assert isinstance(chat, MeasuredRate)
+    assert chat.rate_per_second == pytest.approx(9.0, rel=0.03)
+    assert (chat.hours, chat.instances) == (240, 5.0)
+
+
+def test_a_rate_that_history_does_not_tell_has_its_reason(workspace: Workspace) -> None:
+    market = read_market_and_rates(workspace, FLEETS, END)
+    assert {item.id: market.why_not_measured(item) for item in FLEETS} == {
+        "chat": None,
+        "tokens": "history has request latency, and the objective is on tokens",
+        "strict": "latency is measured up to p99",
+    }
+    assert market.measured_rates(FLEETS[1]) == {}
+    young = read_market_and_rates(workspace, FLEETS, END - (DAYS - 2) * DAY)
+    reason = "48 hours of steady instances with demand and latency, and 72 are needed"
+    assert young.why_not_measured(FLEETS[0]) == reason
 
 
 def test_a_rate_stays_the_same_within_a_day(workspace: Workspace) -> None:
@@ -99,3 +116,20 @@ def test_plans_and_schedules_take_the_measured_rate_and_daily_marts_do_not(works
     assert rate.source is RateSource.HISTORY
     assert rate.method.startswith("measured on 240 hours at ")
     assert read_market(workspace, [chat], END).sustainable_rate_per_second(chat) == 10.0
+
+
+def test_a_replay_decides_and_serves_by_the_rate_that_was_measured_at_its_start(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    priced = InstanceOption(name="g5.xlarge", sustainable_rate_per_second=10.0, on_demand_usd_per_hour=1.0)
+    chat = replace(FLEETS[0], instance_types=(priced,), bounds=Bounds(min_instances=1, max_instances=20))
+    monkeypatch.setattr(replay, "open_workspace", lambda: replace(workspace, fleets=(chat,)))
+    start = END - DAY
+    replay_policies("chat", f"{start:%FT%T}", f"{start + 2 * HOUR:%FT%T}", ["static_peak"], is_swept=False)
+    folder = f"reports/replay/chat/{start:%FT%T}_{start + 2 * HOUR:%FT%T}"
+    settings = json.loads(workspace.lake.storage.read_bytes(f"{folder}/replay.json"))["settings"]
+    planned = read_market_and_rates(workspace, [chat], start).rate(chat, "g5.xlarge")
+    assert planned.source is RateSource.HISTORY
+    assert settings["sustainable_rate_per_second"] == planned.rate_per_second
+    assert settings["sustainable_rate_method"] == planned.method
+    assert settings["service_seconds"] == planned.service_seconds != chat.serving.service_seconds

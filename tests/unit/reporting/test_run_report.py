@@ -216,6 +216,13 @@ def test_summary_carries_what_a_terminal_shows() -> None:
     assert fleet["actions"][0]["need_at_utc"] == "2026-11-18T07:00:00+00:00"
 
 
+def test_a_rate_that_history_does_not_tell_has_its_reason_on_the_page() -> None:
+    reason = "48 hours of steady instances with demand and latency, and 72 are needed"
+    page = render_run_report(_report(replace(_section(), rate_not_measured=reason)))
+    assert f"sized by configuration; the rate is not measured from history: {reason}" in page
+    assert "not measured from history" not in render_run_report(_report(_section()))
+
+
 def test_the_cost_curve_is_drawn_where_a_price_is_known() -> None:
     curve = CostCurve(
         instance_usd=np.linspace(10.0, 130.0, 13), shortage_usd=np.linspace(240.0, 0.0, 13), critical_ratio=0.9

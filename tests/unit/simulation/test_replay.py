@@ -5,13 +5,13 @@ import numpy as np
 import pytest
 from tests.unit.simulation.small_scene import START, Holds, Steps, small_fleet, small_scene
 
-from headroom.capacity import ImpossibleObjective
-from headroom.domain.fleet import ContinuousBatching, Objective, Slots
+from headroom.capacity import ImpossibleObjective, sustainable_rate
+from headroom.domain.fleet import Fleet, Objective, Slots
 from headroom.forecasting.series import ForecastError
 from headroom.simulation.claims.playing import run_policy
 from headroom.simulation.demand_path import DemandError
 from headroom.simulation.engine import CapacityPlan, Conditions
-from headroom.simulation.fleet_scene import SceneError, fleet_scene, request_queue
+from headroom.simulation.fleet_scene import SceneError, fleet_scene, serving_queue
 from headroom.simulation.policy import Scene, Swept
 from headroom.simulation.replay import ORACLE, ORACLE_HOURLY, play
 from headroom.simulation.worst_hour import LateCause, worst_hour
@@ -152,7 +152,6 @@ def test_a_fleet_at_its_most_says_so_and_one_without_late_requests_has_no_worst_
 @pytest.mark.parametrize(
     ("fleet", "said"),
     [
-        (replace(small_fleet(), serving=ContinuousBatching(profile="p.parquet")), "serving.model: the replay plays"),
         (
             replace(small_fleet(), objective=Objective(ttft_seconds=1.0, itl_seconds=0.05)),
             "objective.latency_seconds: is missing",
@@ -163,15 +162,15 @@ def test_a_fleet_at_its_most_says_so_and_one_without_late_requests_has_no_worst_
         ),
     ],
 )
-def test_a_fleet_that_the_replay_does_not_play_is_refused_by_its_key(fleet: object, said: str) -> None:
+def test_a_fleet_that_the_replay_does_not_play_is_refused_by_its_key(fleet: Fleet, said: str) -> None:
     with pytest.raises(SceneError, match=said):
-        request_queue(fleet)  # type: ignore[arg-type]
+        serving_queue(fleet, sustainable_rate(fleet, "g5.xlarge"))
 
 
 def test_an_objective_that_nothing_keeps_is_refused() -> None:
     # p95 of an exponential service of 2 s alone is ln(20) x 2 = 6 s
     with pytest.raises(ImpossibleObjective, match="no number of instances can meet 5 s"):
-        request_queue(small_fleet(serving=Slots(service_seconds=2.0)))
+        small_scene(*RISE, fleet=small_fleet(serving=Slots(service_seconds=2.0)))
 
 
 def test_a_span_needs_an_hour_before_it_and_a_step_in_it() -> None:

@@ -1,5 +1,7 @@
 """The replay's engine: small fleets followed by hand."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -187,3 +189,21 @@ def test_shares_of_requests_that_are_all_late_are_nothing_and_not_less(seed: int
     assert played.slo_met_fraction == pytest.approx(0.0, abs=1e-12)
     assert 0.0 <= played.slo_met_fraction <= 1.0
     assert 0.0 <= played.success_fraction <= 1.0
+
+
+def test_who_gives_up_makes_room_for_those_behind() -> None:
+    # Minute 0, 1,800 requests: one instance serves 600, lets 20 s of its work, 200, wait and refuses 1,000; two serve
+    # 1,200, let 400 wait and refuse 200. Minute 1, 1,200 requests: six serve 60 a second, so the backlog shrinks by 40
+    # a second, is gone after 5 s or 10 s, and within a second's wait after 3.5 s or 8.5 s.
+    impatient = replace(QUEUE, timeout_seconds=20.0)
+    fewer, richer = (
+        play([30.0, 20.0], [first, 6], initial=first, queue=impatient, of_pool=pool(lead_time_seconds=0.0))
+        for first in (1, 2)
+    )
+    assert fewer.failed == pytest.approx([1000.0, 0.0], abs=3.0)
+    assert richer.failed == pytest.approx([200.0, 0.0], abs=3.0)
+    assert (fewer.waiting[0], richer.waiting[0]) == (200.0, 400.0)
+    assert (fewer.late[0], richer.late[0]) == (1800.0, 1800.0)
+    # looked at every 7.5 s from 3.75 s on: 50 ahead are 5/6 s, so of 150 come exp(-1/6 / 0.1) late; 250 ahead, all do
+    assert fewer.late[1] == pytest.approx(150.0 * np.exp(-1.0 / 0.6), rel=0.02)
+    assert richer.late[1] == pytest.approx(150.0, rel=0.02)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 from tests.unit.capacity.small_fleet import fleet
 
+from headroom.capacity import RateSource, SustainableRate
 from headroom.domain.demand import Floats
 from headroom.domain.fleet import Bounds, Objective, Slots
 from headroom.simulation.engine import Pool, Run, run
@@ -53,7 +54,13 @@ def scene(
             usd_per_hour=1.0,
             lead_time_seconds=lead_time_seconds,
         ),
-        rate_per_instance=8.0,
+        rate=SustainableRate(
+            instance_type="g5.xlarge",
+            rate_per_second=8.0,
+            source=RateSource.CONFIGURATION,
+            method="as the test says",
+            service_seconds=1.0,
+        ),
         initial_instances=initial,
     )
 
