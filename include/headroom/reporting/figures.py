@@ -82,18 +82,19 @@ _PARTS: Final = {
     "residual": ("newest hours, and the rest", GREY),
 }
 
+_LEAST_SEEN_FRACTION: Final = 1e-3
+"""Of the largest part; what never reaches it would only fill the legend."""
+
 
 def parts_figure(section: "FleetSection") -> Markup:
-    """Draw what each part of the forecast's median adds to its level or takes from it, without those that are all 0."""
-    figure = figure_of(
-        f"What moves the forecast of {_literal(section.fleet_id)}", "per second off the level", height=240
-    )
+    """Draw what each part of the forecast's median adds to its level or takes from it, without what cannot be seen."""
+    figure = figure_of(f"What moves the forecast of {_literal(section.fleet_id)}", "per second off the level")
     forecast = section.forecast
     if forecast is not None and forecast.mean_parts_per_second is not None:
         parts = forecast.mean_parts_per_second
         for name, (label, color) in _PARTS.items():
             values = parts[:, PART_NAMES.index(name)]
-            if values.any():
+            if np.abs(values).max() > _LEAST_SEEN_FRACTION * np.abs(parts).max():
                 figure.add_bar(x=forecast.hours, y=values, name=label, marker={"color": color, "line": {"width": 0}})
         figure.add_scatter(
             x=forecast.hours,
