@@ -25,7 +25,7 @@ def explain(hours: Hours, parts_per_second: Floats, *, level_before: float | Non
 
     `parts_per_second`: shape (hours, 6), columns as PART_NAMES. `level_before`: level of the last week, per second.
     Within a sentence the largest move comes first; a move is the part over the sum of the parts before it. Empty where
-    every median is zero: nothing can be said in percent of it.
+    no median is above half a percent of the level: nothing can be said in percent of nothing.
     """
     level = float(parts_per_second[0, 0])
     moves = _moves(parts_per_second)
