@@ -12,6 +12,8 @@ TIMESTAMP: Final = "TIMESTAMPTZ"
 QUANTILE_LEVELS: Final = (0.01, 0.05, 0.10, 0.20, 0.30, 0.40, 0.50, 0.60, 0.70, 0.80, 0.90, 0.95, 0.99)
 """The quantiles every forecast is stored at (docs/reference/commands.md)."""
 QUANTILE_NAMES: Final = tuple(f"q{round(level * 100):02d}" for level in QUANTILE_LEVELS)
+PART_NAMES: Final = ("trend", "daily", "weekly", "holiday", "event", "residual")
+"""The parts of a forecast's median, in the order in which they are added up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,12 @@ _COLUMNS: Final = (
         for target in ("mean", "peak")
         for name in QUANTILE_NAMES
     ),
+    Column("mean_demand_trend_per_second", "DOUBLE", "level: first part of mean_demand_q50; null in older forecasts"),
+    Column("mean_demand_daily_per_second", "DOUBLE", "what the hour of the day adds to the level"),
+    Column("mean_demand_weekly_per_second", "DOUBLE", "what the day of the week adds to the parts before it"),
+    Column("mean_demand_holiday_per_second", "DOUBLE", "what a holiday adds to the parts before it"),
+    Column("mean_demand_event_per_second", "DOUBLE", "what events of events.yaml add to the parts before it"),
+    Column("mean_demand_residual_per_second", "DOUBLE", "the rest of mean_demand_q50: what the newest hours add"),
     Column("members", "VARCHAR", "JSON object: member -> weight"),
     Column("forecast_note", "VARCHAR", "what the choice of members rests on, or which fallback served"),
     Column("inputs_hash", "VARCHAR", "SHA-256 of the inputs"),

@@ -5,10 +5,12 @@
 3. What comes after the origin changes nothing.
 4. Demand in other units gives the forecast in those units.
 5. No quantile exceeds four times the largest value seen.
+6. The parts of a path add up to it, whatever the path and the effects, and its level is never negative.
 Only cheap members take part: Prophet's part in them is checked on a few fixed series in tests/unit.
 """
 
 import json
+from dataclasses import replace
 
 import numpy as np
 from hypothesis import given, settings
@@ -17,7 +19,9 @@ from tests.unit.forecasting.demand_examples import CHEAP_MEMBERS, series_of
 
 from headroom.domain.demand import Floats
 from headroom.forecasting import losses
+from headroom.forecasting.calendar import Calendar
 from headroom.forecasting.ensemble import NOTHING_LEARNT, SeriesSelection, forecast, select
+from headroom.forecasting.parts import median_parts
 from headroom.forecasting.series import ForecastError, prepare
 from headroom.forecasting.series_forecast import SeriesForecast
 
@@ -103,3 +107,18 @@ def test_pinball_is_least_for_the_truth(actual: list[float], seed: int) -> None:
     moved = exact + np.random.default_rng(seed).normal(size=(1, 13)).cumsum(axis=1)
     assert losses.pinball(truth, exact) == 0
     assert losses.pinball(truth, moved) >= 0
+
+
+@settings(max_examples=80, deadline=None)
+@given(histories(), st.lists(st.floats(0.0, 1e6), min_size=1, max_size=100), st.floats(-3.0, 3.0))
+def test_the_parts_of_a_path_add_up_to_it(values: Floats, path: list[float], effect: float) -> None:
+    try:
+        series = prepare(series_of(values))
+    except ForecastError:
+        return
+    told = replace(series, calendar=Calendar(country="US"))
+    parts = median_parts(told, np.array(path), {"holiday": effect})
+    assert parts.shape == (len(path), 6)
+    assert (np.abs(parts.sum(axis=1) - path) <= 1e-12 * np.abs(parts).sum(axis=1)).all()
+    assert (parts[:, 0] >= 0).all()
+    assert np.ptp(parts[:, 0]) == 0

@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from headroom.columns import QUANTILE_LEVELS
+from headroom.columns import PART_NAMES, QUANTILE_LEVELS
 
 _EDGES: Final = np.concatenate([[-QUANTILE_LEVELS[0]], QUANTILE_LEVELS, [2.0 - QUANTILE_LEVELS[-1]]])
 LEVEL_WEIGHTS: Final = (_EDGES[2:] - _EDGES[:-2]) / 2.0
@@ -19,6 +19,8 @@ Measured on the first halves of eight production traces by the minute (Crane's C
 whether demand climbs through the hour or bursts, the minutes are spread alike. ServeGen m-large and the public LLM
 traces with bursts drawn agree to 0.1 from q20 to q90.
 """
+_MEDIAN: Final = QUANTILE_LEVELS.index(0.5)
+_ROUNDING: Final = 1e-12
 Floats = npt.NDArray[np.float64]
 Hours = npt.NDArray[np.datetime64]
 
@@ -53,6 +55,9 @@ class DemandForecast:
     `mean_quantiles_per_second` and `peak_quantiles_per_second`: shape (h, 13), never falling along a row, never
     negative. `members` maps a member's name to its weight; `note` says in words what the choice rests on or which
     fallback served.
+
+    `mean_parts_per_second`: what the median of the mean is made of, shape (h, 6), columns as PART_NAMES, each what it
+    adds to those before it, together the median; None where unknown. `explanation` says in words what moved it most.
     """
 
     fleet_id: str
@@ -62,6 +67,8 @@ class DemandForecast:
     peak_quantiles_per_second: Floats
     members: dict[str, float]
     note: str = ""
+    mean_parts_per_second: Floats | None = None
+    explanation: str = ""
 
     def __post_init__(self) -> None:
         shape = (len(self.hours), len(QUANTILE_LEVELS))
@@ -73,6 +80,16 @@ class DemandForecast:
             if not np.isfinite(quantiles).all() or (np.diff(quantiles, axis=1) < 0).any() or (quantiles < 0).any():
                 message = f"forecast of {self.fleet_id}: {name} is not finite, not ascending or negative somewhere"
                 raise ValueError(message)
+        if self.mean_parts_per_second is not None:
+            self._check_parts(self.mean_parts_per_second)
+
+    def _check_parts(self, parts: Floats) -> None:
+        shape = (len(self.hours), len(PART_NAMES))
+        if parts.shape != shape:
+            raise ValueError(f"forecast of {self.fleet_id}: its parts have shape {parts.shape}, expected {shape}")
+        off = np.abs(parts.sum(axis=1) - self.mean_quantiles_per_second[:, _MEDIAN])
+        if not (off <= _ROUNDING * np.abs(parts).sum(axis=1)).all():
+            raise ValueError(f"forecast of {self.fleet_id}: its parts do not add up to the median of the hourly mean")
 
     def peak_at_level(self, level: float) -> Floats:
         """Return the peak demand per hour at quantile `level`, linear between the stored levels, shape (h,)."""

@@ -12,7 +12,7 @@ from headroom.forecasting.calibration import NEAR_STEPS, Calibration, calibrate
 from headroom.forecasting.corrected_naive import DAY_CORRECTED, DAYS_CORRECTED, LEVEL_CORRECTED, WEEKS_CORRECTED
 from headroom.forecasting.members import FittedForecaster, Forecaster, MemberError, State
 from headroom.forecasting.naive import DAILY, WEEKLY
-from headroom.forecasting.ordinary_hours import OnOrdinaryHours
+from headroom.forecasting.ordinary_hours import OnOrdinaryHours, ordinary_hours
 from headroom.forecasting.prophet_model import ProphetForecaster
 from headroom.forecasting.rolling_origin import OriginPaths, collect_origin_paths
 from headroom.forecasting.scale import choose_scale
@@ -150,6 +150,7 @@ def forecast_with_members(
         quantiles=finish_quantiles(quantiles, series),
         weights=selection.weights,
         note=_with_remarks(selection.note, series),
+        effects=ordinary_hours(series).effects,
     )
 
 

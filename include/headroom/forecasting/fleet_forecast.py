@@ -12,6 +12,9 @@ from headroom.domain.event import CalendarEvent
 from headroom.domain.window import as_utc, floor_hour
 from headroom.forecasting import ensemble
 from headroom.forecasting.calendar import Calendar
+from headroom.forecasting.explanation import explain
+from headroom.forecasting.losses import MEDIAN_INDEX
+from headroom.forecasting.parts import level_of_last_week, median_parts
 from headroom.forecasting.selection import Selection
 from headroom.forecasting.series import ONE_HOUR, ForecastError, Series, prepare, seed_of
 from headroom.forecasting.series_forecast import SeriesForecast
@@ -105,19 +108,24 @@ def forecast_fleet(
     calendar = _calendar(history, country, events)
     usable = selection if selection is not None and selection.fitted_at_utc <= made_at else None
     made: dict[str, SeriesForecast] = {}
-    for target, series in _target_series(history, made_at, calendar).items():
+    known = _target_series(history, made_at, calendar)
+    for target, series in known.items():
         series_seed = seed_of(series.series_id, seed=seed)
         learnt = usable.targets[target] if usable else ensemble.NOTHING_LEARNT
         made[target] = ensemble.forecast(series, learnt, horizon_steps=horizon_hours, seed=series_seed)
     mean = np.maximum(made["mean"].quantiles, 0.0)
+    hours = _hour(made_at) + ONE_HOUR * np.arange(horizon_hours)
+    parts = median_parts(known["mean"], mean[:, MEDIAN_INDEX], made["mean"].effects)
     return DemandForecast(
         fleet_id=history.fleet_id,
         made_at_utc=made_at,
-        hours=_hour(made_at) + ONE_HOUR * np.arange(horizon_hours),
+        hours=hours,
         mean_quantiles_per_second=mean,
         peak_quantiles_per_second=np.maximum(made["peak"].quantiles, mean),
         members=_joint_weights(made),
         note=_joint_note(made, usable),
+        mean_parts_per_second=parts,
+        explanation=explain(hours, parts, level_before=level_of_last_week(known["mean"])),
     )
 
 

@@ -1,7 +1,7 @@
 """What comes out for one series: quantiles, the weights behind each step, and a note in words."""
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -13,11 +13,16 @@ from headroom.forecasting.series import Series
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class SeriesForecast:
-    """`quantiles`: shape (steps, 13), never falling along a row. `weights`: by band, then by member, summing to 1."""
+    """`quantiles`: shape (steps, 13), never falling along a row. `weights`: by band, then by member, summing to 1.
+
+    `effects`: by kind of holiday or event, how far the seasonal members moved its hours on the scale; empty where what
+    served is told of none.
+    """
 
     quantiles: Floats
     weights: dict[str, dict[str, float]]
     note: str
+    effects: dict[str, float] = field(default_factory=dict)
 
     @property
     def median(self) -> Floats:

@@ -5,7 +5,7 @@ from typing import Final, Literal
 
 import pyarrow as pa
 
-from headroom.columns import COLUMNS, QUANTILE_NAMES
+from headroom.columns import COLUMNS, PART_NAMES, QUANTILE_NAMES
 
 SCHEMA_VERSION: Final = 1
 
@@ -84,6 +84,7 @@ _FOCUS: Final = pa.schema(
 _QUANTILES: Final = " ".join(
     f"{target}_demand_{name}_per_second" for target in ("mean", "peak") for name in QUANTILE_NAMES
 )
+_PARTS: Final = " ".join(f"mean_demand_{part}_per_second" for part in PART_NAMES)
 _UTILIZATION: Final = " ".join(
     f"{part}_utilization_{statistic}_fraction"
     for part in ("cpu", "memory", "gpu", "gpu_memory")
@@ -164,7 +165,7 @@ _TABLES: Final = (
         "mart",
         "fleet, made at, hour",
         "fleet_id made_at_utc hour_start_utc",
-        f"fleet_id made_at_utc hour_start_utc {_QUANTILES} members forecast_note inputs_hash",
+        f"fleet_id made_at_utc hour_start_utc {_QUANTILES} {_PARTS} members forecast_note explanation inputs_hash",
     ),
     _table(
         "mart_forecast_score__by_fleet",

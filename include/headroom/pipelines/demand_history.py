@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from headroom.columns import QUANTILE_NAMES
+from headroom.columns import PART_NAMES, QUANTILE_NAMES
 from headroom.domain.demand import DemandForecast, DemandHistory
 from headroom.domain.fleet import Fleet
 from headroom.domain.window import Window
+from headroom.lake.frames import with_columns_of
 from headroom.lake.tables import TABLES
 from headroom.pipelines.model_runs import run_model
 from headroom.pipelines.workspace import Workspace
@@ -81,8 +82,12 @@ def forecast_rows(forecasts: Iterable[tuple[DemandForecast, str]]) -> pa.Table:
             "hour_start_utc": pa.array(forecast.hours.astype("datetime64[us]")).cast(pa.timestamp("us", tz="UTC")),
             "members": [json.dumps(forecast.members, sort_keys=True)] * count,
             "forecast_note": [forecast.note] * count,
+            "explanation": [forecast.explanation or None] * count,
             "inputs_hash": [input_hash] * count,
         }
+        parts = forecast.mean_parts_per_second
+        for position, name in enumerate(PART_NAMES):
+            columns[f"mean_demand_{name}_per_second"] = [None] * count if parts is None else parts[:, position]
         for target, quantiles in (
             ("mean", forecast.mean_quantiles_per_second),
             ("peak", forecast.peak_quantiles_per_second),
@@ -94,9 +99,16 @@ def forecast_rows(forecasts: Iterable[tuple[DemandForecast, str]]) -> pa.Table:
 
 
 def forecasts_from_rows(rows: pa.Table) -> dict[tuple[str, datetime], DemandForecast]:
-    """Return the forecasts that rows of the mart hold, by fleet and the moment they were made."""
+    """Return the forecasts that rows of the mart hold, by fleet and the moment they were made.
+
+    Those that an older version made have no parts and no explanation.
+    """
     forecasts = {}
-    frame = rows.to_pandas().sort_values(["fleet_id", "made_at_utc", "hour_start_utc"])
+    frame = (
+        with_columns_of(TABLES[FORECAST_TABLE], rows)
+        .to_pandas()
+        .sort_values(["fleet_id", "made_at_utc", "hour_start_utc"])
+    )
     for (fleet_id, made_at), group in frame.groupby(["fleet_id", "made_at_utc"]):
         made_at_utc = made_at.to_pydatetime().astimezone(UTC)
         forecasts[str(fleet_id), made_at_utc] = DemandForecast(
@@ -107,9 +119,20 @@ def forecasts_from_rows(rows: pa.Table) -> dict[tuple[str, datetime], DemandFore
             peak_quantiles_per_second=_quantiles(group, "peak"),
             members=json.loads(group["members"].iloc[0]),
             note=str(group["forecast_note"].iloc[0]),
+            mean_parts_per_second=_parts(group),
+            explanation=_text_of(group["explanation"].iloc[0]),
         )
     return forecasts
 
 
 def _quantiles(group: Any, target: str) -> Any:  # noqa: ANN401, pandas frames carry no column types
     return group[[f"{target}_demand_{name}_per_second" for name in QUANTILE_NAMES]].to_numpy(dtype=np.float64)
+
+
+def _parts(group: Any) -> Any:  # noqa: ANN401, as above
+    parts = group[[f"mean_demand_{name}_per_second" for name in PART_NAMES]].to_numpy(dtype=np.float64)
+    return None if np.isnan(parts).any() else parts
+
+
+def _text_of(value: object) -> str:
+    return value if isinstance(value, str) else ""

@@ -17,6 +17,7 @@ from headroom.forecasting.fleet_forecast import forecast_fleet, refit_members, s
 from headroom.forecasting.selection import Selection
 from headroom.forecasting.series import ForecastError
 from headroom.lake.errors import LakeError
+from headroom.lake.frames import with_columns_of
 from headroom.lake.layout import chunk_name, hourly_path
 from headroom.lake.tables import TABLES
 from headroom.pipelines.at_once import at_once
@@ -81,7 +82,8 @@ def forecast_fleets(workspace: Workspace, window: Window, chunk: int) -> list[Ou
         else:
             made.append((forecast, inputs_hash(history)))
             outcomes.append(_outcome(fleet, OutcomeStatus.OK))
-    rows = pa.concat_tables([present.select(TABLES[FORECAST_TABLE].columns), forecast_rows(made)])
+    kept = with_columns_of(TABLES[FORECAST_TABLE], present).select(TABLES[FORECAST_TABLE].columns)
+    rows = pa.concat_tables([kept, forecast_rows(made)])
     workspace.lake.write_table(path, TABLES[FORECAST_TABLE], rows, fingerprint="")
     return outcomes
 

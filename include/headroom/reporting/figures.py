@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
-from headroom.columns import QUANTILE_LEVELS
+from headroom.columns import PART_NAMES, QUANTILE_LEVELS
 
 if TYPE_CHECKING:
     from headroom.reporting.run_report import FleetSection
@@ -21,6 +21,7 @@ SKY: Final = "rgba(11, 98, 164, 0.16)"
 ORANGE: Final = "#d1680c"
 GREY: Final = "#7b8794"
 GREEN: Final = "#1b7f5c"
+PURPLE: Final = "#9b4f8f"
 """Colours that stay apart for colour-blind readers (after Okabe and Ito, 2008)."""
 
 
@@ -71,6 +72,38 @@ def demand_figure(section: "FleetSection") -> Markup:
         )
         _mark_now(figure, forecast.hours[0])
     return fragment_of(figure, f"{section.fleet_id}-demand")
+
+
+_PARTS: Final = {
+    "daily": ("hour of the day", BLUE),
+    "weekly": ("day of the week", GREEN),
+    "holiday": ("holiday", ORANGE),
+    "event": ("event", PURPLE),
+    "residual": ("newest hours, and the rest", GREY),
+}
+
+_LEAST_SEEN_FRACTION: Final = 1e-3
+"""Of the largest part; what never reaches it would only fill the legend."""
+
+
+def parts_figure(section: "FleetSection") -> Markup:
+    """Draw what each part of the forecast's median adds to its level or takes from it, without what cannot be seen."""
+    figure = figure_of(f"What moves the forecast of {_literal(section.fleet_id)}", "per second off the level")
+    forecast = section.forecast
+    if forecast is not None and forecast.mean_parts_per_second is not None:
+        parts = forecast.mean_parts_per_second
+        for name, (label, color) in _PARTS.items():
+            values = parts[:, PART_NAMES.index(name)]
+            if np.abs(values).max() > _LEAST_SEEN_FRACTION * np.abs(parts).max():
+                figure.add_bar(x=forecast.hours, y=values, name=label, marker={"color": color, "line": {"width": 0}})
+        figure.add_scatter(
+            x=forecast.hours,
+            y=parts[:, 1:].sum(axis=1),
+            name="all together: median of the mean",
+            line={"color": INK, "width": 2},
+        )
+        figure.update_layout(barmode="relative", bargap=0)
+    return fragment_of(figure, f"{section.fleet_id}-parts")
 
 
 def capacity_figure(section: "FleetSection") -> Markup:

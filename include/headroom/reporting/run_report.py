@@ -11,7 +11,7 @@ from headroom.domain.cost import CostBasis
 from headroom.domain.demand import DemandForecast, DemandHistory
 from headroom.domain.plan import RightsizingOption, SpotMixPlan
 from headroom.domain.scaling import Action, Verdict
-from headroom.reporting.figures import capacity_figure, cost_figure, demand_figure, plotly_script
+from headroom.reporting.figures import capacity_figure, cost_figure, demand_figure, parts_figure, plotly_script
 from headroom.reporting.page import render_page
 from headroom.units import HOURS_PER_DAY
 
@@ -108,6 +108,11 @@ class FleetSection:
         return self.today_usd_per_day - self.planned_usd_per_day
 
     @property
+    def has_parts(self) -> bool:
+        """Whether the parts of the forecast are known: those of older versions are not."""
+        return self.forecast is not None and self.forecast.mean_parts_per_second is not None
+
+    @property
     def passed_checks(self) -> int:
         """Guardrails that passed."""
         return sum(verdict.is_passed for verdict in self.verdicts)
@@ -141,12 +146,13 @@ def render_run_report(report: RunReport) -> str:
         {
             "section": section,
             "demand_figure": demand_figure(section) if section.history is not None else "",
+            "parts_figure": parts_figure(section) if section.has_parts else "",
             "capacity_figure": capacity_figure(section) if section.schedule else "",
             "cost_figure": cost_figure(section) if section.cost_curve is not None else "",
         }
         for section in report.fleets
     ]
-    kinds = ("demand_figure", "capacity_figure", "cost_figure")
+    kinds = ("demand_figure", "parts_figure", "capacity_figure", "cost_figure")
     figures = [item[kind] for item in drawn for kind in kinds if item[kind]]
     shared = plotly_script() if figures else Markup("")
     known = [s for s in report.fleets if s.saved_usd_per_day is not None]
@@ -191,6 +197,7 @@ def _section_summary(section: FleetSection) -> dict[str, Any]:
         "cause": section.cause,
         "history": None if section.history_span is None else _history_summary(section.history_span),
         "forecast_note": None if section.forecast is None else section.forecast.note,
+        "explanation": None if section.forecast is None else section.forecast.explanation or None,
         "cost_basis": section.cost_basis.value,
         "instances_basis": section.instances_basis if section.schedule else None,
         "usd_per_hour": section.usd_per_hour,

@@ -1,5 +1,6 @@
 """Demand: complete spines of hours, and forecasts whose quantiles never cross."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from headroom.columns import QUANTILE_LEVELS
+from headroom.columns import PART_NAMES, QUANTILE_LEVELS
 from headroom.domain.demand import DemandForecast, DemandHistory, Floats
 
 START = np.datetime64("2026-11-18T05:00:00", "s")
@@ -129,3 +130,16 @@ def test_minutes_have_ascending_quantiles_of_demand(values: Floats, peak_over_me
     found = forecast(mean, peak=peak_over_mean * mean).minute_quantiles_per_second()
     assert (np.diff(found, axis=1) >= 0).all()
     assert (found >= 0).all()
+
+
+def test_the_parts_of_a_forecast_add_up_to_its_median() -> None:
+    parts = np.array([[5.0, 1.0, 1.5, -2.5, 0.0, 1.0]])  # 6, the seventh of 0 to 12
+    whole = replace(forecast(rising()), mean_parts_per_second=parts)
+    assert whole.mean_parts_per_second is parts
+
+    with pytest.raises(ValueError, match="forecast of a: its parts do not add up to the median of the hourly mean"):
+        replace(whole, mean_parts_per_second=parts + 0.001)
+    with pytest.raises(ValueError, match="do not add up"):
+        replace(whole, mean_parts_per_second=np.full((1, len(PART_NAMES)), np.nan))
+    with pytest.raises(ValueError, match=r"its parts have shape \(1, 5\), expected \(1, 6\)"):
+        replace(whole, mean_parts_per_second=parts[:, 1:])

@@ -2,6 +2,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
@@ -156,3 +157,46 @@ def test_a_provisional_selection_fits_nothing_and_covers_what_comes(demand: Floa
 def test_a_selection_serves_as_long_as_its_fits_reach(selection: Selection) -> None:
     assert selection.serves(after_hours(HOURS + 48))
     assert not selection.serves(after_hours(HOURS + 49))
+
+
+def test_a_forecast_says_what_its_median_is_made_of(demand: Floats) -> None:
+    starts = (24 * 3, 24 * 9, HOURS + 30)
+    sold = demand.copy()
+    for start in starts:
+        sold[start : start + 24] *= 2
+    sales = [
+        CalendarEvent(
+            name=f"sale {start}",
+            kind=EventKind.SALE,
+            starts_at_utc=after_hours(start),
+            ends_at_utc=after_hours(start + 24),
+        )
+        for start in starts
+    ]
+    made = {"made_at_utc": after_hours(HOURS), "events": sales}
+    selection = select_provisionally(history_of(sold), **made)
+    forecast = forecast_fleet(history_of(sold), selection=selection, **made)
+
+    parts = forecast.mean_parts_per_second
+    assert parts is not None
+    assert parts.sum(axis=1) == pytest.approx(forecast.mean_at_level(0.5))
+    before = parts[:, :4].sum(axis=1)
+    # twice as much on two days counts for 2 / 2.5 of it: 2^0.8 - 1 = 74 %, give or take how those days wandered
+    assert parts[30:54, 4] / before[30:54] == pytest.approx(0.74, abs=0.2)
+    assert not parts[:30, 4].any()
+    assert "an event adds" in forecast.explanation
+
+
+def test_what_is_not_told_of_holidays_has_no_holiday_part() -> None:
+    # Columbus Day, 12 October 2026, is ahead of 30 hours that end on Sunday the 11th
+    history = history_of(shaped_demand(24 * 6 + 6))
+    young = replace(
+        history,
+        hours=history.hours[-30:],
+        mean_per_second=history.mean_per_second[-30:],
+        peak_per_second=history.peak_per_second[-30:],
+    )
+    forecast = forecast_fleet(young, made_at_utc=after_hours(24 * 6 + 6))
+    assert set(forecast.members) == {"seasonal_naive_daily"}
+    assert forecast.mean_parts_per_second is not None
+    assert not forecast.mean_parts_per_second[:, 3].any()

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
 from tests.unit.extract.fake_aws import FakeClients
 from tests.unit.forecasting.demand_examples import shaped_demand
@@ -15,10 +17,11 @@ from headroom.config import load_fleets
 from headroom.domain.window import HOUR, Window
 from headroom.forecasting.fleet_forecast import PROVISIONAL_NOTE
 from headroom.lake.lake import Lake
-from headroom.lake.layout import chunk_of, settled_path
+from headroom.lake.layout import chunk_name, chunk_of, hourly_path, settled_path
 from headroom.lake.sql_runner import SqlModels
 from headroom.lake.storage import LocalStorage
 from headroom.lake.tables import TABLES
+from headroom.pipelines.demand_history import FORECAST_TABLE
 from headroom.pipelines.forecasts import CHOICES_BEFORE_PUSH, forecast_fleets, read_forecasts, refit_fleets
 from headroom.pipelines.outcomes import OutcomeStatus
 from headroom.pipelines.workspace import SQL_FOLDER, Workspace
@@ -112,3 +115,22 @@ def test_after_days_without_a_run_fits_are_made_anew_for_few_fleets_only_before_
     known = read_forecasts(workspace, LAST_HOUR, CHUNK)
     provisional = [name for name in FLEETS if PROVISIONAL_NOTE in known[name].forecast.note]
     assert provisional == list(FLEETS[CHOICES_BEFORE_PUSH:])
+
+
+def test_a_forecast_that_an_older_version_made_is_kept_beside_those_with_parts(workspace: Workspace) -> None:
+    forecast_fleets(workspace, LAST_HOUR, CHUNK)
+    path = hourly_path(FORECAST_TABLE, LAST_HOUR.start_utc, chunk_name(CHUNK))
+    rows = workspace.lake.read_table(path)
+    assert rows is not None
+    gained = [name for name in rows.column_names if name.endswith(("trend_per_second", "explanation"))]
+    first = rows.filter(pc.equal(rows["fleet_id"], FLEETS[0])).drop_columns(gained)
+    sink = pa.BufferOutputStream()
+    pq.write_table(first, sink)
+    workspace.lake.storage.write_bytes(path, sink.getvalue().to_pybytes())
+
+    outcomes = forecast_fleets(workspace, LAST_HOUR, CHUNK)
+
+    assert {item.status for item in outcomes} == {OutcomeStatus.OK}
+    known = read_forecasts(workspace, LAST_HOUR, CHUNK)
+    assert [name for name in FLEETS if known[name].forecast.mean_parts_per_second is None] == [FLEETS[0]]
+    assert known[FLEETS[1]].forecast.explanation.startswith("The level is ")

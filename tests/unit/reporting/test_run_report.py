@@ -232,3 +232,27 @@ def test_the_cost_curve_is_drawn_where_a_price_is_known() -> None:
     # 130 + 0 at the last quantile is the least of 250 - 10 x position
     assert "Least at q99; bought is the critical ratio, 90 %." in page
     assert "Expected cost of a day" not in render_run_report(_report(_section()))
+
+
+def test_the_page_shows_what_moves_a_forecast_and_leaves_out_what_does_not() -> None:
+    section = _section()
+    assert section.forecast is not None
+    parts = np.array([[5.0, 1.5, 0.0, 0.5, 0.0, 0.0]] * 3)  # 7, the median of 1 to 13
+    words = "The level is 5 per second: <b>so</b> it says."
+    told = replace(section, forecast=replace(section.forecast, mean_parts_per_second=parts, explanation=words))
+
+    page = render_run_report(_report(told)).split("<main>")[1]
+
+    assert "What moves the forecast of chat-large" in page
+    assert "The level is 5 per second: &lt;b&gt;so&lt;/b&gt; it says." in page
+    assert '"name":"hour of the day"' in page
+    assert '"name":"holiday"' in page
+    assert '"name":"day of the week"' not in page
+    assert run_summary(_report(told))["fleets"][0]["explanation"] == words
+
+
+def test_a_forecast_of_unknown_parts_is_shown_without_them() -> None:
+    page = render_run_report(_report(_section())).split("<main>")[1]
+
+    assert "What moves the forecast" not in page
+    assert run_summary(_report(_section()))["fleets"][0]["explanation"] is None
