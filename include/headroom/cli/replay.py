@@ -42,6 +42,14 @@ def replay(options: argparse.Namespace) -> int:
     refused = report.replay.refused
     for name, reason in refused.items():
         complain(f"{name} was not played: {reason}")
+    replay = report.replay
+    most = replay.scene.fleet.bounds.max_instances
+    steps_beyond = int((replay.needed > most).sum())
+    if steps_beyond:
+        complain(
+            f"bounds.max_instances: {most} are fewer than {steps_beyond} of {len(replay.needed)} steps need: "
+            "there no policy keeps the objective"
+        )
     is_nothing_played = bool(refused) and set(report.replay.played) <= {"oracle", "oracle_hourly"}
     return EXIT_BAD_INPUT if is_nothing_played else EXIT_OK
 

@@ -417,3 +417,10 @@ def test_a_year_of_ten_thousand_instances_is_more_than_the_oracle_searches(
     said = error_of([*options, "--from", "2025-11-18T12:00Z", "--to", "2026-11-18T12:00Z"], capsys)
     assert "--from, --to: 525,600 steps of up to " in said
     assert "expected at most " in said
+
+
+def test_bounds_below_the_need_are_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    fleet = FLEET.replace("max_instances: 6", "max_instances: 1")
+    assert main([*files(tmp_path, fleet=fleet), *SPAN, "--policy", "headroom", "--burst-cv", "0"]) == 0
+    # two instances are needed for the four minutes at 150 a second
+    assert "bounds.max_instances: 1 are fewer than 4 of 10 steps need" in capsys.readouterr().err
