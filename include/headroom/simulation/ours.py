@@ -62,7 +62,8 @@ class HeadroomReactive(Headroom):
 
     The target is the knob that trades cost against latency, and the floor goes with it: who keeps more of every
     instance free for the minutes ahead also buys a higher quantile of the hours ahead. At `USUAL_TARGET` the ratio is
-    the fleet's own; elsewhere it goes with the odds of an instance being free. One point above the target scales out.
+    the fleet's own; from there it rises with the odds of an instance being free, to q99's at the lowest target, so that
+    the sweep reaches both ends, and falls alike. One point above the target scales out.
     """
 
     name: str = "headroom_reactive"
@@ -80,12 +81,14 @@ class HeadroomReactive(Headroom):
 
         A ratio that the fleet did not set itself lies on such a step too: settings near each other share their plans.
         """
-        free, usual = (math.log10((1.0 - target) / target) for target in (self.target_fraction, USUAL_TARGET))
+        free, usual, most = (
+            math.log10((1.0 - target) / target) for target in (self.target_fraction, USUAL_TARGET, 0.05)
+        )
         at_usual = math.log10(Headroom.ratio(self, scene))
         if self.shortage_cost_ratio is not None:
             at_usual = _to_step(at_usual)
-        exponent = at_usual + _to_step(free - usual)
-        return float(10.0 ** min(max(exponent, min(at_usual, -2.0)), max(at_usual, 2.0)))
+        rise = (max(at_usual, 2.0) - at_usual) / (most - usual)  # 2: a ratio of 100 buys q99, the highest there is
+        return float(10.0 ** max(at_usual + _to_step(rise * (free - usual)), min(at_usual, -2.0)))
 
     def plan(self, scene: Scene) -> CapacityPlan:
         """Plan as Headroom does; target tracking scales inside the bounds, never below the floor."""

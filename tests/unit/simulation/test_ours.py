@@ -101,12 +101,14 @@ def test_the_ratio_chooses_the_quantile() -> None:
 
 
 def test_the_floor_goes_with_the_target_underneath() -> None:
-    # Odds of being free: 3 to 7 at the usual 70 %, 1 to 1 at 50 %: 7/3 as much, which in eighths of a decade is
-    # 10 ** (3/8): log 7/3 = .368, x 8 = 2.9. So the fleet's own ratio of 9 becomes 9 x 2.37 = 21.
+    # Odds of being free: 3 to 7 at the usual 70 %, 1 to 1 at 50 %, 19 to 1 at 5 %. From 9 at 70 % to 100 at 5 % it is
+    # log 100/9 = 1.046 over log 19 x 7/3 = 1.647, .635 a decade; at 50 % .635 x .368 = .234, in eighths 2.
     scene = scene_with(Says(50.0), hours=1)
     policy = HeadroomReactive()
     assert policy.ratio(scene) == pytest.approx(9.0)
-    assert replace(policy, target_fraction=0.5).ratio(scene) == pytest.approx(9.0 * 10 ** (3 / 8))
+    assert replace(policy, target_fraction=0.5).ratio(scene) == pytest.approx(9.0 * 10 ** (2 / 8))
+    assert replace(policy, target_fraction=0.05).ratio(scene) == pytest.approx(100.0, rel=0.1)
+    assert replace(policy, target_fraction=0.99).ratio(scene) < 1.0
     # one that is tuned is on a step itself: log 9 = .954, x 8 = 7.6, so 10
     assert replace(policy, shortage_cost_ratio=9.0).ratio(scene) == pytest.approx(10.0)
     plan = replace(policy, target_fraction=0.5).plan(scene)
