@@ -10,6 +10,7 @@ from headroom.domain.demand import Floats
 from headroom.forecasting.bands import BAND_NAMES, band_indices
 from headroom.forecasting.calibration import NEAR_STEPS, Calibration, calibrate
 from headroom.forecasting.corrected_naive import DAY_CORRECTED, DAYS_CORRECTED, LEVEL_CORRECTED, WEEKS_CORRECTED
+from headroom.forecasting.joint_paths import remember_errors
 from headroom.forecasting.members import FittedForecaster, Forecaster, MemberError, State
 from headroom.forecasting.naive import DAILY, WEEKLY
 from headroom.forecasting.ordinary_hours import OnOrdinaryHours
@@ -36,24 +37,38 @@ _LEFT_OUT: Final = "; left out: "
 class SeriesSelection:
     """What was learnt about one series, kept between runs: weights by band, calibration, and the members' fits.
 
-    Empty weights mean that a simple case serves (`note` says which) and nothing was learnt.
+    Empty weights mean that a simple case serves (`note` says which) and nothing was learnt. `past_errors`: how the
+    errors of past origins hung together, as joint_paths remembers them.
     """
 
     weights: dict[str, Weights]
     calibration: Calibration | None
     fits: dict[str, State]
     note: str
+    past_errors: tuple[str, ...] = ()
 
     def state(self) -> State:
         """Return the selection as JSON values."""
         calibration = self.calibration.state() if self.calibration else None
-        return {"weights": self.weights, "calibration": calibration, "fits": self.fits, "note": self.note}
+        return {
+            "weights": self.weights,
+            "calibration": calibration,
+            "fits": self.fits,
+            "note": self.note,
+            "past_errors": list(self.past_errors),
+        }
 
     @classmethod
     def restore(cls, state: State) -> "SeriesSelection":
         """Return the selection that `state()` described."""
         calibration = Calibration.restore(state["calibration"]) if state["calibration"] else None
-        return cls(weights=state["weights"], calibration=calibration, fits=state["fits"], note=state["note"])
+        return cls(
+            weights=state["weights"],
+            calibration=calibration,
+            fits=state["fits"],
+            note=state["note"],
+            past_errors=tuple(state.get("past_errors", ())),  # selections kept by earlier versions have none
+        )
 
 
 NOTHING_LEARNT: Final = SeriesSelection(weights={}, calibration=None, fits={}, note="")
@@ -75,12 +90,16 @@ def select(
 def choose(series: Series, found: OriginPaths) -> SeriesSelection:
     """Return weights and calibration from what the members would have said; nothing is fitted yet."""
     weights = weights_by_band(found)
-    calibration = calibrate(combine(found.paths, weights), found.actuals, log_scale=choose_scale(series.observed))
+    paths = combine(found.paths, weights)
+    calibration = calibrate(paths, found.actuals, log_scale=choose_scale(series.observed))
+    errors = calibration.scale.forward(found.actuals) - calibration.scale.forward(paths)
     days = len(series) / series.day
     note = f"weights and bands from {len(found.origins)} past origins in {days:.1f} days of history"
     for name, reason in sorted(found.failures.items()):
         note = f"{note}; {name} could not be judged everywhere: {reason}"
-    return SeriesSelection(weights=weights, calibration=calibration, fits={}, note=note)
+    return SeriesSelection(
+        weights=weights, calibration=calibration, fits={}, note=note, past_errors=remember_errors(errors)
+    )
 
 
 def refit(

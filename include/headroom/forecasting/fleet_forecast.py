@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from headroom.domain.event import CalendarEvent
 from headroom.domain.window import as_utc, floor_hour
 from headroom.forecasting import ensemble
 from headroom.forecasting.calendar import Calendar
+from headroom.forecasting.joint_paths import draw_paths
 from headroom.forecasting.selection import Selection
 from headroom.forecasting.series import ONE_HOUR, ForecastError, Series, prepare, seed_of
 from headroom.forecasting.series_forecast import SeriesForecast
@@ -119,6 +120,25 @@ def forecast_fleet(
         members=_joint_weights(made),
         note=_joint_note(made, usable),
     )
+
+
+def draw_fleet_paths(
+    forecast: DemandForecast,
+    *,
+    target: Literal["mean", "peak"],
+    count: int,
+    selection: Selection | None = None,
+    seed: int = 0,
+) -> Floats:
+    """Return `count` ways the forecast's hours may come together, work per second, shape (count, hours).
+
+    Every hour has the forecast's quantiles over the paths; which hours are high together is copied from the errors
+    that `selection` remembers. ValueError for a count out of range.
+    """
+    quantiles = forecast.mean_quantiles_per_second if target == "mean" else forecast.peak_quantiles_per_second
+    remembered = selection.targets[target].past_errors if selection else ()
+    series_seed = seed_of(f"{forecast.fleet_id}/{target}", seed=seed)
+    return draw_paths(quantiles, remembered, count=count, seed=series_seed)
 
 
 def _on_the_hour(made_at_utc: datetime) -> datetime:
