@@ -14,6 +14,7 @@ from headroom.forecasting.joint_paths import remember_errors
 from headroom.forecasting.members import FittedForecaster, Forecaster, MemberError, State
 from headroom.forecasting.naive import DAILY, WEEKLY
 from headroom.forecasting.ordinary_hours import OnOrdinaryHours
+from headroom.forecasting.pooled_demand import PooledDemand
 from headroom.forecasting.prophet_model import ProphetForecaster
 from headroom.forecasting.rolling_origin import OriginPaths, collect_origin_paths
 from headroom.forecasting.scale import choose_scale
@@ -133,14 +134,15 @@ def forecast(
     horizon_steps: int,
     seed: int,
     members: Sequence[Forecaster] = MEMBERS,
+    pool: PooledDemand | None = None,
 ) -> SeriesForecast:
     """Return the forecast after the end of `series` from a selection made then or somewhat earlier.
 
     Members are updated with the hours seen since; one whose fit does not reach far enough is fitted again. Where the
     selection holds no weights although the series has outgrown its simple case, or none for bands so far ahead, it is
-    made anew.
+    made anew. `pool`: older fleets of the deployment, for a series under a day old.
     """
-    simple = forecast_simple_case(series, horizon_steps=horizon_steps)
+    simple = forecast_simple_case(series, horizon_steps=horizon_steps, pool=pool)
     if simple is not None:
         quantiles = finish_quantiles(simple.quantiles, series)
         return replace(simple, quantiles=quantiles, note=_with_remarks(simple.note, series))

@@ -1,6 +1,6 @@
 """Forecasts of fleets, hourly mean and hourly peak: selection (weekly), refit (daily), forecast (hourly)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final, Literal
@@ -13,6 +13,7 @@ from headroom.domain.window import as_utc, floor_hour
 from headroom.forecasting import ensemble
 from headroom.forecasting.calendar import Calendar
 from headroom.forecasting.joint_paths import draw_paths
+from headroom.forecasting.pooled_demand import PooledDemand
 from headroom.forecasting.selection import Selection
 from headroom.forecasting.series import ONE_HOUR, ForecastError, Series, prepare, seed_of
 from headroom.forecasting.series_forecast import SeriesForecast
@@ -95,12 +96,14 @@ def forecast_fleet(
     events: Sequence[CalendarEvent] = (),
     seed: int = 0,
     selection: Selection | None = None,
+    pool: Mapping[str, PooledDemand] | None = None,
 ) -> DemandForecast:
     """Forecast `horizon_hours` from `made_at_utc` on; hours of `history` at or after it are not looked at.
 
     With a cached `selection` the fits are updated with the newest hours (milliseconds); without one, or with one from
-    after `made_at_utc` (a backfill must not know its future), it is made first. `note` says what served. Raises
-    ForecastError where no hour was ever seen, ValueError for a time off the hour.
+    after `made_at_utc` (a backfill must not know its future), it is made first. `pool`, by target as pool_demand gives
+    it, lends a fleet under a day old the shape of older ones. `note` says what served. Raises ForecastError where no
+    hour was ever seen, ValueError for a time off the hour.
     """
     made_at = _on_the_hour(made_at_utc)
     calendar = _calendar(history, country, events)
@@ -109,7 +112,8 @@ def forecast_fleet(
     for target, series in _target_series(history, made_at, calendar).items():
         series_seed = seed_of(series.series_id, seed=seed)
         learnt = usable.targets[target] if usable else ensemble.NOTHING_LEARNT
-        made[target] = ensemble.forecast(series, learnt, horizon_steps=horizon_hours, seed=series_seed)
+        shared = (pool or {}).get(target)
+        made[target] = ensemble.forecast(series, learnt, horizon_steps=horizon_hours, seed=series_seed, pool=shared)
     mean = np.maximum(made["mean"].quantiles, 0.0)
     return DemandForecast(
         fleet_id=history.fleet_id,

@@ -1,6 +1,6 @@
 """Forecast tasks: a chunk's forecasts each hour, and the daily choice of members that the hours in between use."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,6 +14,7 @@ from headroom.domain.fleet import Fleet
 from headroom.domain.sparse_metrics import is_omitted_at_zero
 from headroom.domain.window import Window
 from headroom.forecasting.fleet_forecast import forecast_fleet, refit_members, select_members, select_provisionally
+from headroom.forecasting.pooled_demand import PooledDemand
 from headroom.forecasting.selection import Selection
 from headroom.forecasting.series import ForecastError
 from headroom.lake.errors import LakeError
@@ -27,6 +28,7 @@ from headroom.pipelines.demand_history import (
     forecast_rows,
     forecasts_from_rows,
     inputs_hash,
+    pool_for_young,
 )
 from headroom.pipelines.outcomes import Outcome, OutcomeStatus, run_step
 from headroom.pipelines.workspace import Workspace
@@ -63,6 +65,7 @@ def forecast_fleets(workspace: Workspace, window: Window, chunk: int) -> list[Ou
     missing = [fleet for fleet in fleets if fleet.id not in done]
     histories = demand_histories(workspace, missing, window.end_utc)
     selections = _newest_selections(workspace, missing, window.end_utc)
+    pool = pool_for_young(workspace, histories.values(), window.end_utc)
     choices_left = CHOICES_BEFORE_PUSH
     made = []
     outcomes = [Outcome(step="forecast", subject=fleet_id, status=OutcomeStatus.OK) for fleet_id in sorted(done)]
@@ -75,7 +78,9 @@ def forecast_fleets(workspace: Workspace, window: Window, chunk: int) -> list[Ou
                 choices_left = max(choices_left - 1, 0)
                 choose = _provisional if is_provisional else _choose
                 selection = choose(workspace, fleet, history, window.end_utc)
-            forecast = _forecast(workspace, fleet, history, selection, window.end_utc, horizon_hours=HORIZON_HOURS)
+            forecast = _forecast(
+                workspace, fleet, history, selection, window.end_utc, horizon_hours=HORIZON_HOURS, pool=pool
+            )
         except Exception as error:  # noqa: BLE001, whatever a model trips over is this fleet's cause, and stops no other
             outcomes.append(_outcome(fleet, OutcomeStatus.FAILED, str(error) or type(error).__name__))
         else:
@@ -97,7 +102,8 @@ def forecast_from(
     """Forecast one fleet with its events and its newest selection; where it has none yet, one is made and kept."""
     selection = newest_selection(workspace, fleet.id, made_at_utc)
     selection = selection or _choose(workspace, fleet, history, made_at_utc)
-    return _forecast(workspace, fleet, history, selection, made_at_utc, horizon_hours=horizon_hours)
+    pool = pool_for_young(workspace, [history], made_at_utc)
+    return _forecast(workspace, fleet, history, selection, made_at_utc, horizon_hours=horizon_hours, pool=pool)
 
 
 def _forecast(
@@ -108,6 +114,7 @@ def _forecast(
     made_at_utc: datetime,
     *,
     horizon_hours: int,
+    pool: Mapping[str, PooledDemand],
 ) -> DemandForecast:
     return forecast_fleet(
         history,
@@ -116,6 +123,7 @@ def _forecast(
         country=fleet.country,
         events=_events_of(workspace, fleet),
         selection=selection,
+        pool=pool,
     )
 
 
