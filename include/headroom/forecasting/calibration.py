@@ -1,5 +1,6 @@
 """Conformal calibration: quantiles of the forecast are its path plus the quantiles of its own past errors, per band."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -60,22 +61,28 @@ class Calibration:
         rows = np.column_stack([np.interp(ahead, np.log(BAND_CENTRES), column) for column in offsets.T])
         return np.maximum.accumulate(self.scale.backward(self.scale.forward(path)[..., np.newaxis] + rows), axis=-1)
 
-    def stretched(self, paths: Floats, actuals: Floats) -> "Calibration":
+    def stretched(self, paths: Floats, actuals: Floats, *, least: float = 0.0) -> "Calibration":
         """Return the calibration with offsets as wide as the newest errors ask for.
 
         `paths`, `actuals`: any shape, the next NEAR_STEPS steps from origins of the last day. After a new level or in
-        a rough spell the past's bands are too narrow, in a calm one too wide.
+        a rough spell the past's bands are too narrow, in a calm one too wide. `least`: no band gets less than so many
+        times its width, 0 for no opinion.
         """
         errors = np.abs(self.scale.forward(actuals) - self.scale.forward(paths))
         seen = errors[np.isfinite(errors)]
         if not len(seen) or self.near_error <= 0:
-            return self
+            return self._widened([max(least, 1.0)] * len(BAND_NAMES))
         size = float(np.minimum(seen / self.near_error, _FREAK_ERROR).sum())
         stretch = np.clip((size + _TYPICAL_ERRORS) / (len(seen) + _TYPICAL_ERRORS), _LEAST_STRETCH, _MOST_STRETCH)
-        offsets = {}
-        for number, band in enumerate(BAND_NAMES):
-            width = stretch ** (_STRETCH_FADES**number) if number < _BANDS_NARROWED or stretch > 1 else 1.0
-            offsets[band] = tuple((width * np.array(self.offsets[band])).tolist())
+        widths = [
+            stretch ** (_STRETCH_FADES**number) if number < _BANDS_NARROWED or stretch > 1 else 1.0
+            for number in range(len(BAND_NAMES))
+        ]
+        return self._widened([max(width, least) for width in widths])
+
+    def _widened(self, widths: Sequence[float]) -> "Calibration":
+        bands = zip(BAND_NAMES, widths, strict=True)
+        offsets = {band: tuple((width * np.array(self.offsets[band])).tolist()) for band, width in bands}
         return replace(self, offsets=offsets)
 
     def state(self) -> State:

@@ -135,12 +135,14 @@ def forecast(
     seed: int,
     members: Sequence[Forecaster] = MEMBERS,
     pool: PooledDemand | None = None,
+    widening: float = 1.0,
 ) -> SeriesForecast:
     """Return the forecast after the end of `series` from a selection made then or somewhat earlier.
 
     Members are updated with the hours seen since; one whose fit does not reach far enough is fitted again. Where the
     selection holds no weights although the series has outgrown its simple case, or none for bands so far ahead, it is
-    made anew. `pool`: older fleets of the deployment, for a series under a day old.
+    made anew. `pool`: older fleets of the deployment, for a series under a day old. `widening`: by how much, at least,
+    the members' bands are wider than their past asks for, 1 for no opinion.
     """
     simple = forecast_simple_case(series, horizon_steps=horizon_steps, pool=pool)
     if simple is not None:
@@ -149,7 +151,9 @@ def forecast(
     farthest = BAND_NAMES[band_indices(np.array([horizon_steps]))[0]]
     if farthest not in selection.weights:
         selection = select(series, horizon_steps=horizon_steps, seed=seed, members=members)
-    return forecast_with_members(series, selection, horizon_steps=horizon_steps, seed=seed, members=members)
+    return forecast_with_members(
+        series, selection, horizon_steps=horizon_steps, seed=seed, members=members, widening=widening
+    )
 
 
 def forecast_with_members(
@@ -159,13 +163,15 @@ def forecast_with_members(
     horizon_steps: int,
     seed: int,
     members: Sequence[Forecaster] = MEMBERS,
+    widening: float = 1.0,
 ) -> SeriesForecast:
     """Return the forecast of a selection that has weights, whether or not a simple case would serve."""
     if selection.calibration is None:
         raise ValueError(f"{series.series_id}: the selection has no calibration, select first")
     fitted = _restore(series, selection, horizon_steps=horizon_steps, seed=seed, members=members)
     combined = combine(_paths(series, fitted, horizon_steps), selection.weights)
-    calibration = selection.calibration.stretched(*_newest_errors(series, fitted, selection.weights))
+    newest = _newest_errors(series, fitted, selection.weights)
+    calibration = selection.calibration.stretched(*newest, least=widening if widening > 1 else 0.0)
     quantiles = calibration.quantiles(combined, steps_late=series.trailing_gap)
     return SeriesForecast(
         quantiles=finish_quantiles(quantiles, series),

@@ -12,6 +12,7 @@ from headroom.domain.event import CalendarEvent
 from headroom.domain.window import as_utc, floor_hour
 from headroom.forecasting import ensemble
 from headroom.forecasting.calendar import Calendar
+from headroom.forecasting.drift import Drift
 from headroom.forecasting.joint_paths import draw_paths
 from headroom.forecasting.pooled_demand import PooledDemand
 from headroom.forecasting.selection import Selection
@@ -97,12 +98,14 @@ def forecast_fleet(
     seed: int = 0,
     selection: Selection | None = None,
     pool: Mapping[str, PooledDemand] | None = None,
+    drift: Drift | None = None,
 ) -> DemandForecast:
     """Forecast `horizon_hours` from `made_at_utc` on; hours of `history` at or after it are not looked at.
 
     With a cached `selection` the fits are updated with the newest hours (milliseconds); without one, or with one from
     after `made_at_utc` (a backfill must not know its future), it is made first. `pool`, by target as pool_demand gives
-    it, lends a fleet under a day old the shape of older ones. `note` says what served. Raises ForecastError where no
+    it, lends a fleet under a day old the shape of older ones. `drift` of what was forecast before widens the bands of
+    the members. `note` says what served. Raises ForecastError where no
     hour was ever seen, ValueError for a time off the hour.
     """
     made_at = _on_the_hour(made_at_utc)
@@ -113,7 +116,14 @@ def forecast_fleet(
         series_seed = seed_of(series.series_id, seed=seed)
         learnt = usable.targets[target] if usable else ensemble.NOTHING_LEARNT
         shared = (pool or {}).get(target)
-        made[target] = ensemble.forecast(series, learnt, horizon_steps=horizon_hours, seed=series_seed, pool=shared)
+        made[target] = ensemble.forecast(
+            series,
+            learnt,
+            horizon_steps=horizon_hours,
+            seed=series_seed,
+            pool=shared,
+            widening=drift.widening if drift else 1.0,
+        )
     mean = np.maximum(made["mean"].quantiles, 0.0)
     return DemandForecast(
         fleet_id=history.fleet_id,
@@ -122,7 +132,7 @@ def forecast_fleet(
         mean_quantiles_per_second=mean,
         peak_quantiles_per_second=np.maximum(made["peak"].quantiles, mean),
         members=_joint_weights(made),
-        note=_joint_note(made, usable),
+        note=_joint_note(made, usable, drift),
     )
 
 
@@ -197,7 +207,8 @@ def _joint_weights(made: dict[str, SeriesForecast]) -> dict[str, float]:
     return {name: round(weight, 6) for name, weight in ordered}
 
 
-def _joint_note(made: dict[str, SeriesForecast], selection: Selection | None) -> str:
+def _joint_note(made: dict[str, SeriesForecast], selection: Selection | None, drift: Drift | None) -> str:
     notes = {target: part.note for target, part in made.items()}
     text = notes["mean"] if notes["mean"] == notes["peak"] else f"mean: {notes['mean']}; peak: {notes['peak']}"
-    return f"{text}; selected at {selection.selected_at_utc.isoformat()}" if selection else text
+    text = f"{text}; selected at {selection.selected_at_utc.isoformat()}" if selection else text
+    return f"{text}; {drift.remark}" if drift else text
