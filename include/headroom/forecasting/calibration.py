@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
+from scipy.special import ndtri
 
 from headroom.columns import QUANTILE_LEVELS
 from headroom.domain.demand import Floats
@@ -36,6 +37,11 @@ _BANDS_NARROWED: Final = 2
 _STRETCH_FADES: Final = 0.7
 """Power, per band, by which the stretch of a band is less than that of the band before it."""
 _LEVELS: Final = np.array(QUANTILE_LEVELS)
+_SPELL_QUANTILE: Final = 0.75
+"""A spell of half a day shows in this quantile of the day's errors, a lone hour does not."""
+_Q10, _Q90 = QUANTILE_LEVELS.index(0.10), QUANTILE_LEVELS.index(0.90)
+_NORMAL_OFFSETS: Final = ndtri(_LEVELS) / np.sqrt(2 / np.pi)
+"""Quantiles of normal errors whose mean size is 1."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +76,8 @@ class Calibration:
         """
         errors = np.abs(self.scale.forward(actuals) - self.scale.forward(paths))
         seen = errors[np.isfinite(errors)]
+        if seen.any() and np.ptp(self.offsets[BAND_NAMES[0]][_Q10 : _Q90 + 1]) == 0:
+            return self._as_wide_as(float(np.quantile(seen, _SPELL_QUANTILE)))
         if not len(seen) or self.near_error <= 0:
             return self._widened([max(least, 1.0)] * len(BAND_NAMES))
         size = float(np.minimum(seen / self.near_error, _FREAK_ERROR).sum())
@@ -79,6 +87,11 @@ class Calibration:
             for number in range(len(BAND_NAMES))
         ]
         return self._widened([max(width, least) for width in widths])
+
+    def _as_wide_as(self, size: float) -> "Calibration":
+        """Return offsets of normal errors of mean size `size`: a past that was always right tells of none."""
+        offsets = tuple((size * _NORMAL_OFFSETS).tolist())
+        return replace(self, offsets=dict.fromkeys(BAND_NAMES, offsets))
 
     def _widened(self, widths: Sequence[float]) -> "Calibration":
         bands = zip(BAND_NAMES, widths, strict=True)

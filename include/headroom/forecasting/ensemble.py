@@ -216,4 +216,6 @@ def _with_remarks(note: str, series: Series) -> str:
     gap, limited = series.trailing_gap, series.outlier_count
     missing = f"; the newest {gap} hours are missing" if gap else ""
     outliers = f"; hours far above all others that were limited: {limited}" if limited else ""
-    return f"{note}{missing}{outliers}"
+    factor, since = series.level_shift or (1.0, 0)
+    shift = f"; hours before the last {since} were brought to the new level, {factor:.2f} times theirs" if since else ""
+    return f"{note}{missing}{outliers}{shift}"
