@@ -198,3 +198,20 @@ def test_hours_without_work_latency_or_instances_tell_nothing(run_model: Any) ->
         utilization=[in_service(hour, 0.0 if hour == 3 else 5.0) for hour in (1, 2, 3, 4, 5)],
     )
     assert rows == []  # the fifth hour lies before the window
+
+
+def test_the_record_of_an_hour_is_its_peak_beside_the_newest_forecast_from_before(run_model: Any) -> None:
+    forecasts = [
+        forecast(2, made_before=4, q10=1.0, q90=2.0),
+        forecast(2, made_before=2, q10=3.0, q90=9.0),
+        forecast(2, made_before=1, q10=0.0, q90=99.0),  # made when the hour was over
+        forecast(3, made_before=4),  # of an hour nobody saw
+    ]
+
+    (row,) = run_last_hours(
+        run_model, "int_forecast__record_by_fleet_hour", demand=[demand(2, peak=8.0), unseen(3)], forecasts=forecasts
+    )
+
+    assert (row["hour_start_utc"], row["made_at_utc"]) == (before(2), before(2))
+    assert row["peak_demand_per_second"] == 8.0
+    assert (row["peak_demand_q10_per_second"], row["peak_demand_q90_per_second"]) == (3.0, 9.0)

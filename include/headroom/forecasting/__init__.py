@@ -1,11 +1,12 @@
 """Forecasts of hourly demand as calibrated quantiles; numbers in, numbers out.
 
-Fleets: `select_members`, `refit_members`, `forecast_fleet`, `score_forecast`. Series from a file: `forecast_series`,
-`backtest_series`. Nothing here imports prophet or pandas until a Prophet fit or a data frame asks for it.
+Fleets: `select_members`, `refit_members`, `forecast_fleet`, `draw_fleet_paths`, `score_forecast`. Series from a file:
+`forecast_series`, `backtest_series`. Nothing here imports prophet or pandas until a Prophet fit or a data frame asks
+for it.
 """
 
 from headroom.forecasting.backtest import MODELS, backtest_series
-from headroom.forecasting.fleet_forecast import forecast_fleet, refit_members, select_members
+from headroom.forecasting.fleet_forecast import draw_fleet_paths, forecast_fleet, refit_members, select_members
 from headroom.forecasting.members import Forecaster
 from headroom.forecasting.scoring import ForecastScore, score_forecast
 from headroom.forecasting.selection import Selection
@@ -22,6 +23,7 @@ __all__ = [
     "FrameError",
     "Selection",
     "backtest_series",
+    "draw_fleet_paths",
     "forecast_fleet",
     "forecast_series",
     "refit_members",

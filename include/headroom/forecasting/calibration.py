@@ -1,9 +1,11 @@
 """Conformal calibration: quantiles of the forecast are its path plus the quantiles of its own past errors, per band."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
+from scipy.special import ndtri
 
 from headroom.columns import QUANTILE_LEVELS
 from headroom.domain.demand import Floats
@@ -35,6 +37,11 @@ _BANDS_NARROWED: Final = 2
 _STRETCH_FADES: Final = 0.7
 """Power, per band, by which the stretch of a band is less than that of the band before it."""
 _LEVELS: Final = np.array(QUANTILE_LEVELS)
+_SPELL_QUANTILE: Final = 0.75
+"""A spell of half a day shows in this quantile of the day's errors, a lone hour does not."""
+_Q10, _Q90 = QUANTILE_LEVELS.index(0.10), QUANTILE_LEVELS.index(0.90)
+_NORMAL_OFFSETS: Final = ndtri(_LEVELS) / np.sqrt(2 / np.pi)
+"""Quantiles of normal errors whose mean size is 1."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,22 +67,35 @@ class Calibration:
         rows = np.column_stack([np.interp(ahead, np.log(BAND_CENTRES), column) for column in offsets.T])
         return np.maximum.accumulate(self.scale.backward(self.scale.forward(path)[..., np.newaxis] + rows), axis=-1)
 
-    def stretched(self, paths: Floats, actuals: Floats) -> "Calibration":
+    def stretched(self, paths: Floats, actuals: Floats, *, least: float = 0.0) -> "Calibration":
         """Return the calibration with offsets as wide as the newest errors ask for.
 
         `paths`, `actuals`: any shape, the next NEAR_STEPS steps from origins of the last day. After a new level or in
-        a rough spell the past's bands are too narrow, in a calm one too wide.
+        a rough spell the past's bands are too narrow, in a calm one too wide. `least`: no band gets less than so many
+        times its width, 0 for no opinion.
         """
         errors = np.abs(self.scale.forward(actuals) - self.scale.forward(paths))
         seen = errors[np.isfinite(errors)]
+        if seen.any() and np.ptp(self.offsets[BAND_NAMES[0]][_Q10 : _Q90 + 1]) == 0:
+            return self._as_wide_as(float(np.quantile(seen, _SPELL_QUANTILE)))
         if not len(seen) or self.near_error <= 0:
-            return self
+            return self._widened([max(least, 1.0)] * len(BAND_NAMES))
         size = float(np.minimum(seen / self.near_error, _FREAK_ERROR).sum())
         stretch = np.clip((size + _TYPICAL_ERRORS) / (len(seen) + _TYPICAL_ERRORS), _LEAST_STRETCH, _MOST_STRETCH)
-        offsets = {}
-        for number, band in enumerate(BAND_NAMES):
-            width = stretch ** (_STRETCH_FADES**number) if number < _BANDS_NARROWED or stretch > 1 else 1.0
-            offsets[band] = tuple((width * np.array(self.offsets[band])).tolist())
+        widths = [
+            stretch ** (_STRETCH_FADES**number) if number < _BANDS_NARROWED or stretch > 1 else 1.0
+            for number in range(len(BAND_NAMES))
+        ]
+        return self._widened([max(width, least) for width in widths])
+
+    def _as_wide_as(self, size: float) -> "Calibration":
+        """Return offsets of normal errors of mean size `size`: a past that was always right tells of none."""
+        offsets = tuple((size * _NORMAL_OFFSETS).tolist())
+        return replace(self, offsets=dict.fromkeys(BAND_NAMES, offsets))
+
+    def _widened(self, widths: Sequence[float]) -> "Calibration":
+        bands = zip(BAND_NAMES, widths, strict=True)
+        offsets = {band: tuple((width * np.array(self.offsets[band])).tolist()) for band, width in bands}
         return replace(self, offsets=offsets)
 
     def state(self) -> State:

@@ -10,9 +10,11 @@ from headroom.domain.demand import Floats
 from headroom.forecasting.bands import BAND_NAMES, band_indices
 from headroom.forecasting.calibration import NEAR_STEPS, Calibration, calibrate
 from headroom.forecasting.corrected_naive import DAY_CORRECTED, DAYS_CORRECTED, LEVEL_CORRECTED, WEEKS_CORRECTED
+from headroom.forecasting.joint_paths import remember_errors
 from headroom.forecasting.members import FittedForecaster, Forecaster, MemberError, State
 from headroom.forecasting.naive import DAILY, WEEKLY
 from headroom.forecasting.ordinary_hours import OnOrdinaryHours, ordinary_hours
+from headroom.forecasting.pooled_demand import PooledDemand
 from headroom.forecasting.prophet_model import ProphetForecaster
 from headroom.forecasting.rolling_origin import OriginPaths, collect_origin_paths
 from headroom.forecasting.scale import choose_scale
@@ -36,24 +38,38 @@ _LEFT_OUT: Final = "; left out: "
 class SeriesSelection:
     """What was learnt about one series, kept between runs: weights by band, calibration, and the members' fits.
 
-    Empty weights mean that a simple case serves (`note` says which) and nothing was learnt.
+    Empty weights mean that a simple case serves (`note` says which) and nothing was learnt. `past_errors`: how the
+    errors of past origins hung together, as joint_paths remembers them.
     """
 
     weights: dict[str, Weights]
     calibration: Calibration | None
     fits: dict[str, State]
     note: str
+    past_errors: tuple[str, ...] = ()
 
     def state(self) -> State:
         """Return the selection as JSON values."""
         calibration = self.calibration.state() if self.calibration else None
-        return {"weights": self.weights, "calibration": calibration, "fits": self.fits, "note": self.note}
+        return {
+            "weights": self.weights,
+            "calibration": calibration,
+            "fits": self.fits,
+            "note": self.note,
+            "past_errors": list(self.past_errors),
+        }
 
     @classmethod
     def restore(cls, state: State) -> "SeriesSelection":
         """Return the selection that `state()` described."""
         calibration = Calibration.restore(state["calibration"]) if state["calibration"] else None
-        return cls(weights=state["weights"], calibration=calibration, fits=state["fits"], note=state["note"])
+        return cls(
+            weights=state["weights"],
+            calibration=calibration,
+            fits=state["fits"],
+            note=state["note"],
+            past_errors=tuple(state.get("past_errors", ())),  # selections kept by earlier versions have none
+        )
 
 
 NOTHING_LEARNT: Final = SeriesSelection(weights={}, calibration=None, fits={}, note="")
@@ -75,12 +91,16 @@ def select(
 def choose(series: Series, found: OriginPaths) -> SeriesSelection:
     """Return weights and calibration from what the members would have said; nothing is fitted yet."""
     weights = weights_by_band(found)
-    calibration = calibrate(combine(found.paths, weights), found.actuals, log_scale=choose_scale(series.observed))
+    paths = combine(found.paths, weights)
+    calibration = calibrate(paths, found.actuals, log_scale=choose_scale(series.observed))
+    errors = calibration.scale.forward(found.actuals) - calibration.scale.forward(paths)
     days = len(series) / series.day
     note = f"weights and bands from {len(found.origins)} past origins in {days:.1f} days of history"
     for name, reason in sorted(found.failures.items()):
         note = f"{note}; {name} could not be judged everywhere: {reason}"
-    return SeriesSelection(weights=weights, calibration=calibration, fits={}, note=note)
+    return SeriesSelection(
+        weights=weights, calibration=calibration, fits={}, note=note, past_errors=remember_errors(errors)
+    )
 
 
 def refit(
@@ -114,21 +134,26 @@ def forecast(
     horizon_steps: int,
     seed: int,
     members: Sequence[Forecaster] = MEMBERS,
+    pool: PooledDemand | None = None,
+    widening: float = 1.0,
 ) -> SeriesForecast:
     """Return the forecast after the end of `series` from a selection made then or somewhat earlier.
 
     Members are updated with the hours seen since; one whose fit does not reach far enough is fitted again. Where the
     selection holds no weights although the series has outgrown its simple case, or none for bands so far ahead, it is
-    made anew.
+    made anew. `pool`: older fleets of the deployment, for a series under a day old. `widening`: by how much, at least,
+    the members' bands are wider than their past asks for, 1 for no opinion.
     """
-    simple = forecast_simple_case(series, horizon_steps=horizon_steps)
+    simple = forecast_simple_case(series, horizon_steps=horizon_steps, pool=pool)
     if simple is not None:
         quantiles = finish_quantiles(simple.quantiles, series)
         return replace(simple, quantiles=quantiles, note=_with_remarks(simple.note, series))
     farthest = BAND_NAMES[band_indices(np.array([horizon_steps]))[0]]
     if farthest not in selection.weights:
         selection = select(series, horizon_steps=horizon_steps, seed=seed, members=members)
-    return forecast_with_members(series, selection, horizon_steps=horizon_steps, seed=seed, members=members)
+    return forecast_with_members(
+        series, selection, horizon_steps=horizon_steps, seed=seed, members=members, widening=widening
+    )
 
 
 def forecast_with_members(
@@ -138,13 +163,15 @@ def forecast_with_members(
     horizon_steps: int,
     seed: int,
     members: Sequence[Forecaster] = MEMBERS,
+    widening: float = 1.0,
 ) -> SeriesForecast:
     """Return the forecast of a selection that has weights, whether or not a simple case would serve."""
     if selection.calibration is None:
         raise ValueError(f"{series.series_id}: the selection has no calibration, select first")
     fitted = _restore(series, selection, horizon_steps=horizon_steps, seed=seed, members=members)
     combined = combine(_paths(series, fitted, horizon_steps), selection.weights)
-    calibration = selection.calibration.stretched(*_newest_errors(series, fitted, selection.weights))
+    newest = _newest_errors(series, fitted, selection.weights)
+    calibration = selection.calibration.stretched(*newest, least=widening if widening > 1 else 0.0)
     quantiles = calibration.quantiles(combined, steps_late=series.trailing_gap)
     return SeriesForecast(
         quantiles=finish_quantiles(quantiles, series),
@@ -190,4 +217,6 @@ def _with_remarks(note: str, series: Series) -> str:
     gap, limited = series.trailing_gap, series.outlier_count
     missing = f"; the newest {gap} hours are missing" if gap else ""
     outliers = f"; hours far above all others that were limited: {limited}" if limited else ""
-    return f"{note}{missing}{outliers}"
+    factor, since = series.level_shift or (1.0, 0)
+    shift = f"; hours before the last {since} were brought to the new level, {factor:.2f} times theirs" if since else ""
+    return f"{note}{missing}{outliers}{shift}"

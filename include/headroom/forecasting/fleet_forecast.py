@@ -1,9 +1,9 @@
 """Forecasts of fleets, hourly mean and hourly peak: selection (weekly), refit (daily), forecast (hourly)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 
@@ -12,9 +12,12 @@ from headroom.domain.event import CalendarEvent
 from headroom.domain.window import as_utc, floor_hour
 from headroom.forecasting import ensemble
 from headroom.forecasting.calendar import Calendar
+from headroom.forecasting.drift import Drift
 from headroom.forecasting.explanation import explain
+from headroom.forecasting.joint_paths import draw_paths
 from headroom.forecasting.losses import MEDIAN_INDEX
 from headroom.forecasting.parts import level_of_last_week, median_parts
+from headroom.forecasting.pooled_demand import PooledDemand
 from headroom.forecasting.selection import Selection
 from headroom.forecasting.series import ONE_HOUR, ForecastError, Series, prepare, seed_of
 from headroom.forecasting.series_forecast import SeriesForecast
@@ -97,12 +100,16 @@ def forecast_fleet(
     events: Sequence[CalendarEvent] = (),
     seed: int = 0,
     selection: Selection | None = None,
+    pool: Mapping[str, PooledDemand] | None = None,
+    drift: Drift | None = None,
 ) -> DemandForecast:
     """Forecast `horizon_hours` from `made_at_utc` on; hours of `history` at or after it are not looked at.
 
     With a cached `selection` the fits are updated with the newest hours (milliseconds); without one, or with one from
-    after `made_at_utc` (a backfill must not know its future), it is made first. `note` says what served. Raises
-    ForecastError where no hour was ever seen, ValueError for a time off the hour.
+    after `made_at_utc` (a backfill must not know its future), it is made first. `pool`, by target as pool_demand gives
+    it, lends a fleet under a day old the shape of older ones. `drift` of what was forecast before widens the bands of
+    the members. `note` says what served. Raises ForecastError where no
+    hour was ever seen, ValueError for a time off the hour.
     """
     made_at = _on_the_hour(made_at_utc)
     calendar = _calendar(history, country, events)
@@ -112,7 +119,15 @@ def forecast_fleet(
     for target, series in known.items():
         series_seed = seed_of(series.series_id, seed=seed)
         learnt = usable.targets[target] if usable else ensemble.NOTHING_LEARNT
-        made[target] = ensemble.forecast(series, learnt, horizon_steps=horizon_hours, seed=series_seed)
+        shared = (pool or {}).get(target)
+        made[target] = ensemble.forecast(
+            series,
+            learnt,
+            horizon_steps=horizon_hours,
+            seed=series_seed,
+            pool=shared,
+            widening=drift.widening if drift else 1.0,
+        )
     mean = np.maximum(made["mean"].quantiles, 0.0)
     hours = _hour(made_at) + ONE_HOUR * np.arange(horizon_hours)
     parts = median_parts(known["mean"], mean[:, MEDIAN_INDEX], made["mean"].effects)
@@ -123,10 +138,29 @@ def forecast_fleet(
         mean_quantiles_per_second=mean,
         peak_quantiles_per_second=np.maximum(made["peak"].quantiles, mean),
         members=_joint_weights(made),
-        note=_joint_note(made, usable),
+        note=_joint_note(made, usable, drift),
         mean_parts_per_second=parts,
         explanation=explain(hours, parts, level_before=level_of_last_week(known["mean"])),
     )
+
+
+def draw_fleet_paths(
+    forecast: DemandForecast,
+    *,
+    target: Literal["mean", "peak"],
+    count: int,
+    selection: Selection | None = None,
+    seed: int = 0,
+) -> Floats:
+    """Return `count` ways the forecast's hours may come together, work per second, shape (count, hours).
+
+    Every hour has the forecast's quantiles over the paths; which hours are high together is copied from the errors
+    that `selection` remembers. ValueError for a count out of range.
+    """
+    quantiles = forecast.mean_quantiles_per_second if target == "mean" else forecast.peak_quantiles_per_second
+    remembered = selection.targets[target].past_errors if selection else ()
+    series_seed = seed_of(f"{forecast.fleet_id}/{target}", seed=seed)
+    return draw_paths(quantiles, remembered, count=count, seed=series_seed)
 
 
 def _on_the_hour(made_at_utc: datetime) -> datetime:
@@ -181,7 +215,8 @@ def _joint_weights(made: dict[str, SeriesForecast]) -> dict[str, float]:
     return {name: round(weight, 6) for name, weight in ordered}
 
 
-def _joint_note(made: dict[str, SeriesForecast], selection: Selection | None) -> str:
+def _joint_note(made: dict[str, SeriesForecast], selection: Selection | None, drift: Drift | None) -> str:
     notes = {target: part.note for target, part in made.items()}
     text = notes["mean"] if notes["mean"] == notes["peak"] else f"mean: {notes['mean']}; peak: {notes['peak']}"
-    return f"{text}; selected at {selection.selected_at_utc.isoformat()}" if selection else text
+    text = f"{text}; selected at {selection.selected_at_utc.isoformat()}" if selection else text
+    return f"{text}; {drift.remark}" if drift else text

@@ -8,6 +8,7 @@ import numpy as np
 
 from headroom.domain.demand import Floats, Hours
 from headroom.forecasting.calendar import Calendar
+from headroom.forecasting.level_shift import brought_to_new_level
 from headroom.units import HOURS_PER_DAY, HOURS_PER_WEEK
 
 ONE_HOUR: Final = np.timedelta64(1, "h")
@@ -41,6 +42,8 @@ class Series:
     calendar: Calendar = field(default_factory=Calendar)
     outlier_count: int = 0
     """Values that were limited by `limit_outliers`."""
+    level_shift: tuple[float, int] | None = None
+    """The factor and the steps since, where older values were brought to the new level (see level_shift.py)."""
 
     def __len__(self) -> int:
         return len(self.observed)
@@ -106,8 +109,8 @@ def limit_outliers(series: Series) -> Series:
 
 
 def prepare(series: Series) -> Series:
-    """Return what the members learn from: trimmed (see `trim_start`, which may refuse) and with outliers limited."""
-    return limit_outliers(trim_start(series))
+    """Return what members learn from: trimmed (which may refuse), outliers limited, older hours at the new level."""
+    return brought_to_new_level(limit_outliers(trim_start(series)))
 
 
 def seed_of(series_id: str, *, seed: int = 0) -> int:

@@ -12,11 +12,13 @@ from headroom.domain.demand import Floats
 from headroom.forecasting.bands import BAND_NAMES
 from headroom.forecasting.calibration import default_calibration
 from headroom.forecasting.naive import DAILY, seasonal_naive
+from headroom.forecasting.pooled_demand import OWN_HOURS_COUNT_FROM, PooledDemand, path_of_young
 from headroom.forecasting.scale import choose_scale
 from headroom.forecasting.series import Series
 from headroom.forecasting.series_forecast import SeriesForecast
 
 LEVEL_MEMBER: Final = "recent_level"
+POOLED_MEMBER: Final = "similar_fleets"
 CONSTANT_MEMBER: Final = "constant"
 HOURLY_QUANTILES_MEMBER: Final = "hourly_quantiles"
 
@@ -33,11 +35,16 @@ _LEAST_UNCERTAIN_FRACTION: Final = 0.15
 """Intermittent: a quarter of the hours are zero and the hour of the day does not tell which (an idle night would)."""
 
 
-def forecast_simple_case(series: Series, *, horizon_steps: int) -> SeriesForecast | None:
-    """Return the forecast of a simple case, None where the ensemble should serve; `series` has some value seen."""
+def forecast_simple_case(
+    series: Series, *, horizon_steps: int, pool: PooledDemand | None = None
+) -> SeriesForecast | None:
+    """Return the forecast of a simple case, None where the ensemble should serve; `series` has some value seen.
+
+    `pool`: older fleets of the deployment, whose shape a series under a day old may borrow.
+    """
     seen = series.observed[np.isfinite(series.observed)]
     if len(seen) < series.day:
-        return _recent_level(series, seen, horizon_steps)
+        return _under_a_day(series, seen, horizon_steps, pool)
     if seen.min() == seen.max():
         return _constant(float(seen[0]), horizon_steps)
     if len(seen) < 2 * series.day or not DAILY.can_fit(series):
@@ -66,12 +73,14 @@ def _recent_days(series: Series) -> Floats:
     return series.observed[-days * series.day :].reshape(days, series.day)
 
 
-def _recent_level(series: Series, seen: Floats, horizon_steps: int) -> SeriesForecast:
-    path = np.full(horizon_steps, float(np.median(seen)))
+def _under_a_day(series: Series, seen: Floats, horizon_steps: int, pool: PooledDemand | None) -> SeriesForecast:
+    path, is_pooled = path_of_young(series, horizon_steps=horizon_steps, pool=pool)
     calibration = default_calibration(choose_scale(seen), _LEVEL_ERRORS)
-    note = f"{len(seen)} hours seen, under a day: their median, with a wide band"
+    what = "the shape of similar fleets at their level" if is_pooled else "their median"
+    own = ", drawn towards the hour a day before" if len(seen) >= OWN_HOURS_COUNT_FROM else ""
+    note = f"{len(seen)} hours seen, under a day: {what}{own}, with a wide band"
     quantiles = calibration.quantiles(path, steps_late=series.trailing_gap)
-    return _single(LEVEL_MEMBER, _with_zero_kept(quantiles, seen), note)
+    return _single(POOLED_MEMBER if is_pooled else LEVEL_MEMBER, _with_zero_kept(quantiles, seen), note)
 
 
 def _with_zero_kept(quantiles: Floats, seen: Floats) -> Floats:

@@ -13,10 +13,12 @@ from headroom.columns import PART_NAMES, QUANTILE_NAMES
 from headroom.domain.demand import DemandForecast, DemandHistory
 from headroom.domain.fleet import Fleet
 from headroom.domain.window import Window
+from headroom.forecasting.pooled_demand import POOL_DAYS, PooledDemand, pool_demand
 from headroom.lake.frames import with_columns_of
 from headroom.lake.tables import TABLES
 from headroom.pipelines.model_runs import run_model
 from headroom.pipelines.workspace import Workspace
+from headroom.units import HOURS_PER_DAY
 
 HISTORY_DAYS = 42
 """Six weeks: enough for weekly shape and its noise, little enough to follow a fleet's growth."""
@@ -54,6 +56,16 @@ def demand_histories(
             peak_per_second=_spread(peaks[chosen], position, len(spine)),
         )
     return histories
+
+
+def pool_for_young(
+    workspace: Workspace, histories: Iterable[DemandHistory], made_at_utc: datetime
+) -> dict[str, PooledDemand]:
+    """Return the demand of the deployment's older fleets where one of `histories` is under a day old, else nothing."""
+    if not any(np.isfinite(history.mean_per_second).sum() < HOURS_PER_DAY for history in histories):
+        return {}
+    start_utc = made_at_utc - timedelta(days=POOL_DAYS)
+    return pool_demand(demand_histories(workspace, workspace.fleets, made_at_utc, start_utc=start_utc).values())
 
 
 def _spread(values: Any, position: Any, length: int) -> Any:  # noqa: ANN401, arrow's arrays carry no types

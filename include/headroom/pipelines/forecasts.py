@@ -1,6 +1,6 @@
 """Forecast tasks: a chunk's forecasts each hour, and the daily choice of members that the hours in between use."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,7 +13,9 @@ from headroom.domain.event import CalendarEvent
 from headroom.domain.fleet import Fleet
 from headroom.domain.sparse_metrics import is_omitted_at_zero
 from headroom.domain.window import Window
+from headroom.forecasting.drift import Drift
 from headroom.forecasting.fleet_forecast import forecast_fleet, refit_members, select_members, select_provisionally
+from headroom.forecasting.pooled_demand import PooledDemand
 from headroom.forecasting.selection import Selection
 from headroom.forecasting.series import ForecastError
 from headroom.lake.errors import LakeError
@@ -28,7 +30,9 @@ from headroom.pipelines.demand_history import (
     forecast_rows,
     forecasts_from_rows,
     inputs_hash,
+    pool_for_young,
 )
+from headroom.pipelines.drifts import find_drifts
 from headroom.pipelines.outcomes import Outcome, OutcomeStatus, run_step
 from headroom.pipelines.workspace import Workspace
 
@@ -64,6 +68,8 @@ def forecast_fleets(workspace: Workspace, window: Window, chunk: int) -> list[Ou
     missing = [fleet for fleet in fleets if fleet.id not in done]
     histories = demand_histories(workspace, missing, window.end_utc)
     selections = _newest_selections(workspace, missing, window.end_utc)
+    pool = pool_for_young(workspace, histories.values(), window.end_utc)
+    drifts = find_drifts(workspace, missing, selections, window.end_utc)
     choices_left = CHOICES_BEFORE_PUSH
     made = []
     outcomes = [Outcome(step="forecast", subject=fleet_id, status=OutcomeStatus.OK) for fleet_id in sorted(done)]
@@ -76,7 +82,17 @@ def forecast_fleets(workspace: Workspace, window: Window, chunk: int) -> list[Ou
                 choices_left = max(choices_left - 1, 0)
                 choose = _provisional if is_provisional else _choose
                 selection = choose(workspace, fleet, history, window.end_utc)
-            forecast = _forecast(workspace, fleet, history, selection, window.end_utc, horizon_hours=HORIZON_HOURS)
+                drifts.pop(fleet.id, None)
+            forecast = _forecast(
+                workspace,
+                fleet,
+                history,
+                selection,
+                window.end_utc,
+                horizon_hours=HORIZON_HOURS,
+                pool=pool,
+                drift=drifts.get(fleet.id),
+            )
         except Exception as error:  # noqa: BLE001, whatever a model trips over is this fleet's cause, and stops no other
             outcomes.append(_outcome(fleet, OutcomeStatus.FAILED, str(error) or type(error).__name__))
         else:
@@ -99,7 +115,8 @@ def forecast_from(
     """Forecast one fleet with its events and its newest selection; where it has none yet, one is made and kept."""
     selection = newest_selection(workspace, fleet.id, made_at_utc)
     selection = selection or _choose(workspace, fleet, history, made_at_utc)
-    return _forecast(workspace, fleet, history, selection, made_at_utc, horizon_hours=horizon_hours)
+    pool = pool_for_young(workspace, [history], made_at_utc)
+    return _forecast(workspace, fleet, history, selection, made_at_utc, horizon_hours=horizon_hours, pool=pool)
 
 
 def _forecast(
@@ -110,6 +127,8 @@ def _forecast(
     made_at_utc: datetime,
     *,
     horizon_hours: int,
+    pool: Mapping[str, PooledDemand],
+    drift: Drift | None = None,
 ) -> DemandForecast:
     return forecast_fleet(
         history,
@@ -118,6 +137,8 @@ def _forecast(
         country=fleet.country,
         events=_events_of(workspace, fleet),
         selection=selection,
+        pool=pool,
+        drift=drift,
     )
 
 
@@ -142,7 +163,7 @@ def read_forecasts(workspace: Workspace, window: Window, chunk: int) -> dict[str
 
 
 def refit_chunk(window: Window, chunk: int) -> dict[str, Any]:
-    """Fit members anew where the fits are a day old, choose anew where the choice is a week old; for later hours."""
+    """Fit members anew where the fits are a day old; choose anew where the choice is a week old or demand drifts."""
     return run_step(
         dag_id="scale_ahead",
         window=window,
@@ -156,11 +177,13 @@ def refit_fleets(workspace: Workspace, window: Window, chunk: int) -> list[Outco
     fleets = workspace.fleets_in(chunk)
     histories = demand_histories(workspace, fleets, window.end_utc)
     selections = _newest_selections(workspace, fleets, window.end_utc)
+    drifts = find_drifts(workspace, fleets, selections, window.end_utc)
     outcomes = []
     for fleet in fleets:
         try:
             history = known_history(histories, fleet)
-            is_due = _refit_if_due(workspace, fleet, history, selections[fleet.id], window.end_utc)
+            selection = selections[fleet.id]
+            is_due = _refit_if_due(workspace, fleet, history, selection, window.end_utc, is_drifting=fleet.id in drifts)
         except Exception as error:  # noqa: BLE001, as in forecast_fleets
             outcomes.append(_outcome(fleet, OutcomeStatus.FAILED, str(error) or type(error).__name__, step="refit"))
         else:
@@ -175,8 +198,10 @@ def _refit_if_due(
     history: DemandHistory,
     selection: Selection | None,
     made_at_utc: datetime,
+    *,
+    is_drifting: bool,
 ) -> bool:
-    if selection is None or made_at_utc - selection.selected_at_utc >= SELECT_AFTER:
+    if selection is None or is_drifting or made_at_utc - selection.selected_at_utc >= SELECT_AFTER:
         _choose(workspace, fleet, history, made_at_utc)
     elif made_at_utc - selection.fitted_at_utc >= REFIT_AFTER:
         _refit(workspace, fleet, history, selection, made_at_utc)

@@ -1,5 +1,7 @@
-"""Many fleets in their first hour: who gets a full forecast at once, who a provisional one, and what is kept."""
+"""Many fleets in their first hour: who gets a full forecast at once, who a provisional one, and what is kept; and when
+a kept choice is made anew before its time."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
@@ -13,7 +15,9 @@ import pytest
 from tests.unit.extract.fake_aws import FakeClients
 from tests.unit.forecasting.demand_examples import shaped_demand
 
+from headroom.columns import QUANTILE_LEVELS
 from headroom.config import load_fleets
+from headroom.domain.demand import DemandForecast
 from headroom.domain.window import HOUR, Window
 from headroom.forecasting.fleet_forecast import PROVISIONAL_NOTE
 from headroom.lake.lake import Lake
@@ -21,7 +25,7 @@ from headroom.lake.layout import chunk_name, chunk_of, hourly_path, settled_path
 from headroom.lake.sql_runner import SqlModels
 from headroom.lake.storage import LocalStorage
 from headroom.lake.tables import TABLES
-from headroom.pipelines.demand_history import FORECAST_TABLE
+from headroom.pipelines.demand_history import FORECAST_TABLE, demand_histories, forecast_rows
 from headroom.pipelines.forecasts import CHOICES_BEFORE_PUSH, forecast_fleets, read_forecasts, refit_fleets
 from headroom.pipelines.outcomes import OutcomeStatus
 from headroom.pipelines.workspace import SQL_FOLDER, Workspace
@@ -134,3 +138,43 @@ def test_a_forecast_that_an_older_version_made_is_kept_beside_those_with_parts(w
     known = read_forecasts(workspace, LAST_HOUR, CHUNK)
     assert [name for name in FLEETS if known[name].forecast.mean_parts_per_second is None] == [FLEETS[0]]
     assert known[FLEETS[1]].forecast.explanation.startswith("The level is ")
+
+
+def save_forecasts(workspace: Workspace, made_at: datetime, factors: dict[str, float]) -> None:
+    """Write forecasts of each fleet's next hour, with a band of 10 %, that are so many times what came."""
+    band = np.linspace(0.8, 1.2, len(QUANTILE_LEVELS))
+    made = []
+    for name, history in demand_histories(workspace, workspace.fleets, made_at + HOUR).items():
+        quantiles = factors[name] * history.peak_per_second[-1] * band[np.newaxis]
+        forecast = DemandForecast(
+            fleet_id=name,
+            made_at_utc=made_at,
+            hours=history.hours[-1:],
+            mean_quantiles_per_second=quantiles,
+            peak_quantiles_per_second=quantiles,
+            members={},
+        )
+        made.append((forecast, ""))
+    path = hourly_path(FORECAST_TABLE, made_at - HOUR, chunk_name(CHUNK))
+    workspace.lake.write_table(path, TABLES[FORECAST_TABLE], forecast_rows(made), fingerprint="")
+
+
+def test_a_fleet_whose_demand_leaves_its_forecasts_is_served_wider_and_chooses_anew(workspace: Workspace) -> None:
+    drifting, steady = FLEETS[:2]
+    few = replace(workspace, fleets=workspace.fleets[:2])
+    early = Window(LAST_HOUR.start_utc - 4 * HOUR, LAST_HOUR.end_utc - 4 * HOUR)
+    refit_fleets(few, early, CHUNK)
+    for hours_ago in (3, 2, 1):
+        save_forecasts(few, END - hours_ago * HOUR, {drifting: 0.5, steady: 1.0})
+
+    forecast_fleets(few, LAST_HOUR, CHUNK)
+    known = read_forecasts(few, LAST_HOUR, CHUNK)
+    assert "demand has drifted above its forecasts for 3 h" in known[drifting].forecast.note
+    assert "drifted" not in known[steady].forecast.note
+    wide, usual = (known[name].forecast for name in (drifting, steady))
+    assert (wide.peak_at_level(0.9) > usual.peak_at_level(0.9)).all()
+
+    refitted = {item.subject: item.status for item in refit_fleets(few, LAST_HOUR, CHUNK)}
+    assert refitted == {drifting: OutcomeStatus.OK, steady: OutcomeStatus.NOTHING_TO_DO}
+    again = {item.subject: item.status for item in refit_fleets(few, LAST_HOUR, CHUNK)}
+    assert again == dict.fromkeys(refitted, OutcomeStatus.NOTHING_TO_DO)  # the new choice knows of the drift

@@ -76,7 +76,7 @@ def forecast_of(workspace: Workspace) -> Any:
 @pytest.mark.parametrize(
     ("hours", "said"),
     [
-        (14, "14 hours seen, under a day: their median, with a wide band"),
+        (14, "14 hours seen, under a day: their median, drawn towards the hour a day before"),
         (30, "30 hours seen, under two days: the day before"),
     ],
 )

@@ -1,0 +1,70 @@
+"""A level that moved for good: hours from before are brought to the new level, so that members repeat their shape."""
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from headroom.domain.demand import Floats
+from headroom.forecasting.scale import choose_scale
+
+if TYPE_CHECKING:
+    from headroom.forecasting.series import Series
+
+_LEAST_DAYS, _MOST_DAYS = 2, 10
+"""A day alone may be an event; after ten days, weeks of the new level tell of it themselves."""
+_DAYS_BEFORE: Final = 14
+"""Days needed from before the shift, to say what a day's usual departure is."""
+_LEAST_SHIFT, _MOST_SHIFT = float(np.log(1.3)), float(np.log(3.0))
+"""More than threefold is a burst: on BurstGPT's, 4 to 23 times, forecasts from the new level were the worse ones."""
+_LEAST_DEPARTURES: Final = 4.0
+"""A shift is 4 times what days usually depart from the shape of their week by, on every day since."""
+_MOST_SPREAD: Final = 0.5
+"""The days since the shift agree to within half of it: else it is a ramp, or restless."""
+
+
+def brought_to_new_level(series: "Series") -> "Series":
+    """Return the series with older hours at the level of the last days, where that moved; else as it is.
+
+    Looks at whole days counted from the end: what each departs by, in the median and on the log scale, from the
+    median week of the days before.
+    """
+    days = len(series) // series.day
+    if days < _DAYS_BEFORE + _LEAST_DAYS or series.trailing_gap >= series.day:
+        return series
+    scale = choose_scale(series.observed)
+    if scale.kind != "log":
+        return series
+    values = scale.forward(series.observed)
+    for since in range(min(_MOST_DAYS, days - _DAYS_BEFORE), _LEAST_DAYS - 1, -1):
+        shift = _shift(values, since=since, series=series)
+        if shift is not None:
+            older = len(series) - since * series.day
+            moved = np.where(np.arange(len(series)) < older, scale.backward(values + shift), series.observed)
+            moved = np.where(series.observed == 0, 0.0, np.maximum(moved, 0.0))
+            return replace(series, observed=moved, level_shift=(float(np.exp(shift)), since * series.day))
+    return series
+
+
+def _shift(values: Floats, *, since: int, series: "Series") -> float | None:
+    """Return by how much the last `since` days lie off the days before them; None where that is no shift."""
+    older = len(values) - since * series.day
+    season = series.seasons[-1]
+    first = older % season
+    by_season = values[first:older].reshape(-1, season)
+    if not len(by_season) or not np.isfinite(by_season).any(axis=0).all():
+        return None
+    usual = np.resize(np.nanmedian(by_season, axis=0), len(values) - first)
+    missed = values[first:] - usual
+    start = len(missed) % series.day
+    by_day = missed[start:].reshape(-1, series.day)
+    by_day = by_day[np.isfinite(by_day).sum(axis=1) >= series.day // 2]
+    departures = np.nanmedian(by_day, axis=1)
+    before, after = departures[:-since], departures[-since:]
+    if len(before) < _DAYS_BEFORE - 1:
+        return None
+    shift = float(np.median(after))
+    is_same = (np.abs(after - shift) <= _MOST_SPREAD * abs(shift)).all()
+    usual_departure = float(np.quantile(np.abs(before), 0.8))
+    least = max(_LEAST_SHIFT, _LEAST_DEPARTURES * usual_departure)
+    return shift if is_same and least <= abs(shift) <= _MOST_SHIFT else None

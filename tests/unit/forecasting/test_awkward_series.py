@@ -1,0 +1,146 @@
+"""What a series that is not an even, well-known one gets: an answer that is defined, and why."""
+
+import time
+
+import numpy as np
+import pytest
+from tests.unit.forecasting.demand_examples import FIRST_HOUR, series_of, shaped_demand
+
+from headroom.columns import QUANTILE_LEVELS
+from headroom.domain.demand import Floats
+from headroom.forecasting.calendar import Calendar
+from headroom.forecasting.ensemble import CHEAP_MEMBERS, MEMBERS, NOTHING_LEARNT, forecast
+from headroom.forecasting.level_shift import brought_to_new_level
+from headroom.forecasting.members import Forecaster
+from headroom.forecasting.series import ONE_HOUR, Series, prepare
+from headroom.forecasting.series_forecast import SeriesForecast
+
+LOW, HIGH = QUANTILE_LEVELS.index(0.10), QUANTILE_LEVELS.index(0.90)
+THREE_DAYS = 72
+
+
+def forecast_values(values: Floats, members: tuple[Forecaster, ...] = CHEAP_MEMBERS) -> SeriesForecast:
+    return forecast(prepare(series_of(values)), NOTHING_LEARNT, horizon_steps=THREE_DAYS, seed=0, members=members)
+
+
+def covered(made: SeriesForecast, came: Floats) -> float:
+    return float(((made.quantiles[:, LOW] <= came) & (came <= made.quantiles[:, HIGH])).mean())
+
+
+@pytest.mark.parametrize("factor", [0.5, 2.0])
+@pytest.mark.parametrize("days_since", [2, 3, 5])
+def test_after_a_level_shift_of_two_days_the_old_shape_is_repeated_at_the_new_level(
+    factor: float, days_since: int
+) -> None:
+    values = shaped_demand(24 * 28 + THREE_DAYS)
+    values[24 * (28 - days_since) :] *= factor
+    made = forecast_values(values[: 24 * 28])
+    assert np.mean(made.median / values[24 * 28 :]) == pytest.approx(1.0, abs=0.1)
+    assert covered(made, values[24 * 28 :]) > 0.7
+    assert f"hours before the last {24 * days_since} were brought to the new level" in made.note
+
+
+def test_neither_one_day_nor_a_burst_nor_a_lone_wild_day_is_a_new_level() -> None:
+    values = shaped_demand(24 * 28)
+    for since, factor in ((24, 2.0), (48, 5.0), (48, 1.2)):
+        moved = values.copy()
+        moved[-since:] *= factor
+        assert brought_to_new_level(series_of(moved)).level_shift is None
+    restless = values.copy()
+    restless[-48:-24] *= 2.0
+    assert brought_to_new_level(series_of(restless)).level_shift is None
+
+
+def test_weekends_and_series_under_sixteen_days_are_no_shift() -> None:
+    for hours in (24 * 28, 24 * 27, 24 * 26, 24 * 15):
+        series = series_of(shaped_demand(hours))
+        assert brought_to_new_level(series) is series
+
+
+def test_a_constant_series_that_has_just_moved_is_no_longer_certain() -> None:
+    values = np.full(24 * 17, 5.0)
+    values[-12:] = 8.0
+    made = forecast_values(values)
+    assert (made.quantiles[:, HIGH] > made.quantiles[:, LOW]).all()
+    assert covered(made, np.full(THREE_DAYS, 8.0)) == 1.0
+
+
+def test_one_hour_of_demand_after_weeks_of_none_is_no_more_than_a_chance() -> None:
+    values = np.zeros(24 * 16)
+    values[-1] = 3.0
+    made = forecast_values(values)
+    hour = np.arange(THREE_DAYS) % 24
+    assert made.median[hour != 23].max() < 0.01
+    assert made.median.max() < 0.5 * 3.0  # at the same hour of the next days some members repeat it, most do not
+    assert made.quantiles.max() <= 4 * 3.0
+
+
+def test_near_duplicate_series_get_near_duplicate_forecasts() -> None:
+    values = shaped_demand(24 * 21)
+    one, other = forecast_values(values), forecast_values(values * (1 + 1e-6))
+    assert other.quantiles == pytest.approx(one.quantiles, rel=1e-4)
+    assert other.mean_weights() == pytest.approx(one.mean_weights(), rel=1e-3)
+
+
+def test_a_growing_demand_is_forecast_above_its_last_week() -> None:
+    """One per cent a day: the same three days a week before were 7 % lower."""
+    values = shaped_demand(24 * 35 + THREE_DAYS) * 1.01 ** (np.arange(24 * 35 + THREE_DAYS) / 24)
+    made = forecast_values(values[: 24 * 35], MEMBERS)
+    came, week_before = values[24 * 35 :], values[24 * 28 : 24 * 31]
+    assert abs(made.median.mean() / came.mean() - 1) < abs(week_before.mean() / came.mean() - 1)
+    assert covered(made, came) > 0.6
+
+
+def test_a_ramp_up_is_followed_late_inside_a_wide_band_and_never_beyond_four_times_the_most_seen() -> None:
+    """From nothing to full in three weeks: no season before it was like it, so the band must carry what is to come."""
+    ramp = np.clip(np.arange(24 * 21 + THREE_DAYS) / (24 * 21), 0.05, None)
+    values = shaped_demand(len(ramp)) * ramp
+    made = forecast_values(values[: 24 * 21], MEMBERS)
+    assert made.median.mean() > values[: 24 * 21].mean()
+    assert covered(made, values[24 * 21 :]) > 0.5
+    assert made.quantiles.max() <= 4 * values[: 24 * 21].max()
+
+
+def test_gaps_at_the_same_hour_of_many_days_leave_the_other_hours_as_they_were() -> None:
+    whole = shaped_demand(24 * 21)
+    hour, day = np.arange(len(whole)) % 24, np.arange(len(whole)) // 24
+    gappy = np.where((hour >= 12) & (hour < 15) & (day % 2 == 0), np.nan, whole)
+    made, usual = forecast_values(gappy), forecast_values(whole)
+    assert np.isfinite(made.quantiles).all()
+    assert made.median == pytest.approx(usual.median, rel=0.25)
+
+
+@pytest.mark.parametrize("first", ["2026-03-01T00:00:00", "2028-02-10T00:00:00"])
+def test_hours_are_utc_so_clock_changes_and_leap_days_are_days_like_others(first: str) -> None:
+    """In the UTC hours of 2026-03-08 (US) and -29 (EU) clocks change; 2028-02-29 is a leap day."""
+    values = shaped_demand(24 * 21)
+    start = np.datetime64(first, "s")
+    made = [
+        forecast(
+            Series(series_id="x", hours=at + ONE_HOUR * np.arange(len(values)), observed=values, calendar=Calendar()),
+            NOTHING_LEARNT,
+            horizon_steps=THREE_DAYS,
+            seed=0,
+            members=CHEAP_MEMBERS,
+        )
+        for at in (FIRST_HOUR, start)
+    ]
+    assert made[0].quantiles.tolist() == made[1].quantiles.tolist()
+
+
+def test_twenty_thousand_hours_take_no_longer_than_twelve_weeks_and_thirty_are_enough() -> None:
+    values = shaped_demand(20_000)
+    started = time.process_time()
+    long = forecast_values(values)
+    assert time.process_time() - started < 10
+    assert long.quantiles.tolist() == forecast_values(values[-24 * 7 * 12 :]).quantiles.tolist()
+    assert forecast_values(values[:30]).median[:24] == pytest.approx(values[6:30])
+
+
+def test_hours_known_only_to_have_been_at_least_something_count_as_they_were_seen() -> None:
+    """Saturated hours under-report demand: the mart marks them, and the ceiling leaves room above the most seen."""
+    whole = shaped_demand(24 * 21)
+    censored = np.minimum(whole, np.quantile(whole, 0.9))
+    made = forecast_values(censored)
+    assert np.isfinite(made.quantiles).all()
+    assert made.quantiles[:, -1].max() > censored.max()
