@@ -69,3 +69,16 @@ def test_a_forecast_is_made_once(two: tuple[Scene, Scene]) -> None:
     forecasts = two[0].forecasts
     assert forecasts is not None
     assert forecasts.forecast(START) is forecasts.forecast(START)
+
+
+def test_demand_that_leaves_its_forecasts_widens_the_next_ones_and_has_members_chosen_anew(rates: Floats) -> None:
+    left = rates.copy()
+    left[HISTORY_HOURS * PER_HOUR :] *= np.repeat([1.0, 3.0, 0.3, 4.0, 0.2, 5.0], PER_HOUR)  # no member follows that
+    record = record_of(left)
+    forecasts = ReplayForecasts(small_fleet(most=40), record)
+    notes = [forecasts.forecast(START + timedelta(hours=hour)).note for hour in range(HOURS)]
+    assert "demand has drifted" not in notes[1]
+    first = next(hour for hour, note in enumerate(notes) if "demand has drifted" in note)
+    chosen = f"selected at {(START + timedelta(hours=first)).isoformat()}"
+    assert chosen not in notes[first]
+    assert chosen in notes[first + 1]
