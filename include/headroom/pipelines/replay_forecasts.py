@@ -1,4 +1,4 @@
-"""Forecasts of a replay as scale_ahead makes them: chosen weekly or on drift, fitted daily, made hourly from the past."""
+"""Forecasts of a replay as scale_ahead makes them: chosen weekly or on drift, fitted daily, hourly; from the past."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
