@@ -138,7 +138,7 @@ _COLUMNS: Final = (
     Column("required_instances", "BIGINT", "instances the demand at the critical-ratio quantile needs"),
     Column("planned_instances", "BIGINT", "instances the schedule holds at least"),
     Column("today_instances", "DOUBLE", "instances that run without the plan (baseline's desired, or today's mean)"),
-    Column("sized_for_demand_per_second", "DOUBLE", "forecast peak at the critical-ratio quantile"),
+    Column("sized_for_demand_per_second", "DOUBLE", "forecast demand of its minutes at the critical-ratio quantile"),
     Column("usd_per_hour", MONEY, "price of one instance-hour"),
     Column("today_cost_usd", MONEY, "cost of the hour without the plan"),
     Column("planned_cost_usd", MONEY, "cost of the hour under the plan"),
