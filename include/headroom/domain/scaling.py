@@ -16,7 +16,8 @@ Counts = npt.NDArray[np.int64]
 class CapacityRequirement:
     """Instances of today's type needed in each hour, shape (h,), and the demand they were sized for.
 
-    `hours` are datetime64[s] hour starts in UTC; `demand_per_second` is the demand of their minutes at the critical-ratio quantile.
+    `hours` are datetime64[s] hour starts in UTC; `demand_per_second` is the demand of their minutes at the
+    critical-ratio quantile.
     """
 
     fleet_id: str
