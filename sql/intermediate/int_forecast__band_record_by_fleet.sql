@@ -1,49 +1,14 @@
 with
 
-forecasts as (
-    select * from mart_forecast__hourly_by_fleet
-),
-
-demand as (
-    select * from mart_demand__hourly_by_fleet
-),
-
-fleets as (
-    select * from fleet
-),
-
-made_before as (
-    select
-        forecasts.fleet_id,
-        forecasts.made_at_utc,
-        forecasts.hour_start_utc,
-        forecasts.peak_demand_q10_per_second,
-        forecasts.peak_demand_q90_per_second
-    from forecasts
-    inner join fleets on forecasts.fleet_id = fleets.fleet_id
-    where forecasts.made_at_utc <= forecasts.hour_start_utc
-),
-
-newest as (
-    select *
-    from made_before
-    qualify made_at_utc = max(made_at_utc) over (partition by fleet_id, hour_start_utc)
+record as (
+    select * from int_forecast__record_by_fleet_hour
 ),
 
 judged as (
     select
-        newest.fleet_id,
-        demand.peak_demand_per_second between newest.peak_demand_q10_per_second and newest.peak_demand_q90_per_second
-            as is_inside
-    from newest
-    inner join demand
-        on newest.fleet_id = demand.fleet_id and newest.hour_start_utc = demand.hour_start_utc
-    where
-        demand.peak_demand_per_second is not null
-        -- the largest of a few samples lies below the peak of the hour
-        and demand.samples_seen >= $complete_hour_fraction * demand.samples_expected
-        and demand.hour_start_utc >= $window_start
-        and demand.hour_start_utc < $window_end
+        fleet_id,
+        peak_demand_per_second between peak_demand_q10_per_second and peak_demand_q90_per_second as is_inside
+    from record
 ),
 
 final as (
