@@ -11,6 +11,7 @@ import warnings
 from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime, timedelta
 from itertools import product
+from multiprocessing import get_context
 from typing import Any
 
 import numpy as np
@@ -131,7 +132,8 @@ def fleet_year(*, is_quick: bool) -> dict[str, float]:
 
 def many_fleets(*, fleets: int) -> dict[str, float]:
     """Four weeks of fleets with every policy that needs no spot price, and the oracles; forecasts are timed apart."""
-    with ProcessPoolExecutor(max_workers=2) as pool:
+    # new processes, not forks: those would hold what the requests served one by one have left behind
+    with ProcessPoolExecutor(max_workers=2, mp_context=get_context("spawn")) as pool:
         began = time.perf_counter()
         seconds = list(pool.map(four_weeks, range(fleets)))
         took = time.perf_counter() - began
