@@ -108,8 +108,8 @@ def forecast_fleet(
     With a cached `selection` the fits are updated with the newest hours (milliseconds); without one, or with one from
     after `made_at_utc` (a backfill must not know its future), it is made first. `pool`, by target as pool_demand gives
     it, lends a fleet under a day old the shape of older ones. `drift` of what was forecast before widens the bands of
-    the members. `note` says what served. Raises ForecastError where no
-    hour was ever seen, ValueError for a time off the hour.
+    the members. `note` says what served. Raises ForecastError where no hour was ever seen, ValueError for a time off
+    the hour.
     """
     made_at = _on_the_hour(made_at_utc)
     calendar = _calendar(history, country, events)

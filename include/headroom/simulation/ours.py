@@ -28,6 +28,9 @@ from headroom.units import HOURS_PER_MONTH
 PUSH_DELAY_SECONDS: Final = 180.0
 """From an hour's end to its verified push with ten fleets (DESIGN section 5; measured in docs/benchmarks.md)."""
 USUAL_TARGET: Final = 0.7
+LEAST_TARGET: Final = 0.05
+_RATIO_OF_Q99: Final = 100.0
+"""The ratio that buys q99, or just above it: the highest quantile a forecast has."""
 _MAX_CHANGES: Final = SCHEDULED_ACTIONS_PER_TARGET[ScalingApi.EC2_AUTO_SCALING] // 2
 
 
@@ -73,7 +76,9 @@ class HeadroomReactive(Headroom):
         is_logarithmic=True,
         text="c_short / c_over at the usual target, if not the fleet's own",
     )
-    target_fraction: float = number_knob(USUAL_TARGET, low=0.05, high=0.99, is_main=True, text="Utilization to hold")
+    target_fraction: float = number_knob(
+        USUAL_TARGET, low=LEAST_TARGET, high=0.99, is_main=True, text="Utilization to hold"
+    )
     points_in: int = number_knob(15, low=3, high=30, text="Points in a row well below it before it scales in")
 
     def ratio(self, scene: Scene) -> float:
@@ -82,12 +87,12 @@ class HeadroomReactive(Headroom):
         A ratio that the fleet did not set itself lies on such a step too: settings near each other share their plans.
         """
         free, usual, most = (
-            math.log10((1.0 - target) / target) for target in (self.target_fraction, USUAL_TARGET, 0.05)
+            math.log10((1.0 - target) / target) for target in (self.target_fraction, USUAL_TARGET, LEAST_TARGET)
         )
         at_usual = math.log10(Headroom.ratio(self, scene))
         if self.shortage_cost_ratio is not None:
             at_usual = _to_step(at_usual)
-        rise = (max(at_usual, 2.0) - at_usual) / (most - usual)  # 2: a ratio of 100 buys q99, the highest there is
+        rise = (max(at_usual, math.log10(_RATIO_OF_Q99)) - at_usual) / (most - usual)
         return float(10.0 ** max(at_usual + _to_step(rise * (free - usual)), min(at_usual, -2.0)))
 
     def plan(self, scene: Scene) -> CapacityPlan:
