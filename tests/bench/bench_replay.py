@@ -85,7 +85,7 @@ def made(cell: Cell, which: Any) -> Scene:
     """Return a scene whose forecasts are made."""
     forecasts = ReplayForecasts(cell.fleet, cell.record)
     scene: Scene = which(forecasts)
-    moment = scene.start_utc
+    moment = scene.start_utc - HOUR  # its push stands at the start
     while moment < scene.moment(scene.steps):
         forecasts.forecast(moment)
         moment += HOUR

@@ -13,8 +13,13 @@ from headroom.scheduling.schedule import schedule_capacity
 
 PUSHED_HOURS: Final = 48
 """How far ahead actions stand at the target: two days without us before a fleet is back at its baseline."""
-MIN_DWELL_SECONDS: Final = 3600
-"""A floor stands at least an hour: instances are billed from their launch, and launching takes minutes."""
+MIN_DWELL_SECONDS: Final = 1800
+"""A floor stands at least half an hour: instances are billed from their launch, and launching takes minutes.
+
+An hour would be too long for a dip of one hour, between a lowering on the hour and a raise a lead time before the next:
+on the parts of the replay's five series that knobs are tuned on, instances and shortage cost 2.4 % less to 0.2 % more
+with half an hour, by series, and each policy's cost at 99 % of requests inside the objective 0.2 to 2.3 % less.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

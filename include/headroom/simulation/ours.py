@@ -154,20 +154,23 @@ class HeadroomSpot(Headroom):
 
 @lru_cache(maxsize=64)
 def planned_changes(scene: Scene, shortage_cost_ratio: float, push_delay_seconds: float) -> tuple[Change, ...]:
-    """Return the changes that came into force, in order of time, of all hourly pushes of the replay.
+    """Return the changes that came into force, in order of time, of all hourly pushes that the replay sees.
 
-    Remembered per scene, as policies that differ in what is underneath share them.
+    The first is the one that stood when it began, where an hour of demand was known for it. Remembered per scene, as
+    policies that differ in what is underneath share them.
     """
     if scene.forecasts is None:
         raise ValueError("forecasts: expected a ForecastProvider, for the planner works from forecasts")
     fleet = replace(scene.fleet, shortage_cost_ratio=shortage_cost_ratio)
     changes: list[Change] = []
     end_utc = scene.moment(scene.steps)
+    delay, late = timedelta(seconds=push_delay_seconds), timedelta(seconds=ACTION_DELAY_SECONDS)
     made_at = floor_hour(scene.start_utc)
-    if made_at < scene.start_utc:
-        made_at += HOUR
+    while earliest_start(made_at + delay) + late > scene.start_utc:
+        made_at -= HOUR
+    made_at = max(made_at, scene.known.start_utc + HOUR)
     while made_at < end_utc:
-        starts_after = earliest_start(made_at + timedelta(seconds=push_delay_seconds))
+        starts_after = earliest_start(made_at + delay)
         changes = [change for change in changes if change.at_utc < starts_after]
         decided = schedule_for(
             fleet,

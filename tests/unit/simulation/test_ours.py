@@ -13,7 +13,7 @@ from headroom.domain.demand import DemandForecast
 from headroom.domain.fleet import InstanceOption, SpotLimits
 from headroom.simulation.engine import ReactionKind
 from headroom.simulation.ours import Headroom, HeadroomReactive, HeadroomSpot
-from headroom.simulation.policy import Change, Scene, floor_of
+from headroom.simulation.policy import Change, DemandRecord, Scene, floor_of
 
 
 class Says:
@@ -78,6 +78,24 @@ def test_no_push_is_in_force_before_it_would_have_been_made() -> None:
     floor = Headroom().plan(scene_with(Says(250.0), hours=1)).floors[0]
     assert floor[:4].tolist() == [1, 1, 1, 1]
     assert 4 <= int(np.argmax(floor == 3)) <= 6
+
+
+@pytest.mark.parametrize(("start_minute", "made"), [(0, [11, 12]), (5, [11, 12]), (6, [12]), (30, [12])])
+def test_the_push_that_stood_when_the_replay_began_counts_from_its_first_step(
+    start_minute: int, made: list[int]
+) -> None:
+    # An hour's push is in force at four to six minutes past. All hours need three, of which one is there at first.
+    forecasts = Says(250.0)
+    noon = small_scene(*[50.0] * 59)
+    known = DemandRecord(
+        start_utc=noon.known.start_utc - timedelta(hours=1),
+        step_seconds=60.0,
+        rate_per_second=np.concatenate([np.full(60, 80.0), noon.known.rate_per_second]),
+    )
+    began = START + timedelta(minutes=start_minute)
+    scene = replace(noon, known=known, start_utc=began, steps=59 - start_minute, forecasts=forecasts)
+    assert (Headroom().plan(scene).floors[0] == 3).all()
+    assert [asked.hour for asked in forecasts.asked] == made
 
 
 def test_a_newer_push_replaces_what_is_yet_to_start() -> None:
