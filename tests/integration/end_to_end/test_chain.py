@@ -1,5 +1,6 @@
 """The main job through a real scheduler: bills and utilization in, scheduled-scaling actions out."""
 
+import json
 from collections import Counter
 from datetime import timedelta
 from typing import Any
@@ -9,7 +10,7 @@ import requests
 from tests.integration.end_to_end.demo_under_test import Demo, starts_at, wait_until
 
 from headroom.domain.fleet import Mode, TargetKind
-from headroom.domain.window import DAY
+from headroom.domain.window import DAY, Window
 from headroom.pipelines.windows import window_key
 from headroom.sandbox.airflow_api import TaskRun
 from headroom.scheduling import parse_action_name
@@ -87,6 +88,29 @@ def test_a_second_push_at_the_same_clock_makes_no_write_call(demo: Demo) -> None
     assert demo.stack.cloud.calls(service="autoscaling", operation="DescribeScheduledActions")
     assert demo.write_calls() == []
     assert {fleet["state"] for fleet in demo.summary_of(window).values()} == {"unchanged"}
+
+
+def test_a_replay_by_hand_reports_what_each_policy_would_have_cost_and_changes_nothing(demo: Demo) -> None:
+    demo.stack.cloud.clear_calls()
+    span = Window(demo.calendar.today.start_utc - timedelta(hours=6), demo.calendar.today.start_utc)
+    times = {"start": f"{span.start_utc:%FT%TZ}", "end": f"{span.end_utc:%FT%TZ}"}
+    chosen = {"fleet": "chat-large", **times, "policies": ["target_tracking", "headroom_reactive"]}
+    api = demo.stack.airflow.api
+    started = api.trigger("replay_policies", parameters=chosen)
+
+    def finished() -> bool:
+        return next(run for run in api.runs("replay_policies") if run.run_id == started.run_id).is_finished
+
+    wait_until(finished, "the replay")
+    (run,) = api.runs("replay_policies")
+    assert run.state == "success"
+    (folder,) = (demo.stack.lake_folder / "reports" / "replay" / "chat-large").iterdir()
+    found = json.loads((folder / "replay.json").read_text())
+    played = {name: policy["status"] for name, policy in found["policies"].items()}
+    wanted = ("target_tracking", "headroom_reactive", "oracle_hourly", "oracle")
+    assert {name for name, status in played.items() if status == "played"} == set(wanted)
+    assert "headroom_reactive" in (folder / "report.html").read_text()
+    assert demo.write_calls() == []
 
 
 def test_a_push_that_needs_approval_waits_for_a_person_and_names_them(demo: Demo) -> None:
