@@ -54,6 +54,22 @@ def test_neither_one_day_nor_a_burst_nor_a_lone_wild_day_is_a_new_level() -> Non
     assert brought_to_new_level(series_of(restless)).level_shift is None
 
 
+def test_after_a_level_shift_nobody_says_that_the_last_week_was_at_the_new_level() -> None:
+    shifted, steady = shaped_demand(24 * 28), shaped_demand(24 * 28)
+    shifted[-72:] *= 2.0
+    made_at = after_hours(24 * 28)
+    told = [
+        forecast_fleet(
+            history_of(seen),
+            made_at_utc=made_at,
+            selection=select_provisionally(history_of(seen), made_at_utc=made_at),
+        ).explanation
+        for seen in (shifted, steady)
+    ]
+    assert "the last week" not in told[0]
+    assert "the last week" in told[1]
+
+
 def test_a_day_that_nobody_saw_hides_no_shift_and_moves_its_begin_nowhere() -> None:
     values = shaped_demand(24 * 28)
     values[-72:] *= 2.0
