@@ -7,6 +7,7 @@ import numpy as np
 
 from headroom.domain.demand import Floats
 from headroom.forecasting.calendar import Flags
+from headroom.forecasting.medians import column_medians
 from headroom.forecasting.scale import choose_scale
 
 if TYPE_CHECKING:
@@ -65,15 +66,15 @@ def _shift(values: Floats, *, since: int, series: "Series") -> float | None:
     by_season = values[first:older].reshape(-1, season)
     if not len(by_season) or not np.isfinite(by_season).any(axis=0).all():
         return None
-    usual = np.resize(np.nanmedian(by_season, axis=0), len(values) - first)
+    usual = np.resize(column_medians(by_season), len(values) - first)
     missed = values[first:] - usual
     start = len(missed) % series.day
     by_day = missed[start:].reshape(-1, series.day)
     is_told = np.isfinite(by_day).sum(axis=1) >= max(series.day // 2, 1)
     if is_told[:-since].sum() < _DAYS_BEFORE - 1 or is_told[-since:].sum() < _LEAST_DAYS:
         return None
-    before = np.nanmedian(by_day[:-since][is_told[:-since]], axis=1)
-    after = np.nanmedian(by_day[-since:][is_told[-since:]], axis=1)
+    departures = column_medians(by_day.T)
+    before, after = departures[:-since][is_told[:-since]], departures[-since:][is_told[-since:]]
     shift = float(np.median(after))
     is_same = (np.abs(after - shift) <= _MOST_SPREAD * abs(shift)).all()
     usual_departure = float(np.quantile(np.abs(before), 0.8))
