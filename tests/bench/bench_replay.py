@@ -142,7 +142,7 @@ class Player:
 
 
 def regret(player: Player) -> dict[str, Any]:
-    """C(q) at the 13 quantiles: instance cost and, per unserved instance-hour, c_short + c_over; ours is the fleet's q."""
+    """C(q) at the 13 quantiles: instance cost, and c_short + c_over per unserved instance-hour; ours: the fleet's q."""
     scene = player.scene
     ratio = scene.fleet.shortage_cost_ratio
     carried = scene.queue.carried_rates(scene.fleet.bounds.max_instances)
