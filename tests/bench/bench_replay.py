@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 from tests.bench.replay_cells import Cell, load_cells
 
-from headroom.capacity import instances_for_demand, sustainable_rate
 from headroom.columns import QUANTILE_LEVELS
+from headroom.domain.demand import Floats
+from headroom.domain.scaling import Counts
 from headroom.domain.window import HOUR
 from headroom.pipelines.replay_forecasts import ReplayForecasts
 from headroom.simulation.engine import CapacityPlan, Conditions, Run
@@ -141,25 +142,32 @@ class Player:
 
 
 def regret(player: Player) -> dict[str, Any]:
-    """C(q) at the 13 quantiles: instance cost and, per unserved instance-hour, c_short + c_over; ours is the fleet's q.
-
-    Unserved is demand beyond what the instances at work sustain, over what one of them does.
-    """
+    """C(q) at the 13 quantiles: instance cost, and c_short + c_over per unserved instance-hour; ours: the fleet's q."""
     scene = player.scene
     ratio = scene.fleet.shortage_cost_ratio
-    rate = sustainable_rate(scene.fleet, scene.fleet.current_type.name)
-    needed = instances_for_demand(scene.fleet, rate, player.rates)
+    carried = scene.queue.carried_rates(scene.fleet.bounds.max_instances)
     curve = {}
     for level in sorted({*QUANTILE_LEVELS, scene.fleet.critical_ratio}):
         played = player.run(Headroom(shortage_cost_ratio=level / (1.0 - level)).plan(scene))
-        short_hours = np.maximum(needed - played.ready[0], 0).sum() * scene.step_seconds / SECONDS_PER_HOUR
-        curve[level] = played.cost_usd + (ratio + 1.0) * scene.pool.usd_per_hour * float(short_hours)
+        short = unserved_instances(player.rates, played.ready[0], carried)
+        short_hours = float(short.sum()) * scene.step_seconds / SECONDS_PER_HOUR
+        curve[level] = played.cost_usd + (ratio + 1.0) * scene.pool.usd_per_hour * short_hours
     least = min(curve, key=lambda level: curve[level])
     return {
         "cost_of_quantile": {f"{level:g}": cost for level, cost in curve.items()},
         "least_at": least,
         "ours_over_least": curve[scene.fleet.critical_ratio] / curve[least],
     }
+
+
+def unserved_instances(rates: Floats, ready: Counts, carried: Floats) -> Floats:
+    """Return, per step, demand beyond what the instances at work sustain, over what one of them (or one alone) does.
+
+    `carried`: the highest rate that each count of instances sustains, from 0 on.
+    """
+    each = carried[np.maximum(ready, 1)] / np.maximum(ready, 1)
+    short: Floats = np.maximum(rates - carried[ready], 0.0) / each
+    return short
 
 
 def pooled(cells: dict[str, Any]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ import numpy as np
 
 from headroom.capacity.rates import RateSource, SustainableRate, slot_queue, sustainable_rate
 from headroom.capacity.sizing import SlotQueue
-from headroom.domain.demand import DemandForecast, Floats
+from headroom.domain.demand import DemandForecast, Floats, bought_level
 from headroom.domain.fleet import Fleet
 from headroom.domain.scaling import CapacityRequirement, Counts
 
@@ -69,7 +69,7 @@ def _queue(fleet: Fleet, rate: SustainableRate) -> SlotQueue | None:
 
 
 def _method(fleet: Fleet, rate: SustainableRate) -> str:
-    level = f"at q{math.floor(fleet.critical_ratio * 1000) / 10:g} of the minutes"
+    level = f"at q{math.floor(bought_level(fleet.critical_ratio) * 1000) / 10:g} of the minutes"
     queue = _queue(fleet, rate)
     if queue is None:
         return f"{rate.rate_per_second:.3g}/s an instance ({rate.method}), demand over rate {level}"

@@ -120,5 +120,14 @@ class DemandForecast:
         return np.array(rows, dtype=np.float64).reshape(len(self.hours), len(QUANTILE_LEVELS))
 
 
+def bought_level(critical_ratio: float) -> float:
+    """Return the level that is read where a quantile is asked for: one beyond the stored ones is the last of them.
+
+    >>> bought_level(0.9), bought_level(0.999)
+    (0.9, 0.99)
+    """
+    return min(max(critical_ratio, QUANTILE_LEVELS[0]), QUANTILE_LEVELS[-1])
+
+
 def _at_level(quantiles: Floats, level: float) -> Floats:
     return np.array([np.interp(level, QUANTILE_LEVELS, row) for row in quantiles], dtype=np.float64)

@@ -85,7 +85,7 @@ class Action:
     need_at_utc: datetime
     """Start of the hour whose need this action serves; the restore's is its own start."""
     demand_per_second: float | None = None
-    """Largest forecast peak demand (at the critical-ratio quantile) while the action holds; None for the restore."""
+    """Largest demand of an hour's minutes (at the critical-ratio quantile) while it holds; None for the restore."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -109,7 +109,8 @@ def _backtest_one(
         except ForecastError:  # nothing was seen before this origin; later ones may serve
             continue
         made = forecast_models(known, models, horizon_steps=horizon, seed=seed_of(whole.series_id, seed=seed))
-        scale = losses.seasonal_scale(known.observed, known.day)
+        # of demand as it was: what we learn from may have been brought to a new level
+        scale = losses.seasonal_scale(whole.observed[:origin], whole.day)
         cutoff = item.step_at(origin - 1)
         for model, quantiles in made.items():
             scored = _score(actual, quantiles, scale=scale)

@@ -38,10 +38,10 @@ class Drift:
     direction: str
     """"above", "below" or "around" the forecasts: where demand was."""
 
-    @property
-    def remark(self) -> str:
-        """The drift in words, for a forecast's note."""
-        return f"demand has drifted {self.direction} its forecasts for {self.hours} h: bands are wider, members due"
+    def remark(self, *, is_widened: bool) -> str:
+        """Return the drift in words, for a forecast's note; `is_widened`: whether bands are wider for it."""
+        wider = "bands are wider, " if is_widened else ""
+        return f"demand has drifted {self.direction} its forecasts for {self.hours} h: {wider}members due"
 
 
 def find_drift(demand: Floats, *, low: Floats, median: Floats, high: Floats) -> Drift | None:

@@ -178,6 +178,7 @@ def forecast_with_members(
         weights=selection.weights,
         note=_with_remarks(selection.note, series),
         effects=ordinary_hours(series).effects,
+        is_widened=widening > 1,
     )
 
 

@@ -131,6 +131,8 @@ def forecast_fleet(
     mean = np.maximum(made["mean"].quantiles, 0.0)
     hours = _hour(made_at) + ONE_HOUR * np.arange(horizon_hours)
     parts = median_parts(known["mean"], mean[:, MEDIAN_INDEX], made["mean"].effects)
+    # brought to a new level, the newest week's hours are no longer that week's
+    level_before = None if known["mean"].level_shift else level_of_last_week(known["mean"])
     return DemandForecast(
         fleet_id=history.fleet_id,
         made_at_utc=made_at,
@@ -140,7 +142,7 @@ def forecast_fleet(
         members=_joint_weights(made),
         note=_joint_note(made, usable, drift),
         mean_parts_per_second=parts,
-        explanation=explain(hours, parts, level_before=level_of_last_week(known["mean"])),
+        explanation=explain(hours, parts, level_before=level_before),
     )
 
 
@@ -219,4 +221,5 @@ def _joint_note(made: dict[str, SeriesForecast], selection: Selection | None, dr
     notes = {target: part.note for target, part in made.items()}
     text = notes["mean"] if notes["mean"] == notes["peak"] else f"mean: {notes['mean']}; peak: {notes['peak']}"
     text = f"{text}; selected at {selection.selected_at_utc.isoformat()}" if selection else text
-    return f"{text}; {drift.remark}" if drift else text
+    is_widened = any(part.is_widened for part in made.values())
+    return f"{text}; {drift.remark(is_widened=is_widened)}" if drift else text

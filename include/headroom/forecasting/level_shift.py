@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from headroom.domain.demand import Floats
+from headroom.forecasting.calendar import Flags
+from headroom.forecasting.medians import column_medians
 from headroom.forecasting.scale import choose_scale
 
 if TYPE_CHECKING:
@@ -27,7 +29,7 @@ def brought_to_new_level(series: "Series") -> "Series":
     """Return the series with older hours at the level of the last days, where that moved; else as it is.
 
     Looks at whole days counted from the end: what each departs by, in the median and on the log scale, from the
-    median week of the days before.
+    median week of the days before. Holidays and events tell nothing of it: they end, and have effects of their own.
     """
     days = len(series) // series.day
     if days < _DAYS_BEFORE + _LEAST_DAYS or series.trailing_gap >= series.day:
@@ -36,8 +38,9 @@ def brought_to_new_level(series: "Series") -> "Series":
     if scale.kind != "log":
         return series
     values = scale.forward(series.observed)
+    ordinary = np.where(_flagged(series), np.nan, values)
     for since in range(min(_MOST_DAYS, days - _DAYS_BEFORE), _LEAST_DAYS - 1, -1):
-        shift = _shift(values, since=since, series=series)
+        shift = _shift(ordinary, since=since, series=series)
         if shift is not None:
             older = len(series) - since * series.day
             moved = np.where(np.arange(len(series)) < older, scale.backward(values + shift), series.observed)
@@ -46,23 +49,32 @@ def brought_to_new_level(series: "Series") -> "Series":
     return series
 
 
+def _flagged(series: "Series") -> Flags:
+    """Return whether each step is of a holiday or event."""
+    flags = series.calendar.flags(series.hours)
+    return np.logical_or.reduce(list(flags.values())) if flags else np.zeros(len(series), dtype=np.bool_)
+
+
 def _shift(values: Floats, *, since: int, series: "Series") -> float | None:
-    """Return by how much the last `since` days lie off the days before them; None where that is no shift."""
+    """Return by how much the last `since` days lie off the days before them; None where that is no shift.
+
+    Days of which less than half was seen are left out; of those since, _LEAST_DAYS are needed.
+    """
     older = len(values) - since * series.day
     season = series.seasons[-1]
     first = older % season
     by_season = values[first:older].reshape(-1, season)
     if not len(by_season) or not np.isfinite(by_season).any(axis=0).all():
         return None
-    usual = np.resize(np.nanmedian(by_season, axis=0), len(values) - first)
+    usual = np.resize(column_medians(by_season), len(values) - first)
     missed = values[first:] - usual
     start = len(missed) % series.day
     by_day = missed[start:].reshape(-1, series.day)
-    by_day = by_day[np.isfinite(by_day).sum(axis=1) >= series.day // 2]
-    departures = np.nanmedian(by_day, axis=1)
-    before, after = departures[:-since], departures[-since:]
-    if len(before) < _DAYS_BEFORE - 1:
+    is_told = np.isfinite(by_day).sum(axis=1) >= max(series.day // 2, 1)
+    if is_told[:-since].sum() < _DAYS_BEFORE - 1 or is_told[-since:].sum() < _LEAST_DAYS:
         return None
+    departures = column_medians(by_day.T)
+    before, after = departures[:-since][is_told[:-since]], departures[-since:][is_told[-since:]]
     shift = float(np.median(after))
     is_same = (np.abs(after - shift) <= _MOST_SPREAD * abs(shift)).all()
     usual_departure = float(np.quantile(np.abs(before), 0.8))

@@ -16,13 +16,14 @@ class SeriesForecast:
     """`quantiles`: shape (steps, 13), never falling along a row. `weights`: by band, then by member, summing to 1.
 
     `effects`: by kind of holiday or event, how far the seasonal members moved its hours on the scale; empty where what
-    served is told of none.
+    served is told of none. `is_widened`: whether bands are wider than past errors ask for, as a drift wants them.
     """
 
     quantiles: Floats
     weights: dict[str, dict[str, float]]
     note: str
     effects: dict[str, float] = field(default_factory=dict)
+    is_widened: bool = False
 
     @property
     def median(self) -> Floats:

@@ -67,7 +67,7 @@ def demand_figure(section: "FleetSection") -> Markup:
         figure.add_scatter(
             x=forecast.hours,
             y=forecast.minute_at_level(section.critical_ratio),
-            name=f"bought: {section.critical_ratio:.0%} quantile of the minutes",
+            name=f"bought: {section.bought_level:.0%} quantile of the minutes",
             line={"color": ORANGE, "width": 2, "dash": "dot"},
         )
         _mark_now(figure, forecast.hours[0])
@@ -153,7 +153,7 @@ def cost_figure(section: "FleetSection") -> Markup:
         figure.add_bar(x=levels, y=curve.instance_usd, name="instances", marker={"color": BLUE})
         figure.add_bar(x=levels, y=curve.shortage_usd, name="shortage", marker={"color": ORANGE})
         figure.update_layout(barmode="stack")
-        figure.update_xaxes(title=f"demand quantile bought; the critical ratio is {curve.critical_ratio:.0%}")
+        figure.update_xaxes(title=f"quantile of the minutes bought; the critical ratio is {curve.critical_ratio:.4g}")
     return fragment_of(figure, f"{section.fleet_id}-cost")
 
 

@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from headroom.capacity import CostCurve
 from headroom.domain.cost import CostBasis
-from headroom.domain.demand import DemandForecast, DemandHistory
+from headroom.domain.demand import DemandForecast, DemandHistory, bought_level
 from headroom.domain.plan import RightsizingOption, SpotMixPlan
 from headroom.domain.scaling import Action, Verdict
 from headroom.reporting.figures import capacity_figure, cost_figure, demand_figure, parts_figure, plotly_script
@@ -30,7 +30,7 @@ class ScheduleHour:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PresentedAction:
-    """An action with what became of it and the forecast peak it precedes."""
+    """An action with what became of it and the need it precedes."""
 
     action: Action
     status: str
@@ -86,7 +86,7 @@ class FleetSection:
     rate_not_measured: str | None = None
     """Why history does not tell what an instance carries; None where it does."""
     cost_curve: CostCurve | None = None
-    """What the plan's first day is expected to cost at each demand quantile; None without a price."""
+    """What the plan's first day is expected to cost at each quantile of its minutes; None without a price."""
     rightsizing: tuple[RightsizingOption, ...] = ()
     spot_mix: SpotMixPlan | None = None
 
@@ -94,6 +94,11 @@ class FleetSection:
     def cost_basis(self) -> CostBasis:
         """Where the costs come from: a plan's lie ahead, so they are estimated, or unknown without a price."""
         return CostBasis.of_estimate(self.saved_usd_per_day)
+
+    @property
+    def bought_level(self) -> float:
+        """The quantile of the minutes that is bought: the critical ratio, or the nearest that is forecast."""
+        return bought_level(self.critical_ratio)
 
     @property
     def price_source(self) -> str:

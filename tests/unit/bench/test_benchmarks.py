@@ -5,6 +5,7 @@ import json
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from tests.bench import record, run
 
@@ -45,6 +46,13 @@ def test_where_only_ours_never_reaches_a_share_the_cell_is_not_left_out() -> Non
     assert middle["left_out"] == {}
     assert high["left_out"] == {"hard": "never reached by every incumbent"}
     assert high["pooled_over_best_incumbent"] == 0.75
+
+
+def test_what_is_not_served_is_work_over_the_sustainable_rate_of_an_instance() -> None:
+    carried = np.array([0.0, 8.0, 20.0, 33.0])  # many carry more each than one alone
+    rates, ready = np.array([25.0, 20.0, 4.0, 15.0]), np.array([2, 2, 0, 3])
+    # 5 beyond 20 at 10 each; none; 4 beyond nothing at 8 each; none
+    assert run.load("replay").unserved_instances(rates, ready, carried).tolist() == [0.5, 0.0, 0.5, 0.0]
 
 
 def test_figures_are_written_between_their_marks_and_nowhere_else() -> None:

@@ -21,6 +21,17 @@ def test_the_owners_cost_of_shortage_picks_the_quantile() -> None:
     assert required_capacity(fleet(shortage_cost_ratio=1.0), forecast(90.0)).required_instances.tolist() == [5]
 
 
+@pytest.mark.parametrize(("ratio", "level"), [(9.0, "q90"), (199.0, "q99"), (0.001, "q1")])
+def test_the_method_names_the_quantile_that_is_bought_also_where_the_ratio_asks_for_one_beyond(
+    ratio: float, level: str
+) -> None:
+    asked = fleet(shortage_cost_ratio=ratio)
+    made = forecast(90.0)
+    found = required_capacity(asked, made)
+    assert f"at {level} of the minutes" in found.method
+    assert found.demand_per_second == pytest.approx(made.minute_at_level(float(level[1:]) / 100))
+
+
 def test_request_slots_are_sized_by_their_queue_and_not_by_the_rate_as_well() -> None:
     slots = fleet(serving=SLOTS)
     requirement = required_capacity(slots, forecast(100.0, 7.0))

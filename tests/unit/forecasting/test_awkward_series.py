@@ -1,15 +1,18 @@
 """What a series that is not an even, well-known one gets: an answer that is defined, and why."""
 
 import time
+from datetime import timedelta
 
 import numpy as np
 import pytest
-from tests.unit.forecasting.demand_examples import FIRST_HOUR, series_of, shaped_demand
+from tests.unit.forecasting.demand_examples import FIRST_HOUR, after_hours, history_of, series_of, shaped_demand
 
 from headroom.columns import QUANTILE_LEVELS
 from headroom.domain.demand import Floats
+from headroom.domain.event import CalendarEvent, EventKind
 from headroom.forecasting.calendar import Calendar
 from headroom.forecasting.ensemble import CHEAP_MEMBERS, MEMBERS, NOTHING_LEARNT, forecast
+from headroom.forecasting.fleet_forecast import forecast_fleet, select_provisionally
 from headroom.forecasting.level_shift import brought_to_new_level
 from headroom.forecasting.members import Forecaster
 from headroom.forecasting.series import ONE_HOUR, Series, prepare
@@ -49,6 +52,51 @@ def test_neither_one_day_nor_a_burst_nor_a_lone_wild_day_is_a_new_level() -> Non
     restless = values.copy()
     restless[-48:-24] *= 2.0
     assert brought_to_new_level(series_of(restless)).level_shift is None
+
+
+def test_after_a_level_shift_nobody_says_that_the_last_week_was_at_the_new_level() -> None:
+    shifted, steady = shaped_demand(24 * 28), shaped_demand(24 * 28)
+    shifted[-72:] *= 2.0
+    made_at = after_hours(24 * 28)
+    told = [
+        forecast_fleet(
+            history_of(seen),
+            made_at_utc=made_at,
+            selection=select_provisionally(history_of(seen), made_at_utc=made_at),
+        ).explanation
+        for seen in (shifted, steady)
+    ]
+    assert "the last week" not in told[0]
+    assert "the last week" in told[1]
+
+
+def test_a_day_that_nobody_saw_hides_no_shift_and_moves_its_begin_nowhere() -> None:
+    values = shaped_demand(24 * 28)
+    values[-72:] *= 2.0
+    values[-48:-24] = np.nan
+    found = brought_to_new_level(series_of(values))
+    assert found.level_shift is not None
+    assert found.level_shift[1] == 72
+    assert found.observed[-72:-48].tolist() == values[-72:-48].tolist()
+
+
+@pytest.mark.parametrize("hours_left", [0, 12])
+def test_an_event_of_days_is_no_new_level_and_ends_when_the_calendar_says(hours_left: int) -> None:
+    usual = shaped_demand(24 * 28 + THREE_DAYS)
+    seen = usual[: 24 * 28].copy()
+    seen[-72:] *= 1.8
+    made_at = after_hours(24 * 28)
+    sale = CalendarEvent(
+        name="sale",
+        kind=EventKind.SALE,
+        starts_at_utc=made_at - timedelta(hours=72),
+        ends_at_utc=made_at + timedelta(hours=hours_left),
+    )
+    history = history_of(seen)
+    chosen = select_provisionally(history, made_at_utc=made_at, events=(sale,))
+    made = forecast_fleet(history, made_at_utc=made_at, events=(sale,), selection=chosen)
+    after = made.mean_at_level(0.5)[24:] / usual[24 * 29 :]
+    assert after.mean() == pytest.approx(1.0, abs=0.1)  # and not 1.8
 
 
 def test_weekends_and_series_under_sixteen_days_are_no_shift() -> None:

@@ -34,7 +34,9 @@ def test_demand_below_its_forecasts_drifts_as_well() -> None:
     found = drift_of(np.full(30, -SIGMA))
     assert found is not None
     assert found.direction == "below"
-    assert found.remark.startswith("demand has drifted below its forecasts for 30 h")
+    assert found.remark(is_widened=True) == (
+        "demand has drifted below its forecasts for 30 h: bands are wider, members due"
+    )
 
 
 def test_errors_too_large_on_either_side_are_found_although_they_cancel() -> None:
@@ -94,6 +96,27 @@ def test_a_drifting_fleets_forecast_says_so() -> None:
     calm, drifting = (
         forecast_fleet(history, made_at_utc=made_at, selection=selection, drift=given) for given in (None, drift)
     )
-    assert drifting.note == f"{calm.note}; {drift.remark}"
+    assert drifting.note == f"{calm.note}; {drift.remark(is_widened=True)}"
     assert (drifting.peak_at_level(0.9) > calm.peak_at_level(0.9)).all()
     assert drifting.peak_at_level(0.5) == pytest.approx(calm.peak_at_level(0.5))
+
+
+@pytest.mark.parametrize("demand", [np.full(24 * 10, 5.0), np.random.default_rng(0).poisson(0.5, 24 * 10) * 1.0])
+def test_bands_that_no_drift_widens_are_not_said_to_be_wider(demand: Floats) -> None:
+    """A constant or intermittent fleet is a simple case, whose band is not the members'."""
+    history, made_at = history_of(demand), after_hours(24 * 10)
+    calm, drifting = (
+        forecast_fleet(history, made_at_utc=made_at, drift=given)
+        for given in (None, Drift(hours=5, widening=2.0, direction="above"))
+    )
+    assert (drifting.peak_quantiles_per_second == calm.peak_quantiles_per_second).all()
+    assert drifting.note == f"{calm.note}; demand has drifted above its forecasts for 5 h: members due"
+
+
+def test_a_drift_too_slow_to_widen_bands_says_nothing_of_them() -> None:
+    history, made_at = history_of(shaped_demand(24 * 10)), after_hours(24 * 10)
+    selection = select_provisionally(history, made_at_utc=made_at)
+    slow = Drift(hours=40, widening=1.0, direction="above")
+    assert forecast_fleet(history, made_at_utc=made_at, selection=selection, drift=slow).note.endswith(
+        "for 40 h: members due"
+    )

@@ -145,6 +145,17 @@ def test_a_backtest_scores_every_model_at_every_cutoff_and_band() -> None:
     assert made.frame["wape"].between(0, 1).all()
 
 
+def test_a_backtest_scales_errors_by_demand_as_it_was_also_after_a_level_shift() -> None:
+    """Older hours are brought to the new level to learn from them; MASE's scale is of what came."""
+    values = shaped_demand(24 * 28 + 6)
+    values[24 * 25 :] *= 2.0
+    made = backtest_series(frame_of("a", values), horizon=6, windows=1, models=["seasonal_naive_daily"])
+    row = made.frame.set_index("horizon_band").loc["1-2"]
+    error = row["wape"] * values[-6:-4].mean()
+    known = values[:-6]
+    assert error / row["mase"] == pytest.approx(np.abs(known[24:] - known[:-24]).mean())
+
+
 def test_a_backtest_leaves_out_series_too_short_to_be_judged_and_says_so() -> None:
     frame = pd.concat([frame_of("long", shaped_demand(60)), frame_of("short", [1.0])])
     made = backtest_series(frame, horizon=6, windows=1, models=["headroom", "seasonal_naive_daily"])

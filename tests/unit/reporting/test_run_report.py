@@ -230,8 +230,15 @@ def test_the_cost_curve_is_drawn_where_a_price_is_known() -> None:
     page = render_run_report(_report(replace(_section(), cost_curve=curve)))
     assert "Expected cost of a day of chat-large" in page
     # 130 + 0 at the last quantile is the least of 250 - 10 x position
-    assert "Least at q99; bought is the critical ratio, 90 %." in page
+    assert "Least at q99; bought is q90, by a critical ratio of 0.9." in page
     assert "Expected cost of a day" not in render_run_report(_report(_section()))
+
+
+def test_a_critical_ratio_beyond_the_last_quantile_is_told_with_what_is_bought_for_it() -> None:
+    curve = CostCurve(instance_usd=np.ones(13), shortage_usd=np.ones(13), critical_ratio=0.995)
+    page = render_run_report(_report(replace(_section(), cost_curve=curve, critical_ratio=0.995)))
+    assert "bought is q99, by a critical ratio of 0.995." in page
+    assert "bought: 99% quantile of the minutes" in page
 
 
 def test_the_page_shows_what_moves_a_forecast_and_leaves_out_what_does_not() -> None:

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from headroom.simulation.engine import CapacityPlan, Pool, run
 from headroom.simulation.given_capacity import ServedSteps, Waiting, serve
 from headroom.simulation.latency_percentiles import latency_percentiles, mean_latencies
 from headroom.simulation.latency_table import RequestQueue
@@ -42,6 +43,37 @@ def test_nobody_answered_has_no_latency() -> None:
     silent = served([5.0, 0.0], [0, 1])
     assert np.isnan(silent.latency_seconds(95.0)).all()
     assert np.isnan(silent.mean_latency_seconds).all()
+
+
+@pytest.mark.parametrize("count", [1, 3, 64])
+def test_a_replay_of_the_same_instances_says_the_same(count: int) -> None:
+    pool = Pool(instance_type="a", purchase_option="on_demand", usd_per_hour=1.0, lead_time_seconds=0.0)
+    rates = count * 10.0 * np.random.default_rng(0).uniform(0.7, 1.1, 60)
+    replayed = run(
+        rates,
+        CapacityPlan(pools=(pool,), floors=np.full((1, 60), count)),
+        step_seconds=60.0,
+        queue=QUEUE,
+        most_instances=70,
+        initial_instances=[count],
+    )
+    here = serve(rates, np.full(60, count), step_seconds=60.0, queue=QUEUE, together=60)
+    assert here.waiting.tolist() == replayed.waiting.tolist()
+    assert here.failed.tolist() == replayed.failed.tolist()
+    assert here.utilization.tolist() == replayed.utilization.tolist()
+    assert here.slower_requests[0] == pytest.approx(replayed.slower_requests)
+
+
+def test_shapes_and_demand_that_the_loop_cannot_take_are_refused_before_it() -> None:
+    rates, instances = np.full(7, 5.0), np.full(7, 1)
+    for wrong in ({"together": 5}, {"instances": instances[:6]}):
+        with pytest.raises(ValueError, match="as many steps of instances as of demand"):
+            serve(**{"rate_per_second": rates, "instances": instances, "step_seconds": 60.0, "queue": QUEUE, **wrong})
+    for bad in (np.nan, -1.0, np.inf):
+        with pytest.raises(ValueError, match="at least 0 and finite"):
+            serve(np.array([bad]), np.array([1]), step_seconds=60.0, queue=QUEUE)
+    with pytest.raises(ValueError, match="at least 0 and finite"):
+        serve(np.array([1.0]), np.array([-1]), step_seconds=60.0, queue=QUEUE)
 
 
 def test_no_minutes_leave_those_who_wait() -> None:
