@@ -10,7 +10,8 @@ is no change and waits for no dwell.
 Why the answer is exact. For a fixed order of levels the cost is linear in the change times and every constraint is a
 bound by a need's edge or a difference of two neighbours, so some optimum has each change at an edge of a need, or a
 whole number of dwells from one, or from `starts_after_utc`. Over these times a shortest path with at most N segments,
-each held at the largest need inside it, is found by dynamic programming in O(N M^2) for M times.
+each held at the largest need inside it, is found by dynamic programming: in O(M^2) for M times, and in O(N M^2) where
+the cheapest of all has more than N.
 """
 
 import math
@@ -154,9 +155,41 @@ def _cheapest_path(
     length = times[None, 1:] - times[:-1, None]
     cost = np.where(length > 0, level * length, _IMPOSSIBLE)
     cost[:, :-1][length[:, :-1] < dwell] = _IMPOSSIBLE  # the last segment ends with the restore, which waits for none
-    best = np.full(last + 1, _IMPOSSIBLE, dtype=np.int64)
-    best[0] = 0
-    best[1:] = np.where(current_instances >= level[0], current_instances * (times[1:] - times[0]), _IMPOSSIBLE)
+    unchanged = np.full(last + 1, _IMPOSSIBLE, dtype=np.int64)
+    unchanged[0] = 0
+    unchanged[1:] = np.where(current_instances >= level[0], current_instances * (times[1:] - times[0]), _IMPOSSIBLE)
+    path = _path_of_any_length(cost, unchanged)
+    if path is not None and len(path) > max_changes:
+        path = _path_of_at_most(cost, unchanged, max_changes)
+    return path
+
+
+def _path_of_any_length(cost: Counts, unchanged: Counts) -> list[int] | None:
+    """Return the cheapest path, of those the one with the fewest changes; None when nothing covers the needs."""
+    last = len(unchanged) - 1
+    weight = last + 1  # a change counts as one part of so many of an instance-second: it decides between equal costs
+    cheapest = np.where(unchanged < _IMPOSSIBLE, unchanged * weight, _IMPOSSIBLE)
+    weighted = np.where(cost < _IMPOSSIBLE, cost * weight + 1, _IMPOSSIBLE)
+    origin = np.full(last + 1, -1, dtype=np.int64)
+    for index in range(1, last + 1):
+        total = cheapest[:index] + weighted[:index, index - 1]
+        best = int(total.argmin())
+        if total[best] < cheapest[index]:
+            cheapest[index], origin[index] = total[best], best
+    if cheapest[last] >= _IMPOSSIBLE:
+        return None
+    path: list[int] = []
+    index = int(origin[last])
+    while index >= 0:
+        path.append(index)
+        index = int(origin[index])
+    return path[::-1]
+
+
+def _path_of_at_most(cost: Counts, unchanged: Counts, max_changes: int) -> list[int] | None:
+    """Return the cheapest path with at most `max_changes`, fewer where that costs no more; None where there is none."""
+    last = len(unchanged) - 1
+    best = unchanged
     cheapest, cheapest_changes = best[last], 0
     origins: list[Seconds] = []
     for changes in range(1, max(max_changes, 0) + 1):
@@ -166,8 +199,6 @@ def _cheapest_path(
         origins.append(origin)
         if best[last] < cheapest:
             cheapest, cheapest_changes = best[last], changes
-        elif best[last] > cheapest:
-            break
     if cheapest >= _IMPOSSIBLE:
         return None
     path: list[int] = []
