@@ -25,7 +25,7 @@ from headroom.pipelines.workspace import Workspace, open_workspace
 from headroom.reporting.replay_report import ReplayReport, render_replay_report, replay_summary
 from headroom.simulation.demand_path import FIRST_YEAR, LAST_YEAR, Bursts, DemandError
 from headroom.simulation.engine import Conditions
-from headroom.simulation.fleet_scene import SceneError, fleet_scene
+from headroom.simulation.fleet_scene import SceneError, fleet_scene, require_playable
 from headroom.simulation.launches import Launches
 from headroom.simulation.oracle import TooManyCountsError
 from headroom.simulation.policies import UnknownPolicyError, open_policies, policies_named
@@ -206,6 +206,7 @@ def _replay(
     except UnknownPolicyError as error:
         raise ReplayInputError(f"--policy: {error}") from error
     try:
+        require_playable(fleet)
         scene = fleet_scene(
             fleet,
             record,
