@@ -48,22 +48,19 @@ def scene_of(rates: Floats, lead_time_seconds: float = 600.0) -> Scene:
 
 SEEDS = st.integers(min_value=0, max_value=10_000)
 SCALES = st.sampled_from([0.0, 0.5, 60.0, 200.0])
+CHANGES = st.tuples(st.integers(min_value=0, max_value=STEPS - 2), st.sampled_from([0.0, 20.0]))
+"""After which step demand is another, and by what factor."""
 LEADS = st.sampled_from([0.0, 600.0, 90_000.0, 604_800.0])
 """Up to the longest that fleets.yaml may name: what opens that early may not know more for it."""
 
 
 @each_policy
 @settings(deadline=None, max_examples=25)
-@given(
-    seed=SEEDS,
-    scale=SCALES,
-    step=st.integers(min_value=0, max_value=STEPS - 2),
-    factor=st.sampled_from([0.0, 20.0]),
-    lead=LEADS,
-)
+@given(seed=SEEDS, scale=SCALES, change=CHANGES, lead=LEADS)
 def test_demand_after_a_step_changes_nothing_at_it_or_before(
-    policy: Policy, seed: int, scale: float, step: int, factor: float, lead: float
+    policy: Policy, seed: int, scale: float, change: tuple[int, float], lead: float
 ) -> None:
+    step, factor = change
     rates = demand(seed, scale)
     other = rates.copy()
     other[HISTORY_STEPS + step + 1 :] = factor * rates[HISTORY_STEPS + step + 1 :] + 1.0

@@ -263,8 +263,10 @@ def test_a_policy_that_the_fleet_does_not_allow_says_why(tmp_path: Path, capsys:
         (
             # a rate would not help: what has no model is told before what lacks a number
             (
-                "model: slots, service_seconds: 1.0, service_cv2: 0.0, slots: 100}\ninstance_types: "
-                "[{name: g5.xlarge, sustainable_rate_per_second: 90.0",
+                (
+                    "model: slots, service_seconds: 1.0, service_cv2: 0.0, slots: 100}\ninstance_types: "
+                    "[{name: g5.xlarge, sustainable_rate_per_second: 90.0"
+                ),
                 "model: continuous_batching, profile: p}\ninstance_types: [{name: g5.xlarge",
             ),
             "fleet.yaml: objective: expected ttft_seconds and itl_seconds",

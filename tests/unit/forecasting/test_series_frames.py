@@ -184,7 +184,10 @@ def test_a_backtest_leaves_out_series_too_short_to_be_judged_and_says_so() -> No
     frame = pd.concat([frame_of("long", shaped_demand(60)), frame_of("short", [1.0])])
     made = backtest_series(frame, horizon=6, windows=1, models=["headroom", "seasonal_naive_daily"])
     assert set(made.frame["unique_id"]) == {"long"}
-    assert made.failures["short"].startswith("short: 1 steps leave nothing")
+    assert made.failures["short"] == (
+        "short: none of 1 origins, the newest 6 steps from the end, has a y that is not null both before and after it; "
+        "found 1 such in 1 steps"
+    )
 
 
 def test_a_backtest_of_two_days_has_only_our_own_simple_answer() -> None:

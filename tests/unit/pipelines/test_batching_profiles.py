@@ -147,8 +147,10 @@ def test_a_profile_that_cannot_be_used_fails_its_fleet_alone(tmp_path: Path) -> 
         ),
         (
             {"input_tokens": [512, 512, 512, 512, 1024]},
-            "FILE: concurrency must have the same values for every pair of tokens; g5.xlarge has 1, 2, 4, 8 for 512 and "
-            "101 tokens, 16 for 1024 and 101",
+            (
+                "FILE: concurrency must have the same values for every pair of tokens; g5.xlarge has 1, 2, 4, 8 for "
+                "512 and 101 tokens, 16 for 1024 and 101"
+            ),
         ),
     ],
 )

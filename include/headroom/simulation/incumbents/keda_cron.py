@@ -43,7 +43,7 @@ class KedaCron(Adjustable):
 
 
 def _desired(scene: Scene, hours: Counts, peak_factor: float) -> Counts:
-    """Return desiredReplicas of each step's hour's window, `hours` of shape (steps,), from what had ended by the step."""
+    """Return desiredReplicas of the window that each step's hour of `hours` has, shape (steps,), from hours that had ended."""
     peaks = scene.history(scene.moment(scene.steps)).peak_per_second
     now = scene.hours_of_steps()
     week, day = (_newest_ended(hours, now, period) for period in (HOURS_PER_WEEK, HOURS_PER_DAY))
