@@ -43,7 +43,7 @@ class KedaCron(Adjustable):
 
 
 def _desired(scene: Scene, hours: Counts, peak_factor: float) -> Counts:
-    """Return desiredReplicas of the window that each step's hour of `hours` has, shape (steps,), from hours that had ended."""
+    """Return what the window of each hour of `hours` asks, shape (steps,), by hours that had ended at its step."""
     peaks = scene.history(scene.moment(scene.steps)).peak_per_second
     now = scene.hours_of_steps()
     week, day = (_newest_ended(hours, now, period) for period in (HOURS_PER_WEEK, HOURS_PER_DAY))
