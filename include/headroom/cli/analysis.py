@@ -6,6 +6,7 @@ import json
 import math
 import os
 from collections.abc import Sequence
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -81,6 +82,8 @@ def forecast(options: argparse.Namespace) -> int:
             )
         except (FrameError, ValueError, OverflowError, MemoryError) as error:
             raise BadInput(f"{options.series}: {error}") from error
+        except BrokenProcessPool as error:
+            raise _worker_ended(options) from error
     if len(made.frame):
         write_out_file(options.out, _parquet(made.frame))
     return _report_failures(options.series, made.failures, served=len(made.frame))
@@ -107,6 +110,8 @@ def backtest(options: argparse.Namespace) -> int:
             )
         except (FrameError, ValueError, OverflowError, MemoryError) as error:
             raise BadInput(f"{options.series}: {error}") from error
+        except BrokenProcessPool as error:
+            raise _worker_ended(options) from error
     if len(scores.frame):
         table = mean_scores(scores.frame)
         page = render_backtest_report(options.series.name, table, failures=scores.failures)
@@ -125,6 +130,13 @@ def mean_scores(frame: "pd.DataFrame") -> "pd.DataFrame":
     """Return each model's scores averaged over series, cutoffs and bands, best mean pinball first."""
     measures = ["mase", "wape", "smape", "pinball", "coverage80", "bias"]
     return frame.groupby("model")[measures].mean().sort_values("pinball").reset_index()
+
+
+def _worker_ended(options: argparse.Namespace) -> BadInput:
+    return BadInput(
+        f"--jobs: one of {options.jobs} processes was ended from outside before its series was done, as a system that "
+        "runs out of memory does; fewer need less"
+    )
 
 
 def _seasons(options: argparse.Namespace) -> tuple[int, ...]:

@@ -1,6 +1,7 @@
 import json
 import os
 import stat
+from concurrent.futures.process import BrokenProcessPool
 from decimal import Decimal
 from pathlib import Path
 
@@ -223,6 +224,22 @@ def test_seasons_that_do_not_ascend_name_the_option(
     assert main(["forecast", *series, *options]) == 2
     said = f"headroom: --season: expected ascending lengths of at least 2 steps, found {found}\n"
     assert capsys.readouterr().err == said
+
+
+@pytest.mark.parametrize("command", ["forecast", "backtest"])
+def test_a_process_that_was_ended_from_outside_is_one_clear_line(
+    command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise BrokenProcessPool
+
+    monkeypatch.setattr(f"headroom.cli.analysis.{command}_series", broken)
+    options = ["--series", str(_series(tmp_path)), "--horizon", "3", "--jobs", "2", "--out", str(tmp_path / "out")]
+    assert main([command, *options, *(["--windows", "1"] if command == "backtest" else [])]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("headroom: --jobs: one of 2 processes was ended from outside before its series was done")
+    assert said.count("\n") == 1
+    assert not (tmp_path / "out").exists()
 
 
 def test_any_name_may_be_written_to(tmp_path: Path) -> None:

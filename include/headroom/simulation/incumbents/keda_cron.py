@@ -62,5 +62,5 @@ def _newest_ended(hours: Counts, now: Counts, period: int) -> Counts:
     >>> _newest_ended(np.array([30, 54]), np.array([30, 30]), 24).tolist()
     [6, 6]
     """
-    periods = np.maximum(1, -((now - 1 - hours) // period))
-    return hours - period * periods
+    newest: Counts = hours - period * np.maximum(1, -((now - 1 - hours) // period))
+    return newest
