@@ -35,26 +35,36 @@ def demand(seed: int, scale: float) -> Floats:
     return rates
 
 
-def scene_of(rates: Floats) -> Scene:
-    return scene(rates, history_steps=HISTORY_STEPS, step_seconds=300.0, lead_time_seconds=600.0, most=MOST, least=2)
+def scene_of(rates: Floats, lead_time_seconds: float = 600.0) -> Scene:
+    return scene(
+        rates,
+        history_steps=HISTORY_STEPS,
+        step_seconds=300.0,
+        lead_time_seconds=lead_time_seconds,
+        most=MOST,
+        least=2,
+    )
 
 
 SEEDS = st.integers(min_value=0, max_value=10_000)
 SCALES = st.sampled_from([0.0, 0.5, 60.0, 200.0])
+CHANGES = st.tuples(st.integers(min_value=0, max_value=STEPS - 2), st.sampled_from([0.0, 20.0]))
+"""After which step demand is another, and by what factor."""
+LEADS = st.sampled_from([0.0, 600.0, 90_000.0, 604_800.0])
+"""Up to the longest that fleets.yaml may name: what opens that early may not know more for it."""
 
 
 @each_policy
 @settings(deadline=None, max_examples=25)
-@given(
-    seed=SEEDS, scale=SCALES, step=st.integers(min_value=0, max_value=STEPS - 2), factor=st.sampled_from([0.0, 20.0])
-)
+@given(seed=SEEDS, scale=SCALES, change=CHANGES, lead=LEADS)
 def test_demand_after_a_step_changes_nothing_at_it_or_before(
-    policy: Policy, seed: int, scale: float, step: int, factor: float
+    policy: Policy, seed: int, scale: float, change: tuple[int, float], lead: float
 ) -> None:
+    step, factor = change
     rates = demand(seed, scale)
     other = rates.copy()
     other[HISTORY_STEPS + step + 1 :] = factor * rates[HISTORY_STEPS + step + 1 :] + 1.0
-    first, second = scene_of(rates), scene_of(other)
+    first, second = scene_of(rates, lead), scene_of(other, lead)
     # what step `step` brings is measured only after it, so even the floor of the next step may not differ
     floors = [policy.plan(each).floors[:, : step + 2].tolist() for each in (first, second)]
     ready = [play(policy, each).ready[:, : step + 2].tolist() for each in (first, second)]

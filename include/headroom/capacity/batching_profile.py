@@ -91,9 +91,14 @@ class BatchingProfile:
             measured: dict[tuple[float, float], set[int]] = {}
             for row in self._rows_of(name):
                 measured.setdefault((row.input_tokens, row.output_tokens), set()).add(row.concurrency)
-            first, *others = measured.values()
-            if any(other != first for other in others):
-                raise ValueError(f"concurrency must have the same values for every pair of tokens, unlike for {name}")
+            (pair, first), *others = measured.items()
+            for other, values in others:
+                if values != first:
+                    raise ValueError(
+                        f"concurrency must have the same values for every pair of tokens; {name} has "
+                        f"{_listed(first)} for {pair[0]:g} and {pair[1]:g} tokens, {_listed(values)} for {other[0]:g} "
+                        f"and {other[1]:g}"
+                    )
             if len(first) == 1:
                 raise ValueError(f"concurrency must have two values or more for {name}, found {first.pop()} alone")
 
@@ -103,12 +108,17 @@ class BatchingProfile:
         return tuple(sorted({row.instance_type for row in self.rows}))
 
     def instance(self, instance_type: str) -> BatchingInstance | None:
-        """Return one instance of a type, with or without SageMaker's "ml."; None where it was not measured."""
-        return self._instances.get(instance_type.removeprefix(_SAGEMAKER_PREFIX))
+        """Return one instance of a type; None where it was not measured.
+
+        Where there is no row of its very name, the rows of the same type with or without SageMaker's "ml." tell it.
+        """
+        bare = instance_type.removeprefix(_SAGEMAKER_PREFIX)
+        names = (instance_type, bare, f"{_SAGEMAKER_PREFIX}{bare}")
+        return next((self._instances[name] for name in names if name in self._instances), None)
 
     @cached_property
     def _instances(self) -> dict[str, BatchingInstance]:
-        return {name.removeprefix(_SAGEMAKER_PREFIX): self._fit(name) for name in self.instance_types}
+        return {name: self._fit(name) for name in self.instance_types}
 
     def _rows_of(self, name: str) -> list[ProfileRow]:
         return [row for row in self.rows if row.instance_type == name]
@@ -134,6 +144,10 @@ class BatchingProfile:
             ttft_seconds=_rising(mean_at("ttft_seconds", count) for count in concurrency),
             cycle_seconds=_rising(mean_at("cycle_seconds", count) for count in concurrency),
         )
+
+
+def _listed(counts: Iterable[int]) -> str:
+    return ", ".join(map(str, sorted(counts)))
 
 
 def _median_of(rows: Iterable[ProfileRow], attribute: str, pair: tuple[float, float]) -> float:

@@ -1,12 +1,15 @@
 """Commands that work on a user's own numbers: forecast, backtest, size. No account, no lake."""
 
 import argparse
+import io
 import json
 import math
 import os
+from collections.abc import Sequence
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from rich.console import Console
 from rich.table import Table
@@ -14,14 +17,20 @@ from rich.table import Table
 from headroom.capacity import ImpossibleObjective
 from headroom.capacity import size as size_fleet
 from headroom.cli.exits import EXIT_BAD_INPUT, EXIT_OK, BadInput
+from headroom.cli.out_folder import check_out, check_out_file, write_out, write_out_file
 from headroom.cli.terminal import complain, progress
 from headroom.forecasting import DEFAULT_SEASONS, FrameError
 from headroom.forecasting.backtest import MODELS, backtest_series
 from headroom.forecasting.series_jobs import forecast_series
+from headroom.lake.storage import Storage
+from headroom.pipelines.parquet_file import ParquetFileError
+from headroom.pipelines.series_file import read_series_file
 from headroom.reporting.backtest_report import render_backtest_report
 
 if TYPE_CHECKING:
     import pandas as pd
+
+BACKTEST_FILES: Final = ("scores.parquet", "report.html")
 
 
 def size(options: argparse.Namespace) -> int:
@@ -59,20 +68,25 @@ def size(options: argparse.Namespace) -> int:
 
 def forecast(options: argparse.Namespace) -> int:
     """Forecast every series of a file."""
+    check_out_file(options.out)
+    seasons = _seasons(options)
     frame = _read_frame(options.series)
     with progress("forecasting") as on_progress:
         try:
             made = forecast_series(
                 frame,
                 horizon=options.horizon,
-                seasons=_seasons(options),
+                seasons=seasons,
                 jobs=min(options.jobs, os.cpu_count() or 1),
                 on_progress=on_progress,
             )
         except (FrameError, ValueError, OverflowError, MemoryError) as error:
             raise BadInput(f"{options.series}: {error}") from error
-    _write_frame(made.frame, options.out)
-    return _report_failures(options.series, made.failures, served=made.frame["unique_id"].nunique())
+        except BrokenProcessPool as error:
+            raise _worker_ended(options) from error
+    if len(made.frame):
+        write_out_file(options.out, _parquet(made.frame))
+    return _report_failures(options.series, made.failures, served=len(made.frame))
 
 
 def backtest(options: argparse.Namespace) -> int:
@@ -80,6 +94,8 @@ def backtest(options: argparse.Namespace) -> int:
     unknown = sorted(set(options.models or ()) - set(MODELS))
     if unknown:
         raise BadInput(f"--models: no model {unknown[0]!r}; known are {', '.join(MODELS)}")
+    check_out(options.out, BACKTEST_FILES)
+    seasons = _seasons(options)
     frame = _read_frame(options.series)
     with progress("backtesting") as on_progress:
         try:
@@ -88,19 +104,26 @@ def backtest(options: argparse.Namespace) -> int:
                 horizon=options.horizon,
                 windows=options.windows,
                 models=tuple(options.models or MODELS),
-                seasons=_seasons(options),
+                seasons=seasons,
                 jobs=min(options.jobs, os.cpu_count() or 1),
                 on_progress=on_progress,
             )
         except (FrameError, ValueError, OverflowError, MemoryError) as error:
             raise BadInput(f"{options.series}: {error}") from error
-    options.out.mkdir(parents=True, exist_ok=True)
-    _write_frame(scores.frame, options.out / "scores.parquet")
-    table = mean_scores(scores.frame)
-    page = render_backtest_report(options.series.name, table, failures=scores.failures)
-    (options.out / "report.html").write_text(page, encoding="utf-8")
-    _print_scores(table)
-    return _report_failures(options.series, scores.failures, served=scores.frame["unique_id"].nunique())
+        except BrokenProcessPool as error:
+            raise _worker_ended(options) from error
+    if len(scores.frame):
+        table = mean_scores(scores.frame)
+        page = render_backtest_report(options.series.name, table, failures=scores.failures)
+        contents = (_parquet(scores.frame), page.encode())
+        write_out(options.out, lambda storage: _write_all(storage, contents))
+        _print_scores(table)
+    return _report_failures(options.series, scores.failures, served=len(scores.frame))
+
+
+def _write_all(storage: Storage, contents: Sequence[bytes]) -> None:
+    for name, content in zip(BACKTEST_FILES, contents, strict=True):
+        storage.write_bytes(name, content)
 
 
 def mean_scores(frame: "pd.DataFrame") -> "pd.DataFrame":
@@ -109,37 +132,32 @@ def mean_scores(frame: "pd.DataFrame") -> "pd.DataFrame":
     return frame.groupby("model")[measures].mean().sort_values("pinball").reset_index()
 
 
+def _worker_ended(options: argparse.Namespace) -> BadInput:
+    return BadInput(
+        f"--jobs: one of {options.jobs} processes was ended from outside before its series was done, as a system that "
+        "runs out of memory does; fewer need less"
+    )
+
+
 def _seasons(options: argparse.Namespace) -> tuple[int, ...]:
-    return tuple(options.season) if options.season else DEFAULT_SEASONS
+    seasons = tuple(options.season or DEFAULT_SEASONS)
+    if list(seasons) != sorted(set(seasons)) or seasons[0] < 2:
+        found = ", ".join(map(str, seasons))
+        raise BadInput(f"--season: expected ascending lengths of at least 2 steps, found {found}")
+    return seasons
 
 
 def _read_frame(file: Path) -> "pd.DataFrame":
-    import pandas as pd  # noqa: PLC0415, slow to import, and `headroom --help` should not wait for it
-
-    if file.is_dir():
-        raise BadInput(f"{file}: expected a Parquet file, found a folder")
     try:
-        frame = pd.read_parquet(file)
-    except FileNotFoundError as error:
-        raise BadInput(f"{file}: there is no such file") from error
-    except (OSError, ValueError) as error:
-        raise BadInput(f"{file}: not a Parquet file: {error}") from error
-    if frame.empty:
-        raise BadInput(f"{file}: there are no rows; expected at least one series")
-    return frame
+        return read_series_file(file)
+    except ParquetFileError as error:
+        raise BadInput(f"{file}: {error}") from error
 
 
-def _write_frame(frame: "pd.DataFrame", file: Path) -> None:
-    if file.exists() and not file.is_file():
-        raise BadInput(f"{file}: cannot be written: it is no regular file")
-    beside = file.with_name(f"{file.name}.new")
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        frame.to_parquet(beside, index=False)
-        beside.replace(file)
-    except OSError as error:
-        beside.unlink(missing_ok=True)
-        raise BadInput(f"{file}: cannot be written: {error.strerror or error}") from error
+def _parquet(frame: "pd.DataFrame") -> bytes:
+    buffer = io.BytesIO()
+    frame.to_parquet(buffer, index=False)
+    return buffer.getvalue()
 
 
 def _report_failures(file: Path, failures: dict[str, str], *, served: int) -> int:

@@ -35,7 +35,7 @@ def load_fleets(file: Path) -> tuple[Fleet, ...]:
 def _digest(file: Path) -> str:
     """Return a hash of the file's content; "" where it cannot be read, for the parser to say why."""
     try:
-        return hashlib.sha256(file.read_bytes()).hexdigest()
+        return hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else ""
     except OSError:
         return ""
 

@@ -97,7 +97,8 @@ def _as_config_error(
     message = str(first["msg"]).removeprefix("Value error, ")
     if isinstance(found, str | int | float) and repr(found) not in message:
         message = f"{message}, found {found!r}"
-    return document.error(path, message)
+    # what an entry says of one of its keys begins with it
+    return document.error(path, message, line_of=(*path, message.partition(" ")[0]))
 
 
 def _resolve(model: type[Any], location: KeyPath) -> tuple[KeyPath, list[Any]]:

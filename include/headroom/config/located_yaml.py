@@ -30,10 +30,10 @@ class LocatedDocument:
             path = path[:-1]
         return self._lines.get(path, 1)
 
-    def error(self, path: KeyPath, message: str) -> ConfigError:
-        """Return a ConfigError that names file, line and key."""
+    def error(self, path: KeyPath, message: str, *, line_of: KeyPath | None = None) -> ConfigError:
+        """Return a ConfigError that names file, line and key; the line is the key's, or that of `line_of`."""
         key = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).lstrip(".")
-        return ConfigError(f"{self.file}:{self.line_of(path)}: {key or 'document'}: {message}")
+        return ConfigError(f"{self.file}:{self.line_of(line_of or path)}: {key or 'document'}: {message}")
 
     def list_under(self, key: str, of_what: str, *, others: Collection[str] = ()) -> list[Any]:
         """Return the list under the top-level `key`, empty where nothing stands; only it and `others` are known."""
@@ -53,6 +53,8 @@ class LocatedDocument:
 def read_located_yaml(file: Path) -> LocatedDocument:
     """Parse `file`; raise ConfigError when it is missing, unreadable, not YAML, or gives a key twice."""
     try:
+        if not (file.is_file() or file.is_dir()) and file.exists():
+            raise ConfigError(f"{file}: expected a YAML file, found no regular file")
         text = file.read_text(encoding="utf-8")
     except OSError as error:
         message = f"{file}: cannot be read ({error.strerror})"

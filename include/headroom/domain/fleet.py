@@ -214,10 +214,13 @@ class Workload:
     latency_requirement_seconds: float | None = None
 
     def __post_init__(self) -> None:
-        _require(
-            self.model_parameters_billion > 0,
-            f"model_parameters_billion must be above 0, found {self.model_parameters_billion}",
+        limits.require_within(
+            "model_parameters_billion", self.model_parameters_billion, limits.MODEL_PARAMETERS_BILLION
         )
+        limits.require_within("bytes_per_parameter", self.bytes_per_parameter, limits.BYTES_PER_PARAMETER)
+        limits.require_within("batch_size", self.batch_size, limits.BATCH_SIZE)
+        limits.require_within("context_tokens", self.context_tokens, limits.CONTEXT_TOKENS)
+        limits.require_within("latency_requirement_seconds", self.latency_requirement_seconds, limits.SECONDS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -290,7 +293,7 @@ class Fleet:
         names = [option.name for option in self.instance_types]
         _require(len(set(names)) == len(names), f"instance_types names a type twice: {names}")
         limits.require_within("lead_time_seconds", self.lead_time_seconds, limits.LEAD_SECONDS)
-        _require(self.shortage_cost_ratio > 0, f"shortage_cost_ratio must be above 0, found {self.shortage_cost_ratio}")
+        limits.require_within("shortage_cost_ratio", self.shortage_cost_ratio, limits.COST_RATIO)
 
     @property
     def critical_ratio(self) -> float:

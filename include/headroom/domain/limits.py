@@ -18,6 +18,12 @@ SLOTS: Final[Limits] = (1, 100_000)
 INSTANCES: Final[Limits] = (0, 100_000)
 RATE_PER_SECOND: Final[Limits] = (1e-9, 1e9)
 USD_PER_HOUR: Final[Limits] = (1e-6, 1e6)
+COST_RATIO: Final[Limits] = (1e-6, 1e6)
+MODEL_PARAMETERS_BILLION: Final[Limits] = (1e-6, 1e6)
+BYTES_PER_PARAMETER: Final[Limits] = (0.01, 64)
+"""From far below a bit to far above the eight of a double."""
+BATCH_SIZE: Final[Limits] = (1, 100_000)
+CONTEXT_TOKENS: Final[Limits] = (1, 1e9)
 
 
 def require_within(name: str, number: float | None, limits: Limits) -> None:

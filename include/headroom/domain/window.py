@@ -9,11 +9,15 @@ DAY = timedelta(days=1)
 
 
 def as_utc(moment: datetime) -> datetime:
-    """Return `moment` in UTC; a naive datetime is refused with ValueError, since guessing its zone loses data."""
+    """Return `moment` in UTC; ValueError where it is naive, since guessing its zone loses data, or no year in UTC."""
     if moment.tzinfo is None:
         message = f"a time without zone: {moment.isoformat()}; expected one such as 2026-11-18T06:00:00+00:00"
         raise ValueError(message)
-    return moment.astimezone(UTC)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:
+        message = f"{moment.isoformat()} is in none of the years 1 to 9999 in UTC"
+        raise ValueError(message) from error
 
 
 def floor_hour(moment: datetime) -> datetime:

@@ -85,13 +85,16 @@ def backtest_series(
         if made:
             scores.extend(made)
         else:
-            failures[item.series.series_id] = _too_short(item, horizon)
+            failures[item.series.series_id] = _not_judged(item, horizon, windows)
     return BacktestScores(frame=_score_frame(scores, frame["ds"]), failures=dict(sorted(failures.items())))
 
 
-def _too_short(item: FrameSeries, horizon: int) -> str:
-    series = item.series
-    return f"{series.series_id}: {len(series)} steps leave nothing before or after an origin {horizon} from the end"
+def _not_judged(item: FrameSeries, horizon: int, windows: int) -> str:
+    series, seen = item.series, int(np.isfinite(item.series.observed).sum())
+    return (
+        f"{series.series_id}: none of {windows} origins, the newest {horizon} steps from the end, has a y that is not "
+        f"null both before and after it; found {seen} such in {len(series)} steps"
+    )
 
 
 def _backtest_one(

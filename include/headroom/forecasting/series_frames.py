@@ -22,6 +22,11 @@ OUT_COLUMNS: Final = ("unique_id", "ds", "yhat", *QUANTILE_NAMES, "model")
 _FIRST_INVENTED_HOUR: Final = np.datetime64("2024-01-01T00:00:00", "s")
 """A Monday: steps that are not hours get an axis of hours from here, without holidays."""
 _MOST_STEPS: Final = 1_000_000
+_NANOSECOND: Final = np.timedelta64(1, "ns")
+_MOST_SIZE: Final = 1e100
+"""Of a value, above 0 or below: sums of squares stay finite, and what lies beyond is no measurement."""
+_FIRST_TIME, _AFTER_LAST_TIME = np.datetime64("1700-01-01", "s"), np.datetime64("2200-01-01", "s")
+"""Nanoseconds count to 1677 and 2262, and a forecast wants room behind the newest time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -102,11 +107,17 @@ def _check_columns(frame: "pd.DataFrame") -> None:
     for name, (kind, is_right) in wanted.items():
         if name not in frame.columns:
             raise FrameError(f"column {name!r} is missing: found {sorted(map(str, frame.columns))}, expected {kind}")
+        if list(frame.columns).count(name) > 1:
+            raise FrameError(f"column {name!r} is there more than once, expected one of type {kind}")
         if not is_right(frame[name].dtype):
             raise FrameError(f"column {name!r} has type {frame[name].dtype}, expected {kind}")
     for name in ("unique_id", "ds"):
         if frame[name].isna().any():
             raise FrameError(f"column {name!r} has {int(frame[name].isna().sum())} nulls, expected none")
+    if types.is_object_dtype(frame["unique_id"].dtype):
+        found = types.infer_dtype(frame["unique_id"])
+        if found not in ("string", "empty"):
+            raise FrameError(f"column 'unique_id' has values of type {found}, expected string")
 
 
 def _read_one(unique_id: str, rows: "pd.DataFrame", seasons: tuple[int, ...], country: str | None) -> FrameSeries:
@@ -115,7 +126,9 @@ def _read_one(unique_id: str, rows: "pd.DataFrame", seasons: tuple[int, ...], co
     is_time = not pd.api.types.is_integer_dtype(rows["ds"].dtype)
     stamps = rows["ds"].dt.tz_convert("UTC").dt.tz_localize(None) if _has_zone(rows["ds"]) else rows["ds"]
     largest = _INT64_MAX if is_time else min(_INT64_MAX, int(np.iinfo(_numpy_type(rows["ds"])).max))
-    if not is_time and int(rows["ds"].max()) > _INT64_MAX:
+    if is_time:
+        _check_times(unique_id, stamps)
+    elif int(rows["ds"].max()) > _INT64_MAX:
         raise ForecastError(f"{unique_id}: ds is {rows['ds'].max()}, expected at most {_INT64_MAX}")
     steps: Steps = np.asarray(stamps.astype("datetime64[ns]") if is_time else stamps).astype(np.int64)
     values = rows["y"].to_numpy(dtype=np.float64, na_value=np.nan)
@@ -125,16 +138,18 @@ def _read_one(unique_id: str, rows: "pd.DataFrame", seasons: tuple[int, ...], co
         raise ForecastError(
             f"{unique_id}: y is infinite in {int(np.isinf(values).sum())} rows, expected numbers or nulls"
         )
+    if (np.abs(values) > _MOST_SIZE).any():
+        largest_size = np.nanmax(np.abs(values))
+        raise ForecastError(f"{unique_id}: y is as large as {largest_size:g}, expected at most {_MOST_SIZE:g}")
     if not np.isfinite(values).any():
         raise ForecastError(f"{unique_id}: every y is null, so there is nothing to forecast from")
-    hour = int(ONE_HOUR / np.timedelta64(1, "ns")) if is_time else 1
-    step = _regular_step(unique_id, steps, default=hour)
+    step = _regular_step(unique_id, steps, is_time=is_time)
     positions = (steps - steps[0]) // step
     if positions[-1] >= _MOST_STEPS:
         raise ForecastError(f"{unique_id}: ds spans {positions[-1] + 1} steps, more than {_MOST_STEPS}")
     spine = np.full(int(positions[-1]) + 1, np.nan)
     spine[positions] = values
-    is_hourly = is_time and step == hour
+    is_hourly = is_time and step == int(ONE_HOUR / _NANOSECOND)
     return FrameSeries(
         series=Series(
             series_id=unique_id,
@@ -159,20 +174,45 @@ def _has_zone(column: "pd.Series") -> bool:
     return isinstance(column.dtype, pd.DatetimeTZDtype)
 
 
-def _regular_step(unique_id: str, steps: Steps, *, default: int) -> int:
-    """Return the distance of rows: the shortest one, which must divide all others (longer ones are gaps)."""
-    distances = np.diff(steps)
-    if not len(distances):
-        return default
-    if (distances == 0).any():
+def _check_times(unique_id: str, stamps: "pd.Series") -> None:
+    """Raise ForecastError for times that nanoseconds do not count, or that leave a forecast no room behind them."""
+    first, last = stamps.min(), stamps.max()
+    is_wrong = first.to_datetime64() < _FIRST_TIME or last.to_datetime64() >= _AFTER_LAST_TIME
+    if is_wrong:
         raise ForecastError(
-            f"{unique_id}: {int((distances == 0).sum())} values of ds occur twice, expected one row each"
+            f"{unique_id}: ds has times from {first} to {last}, expected from {_FIRST_TIME} to {_AFTER_LAST_TIME}"
+        )
+
+
+def _regular_step(unique_id: str, steps: Steps, *, is_time: bool) -> int:
+    """Return the distance of rows: the shortest one, which must divide all others (longer ones are gaps)."""
+    if len(steps) == 1:
+        return int(ONE_HOUR / _NANOSECOND) if is_time else 1
+    if int(steps[-1]) - int(steps[0]) > _INT64_MAX:
+        raise ForecastError(f"{unique_id}: ds spans {int(steps[-1]) - int(steps[0])}, expected at most {_INT64_MAX}")
+    distances = np.diff(steps)
+    is_twice = distances == 0
+    if is_twice.any():
+        count, first = int(is_twice.sum()), _told(int(steps[is_twice.argmax()]), is_time=is_time)
+        raise ForecastError(
+            f"{unique_id}: {count} values of ds occur twice, expected one row each; the first is {first}"
         )
     step = int(distances.min())
-    odd = int((distances % step != 0).sum())
-    if odd:
-        raise ForecastError(f"{unique_id}: ds is irregular: {odd} distances are no multiple of the shortest, {step}")
+    is_odd = distances % step != 0
+    if is_odd.any():
+        place = int(is_odd.argmax())
+        unit = np.timedelta64(1, "s") / _NANOSECOND if is_time else 1
+        shortest, found = (f"{length / unit:.12g}{' s' if is_time else ''}" for length in (step, int(distances[place])))
+        raise ForecastError(
+            f"{unique_id}: ds is irregular: {int(is_odd.sum())} distances are no multiple of the shortest, {shortest}; "
+            f"the first is {found} after {_told(int(steps[place]), is_time=is_time)}"
+        )
     return step
+
+
+def _told(step: int, *, is_time: bool) -> str:
+    """Return a value of ds, as an integer, in words."""
+    return str(np.datetime64(step, "ns")).removesuffix(".000000000") if is_time else str(step)
 
 
 def _axis(first_nanoseconds: int | None, steps: int) -> Hours:

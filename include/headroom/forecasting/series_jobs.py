@@ -1,11 +1,15 @@
 """`headroom forecast`: every series of a frame, over as many processes as asked for, with one and the same result."""
 
 import json
+import os
+import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
+from multiprocessing.process import BaseProcess
+from threading import Thread
 from typing import TYPE_CHECKING, TypeVar
 
 from headroom.columns import QUANTILE_NAMES
@@ -61,14 +65,34 @@ def forecast_series(
 def run_jobs(
     work: Callable[[FrameSeries], _Result], items: list[FrameSeries], jobs: int, on_progress: Progress | None
 ) -> Iterator[_Result]:
-    """Yield `work(item)` for each item in order, from `jobs` processes (fresh ones: no state of ours is inherited)."""
+    """Yield `work(item)` for each item in order, from `jobs` processes (fresh ones: no state of ours is inherited).
+
+    BrokenProcessPool where one of them was ended from outside.
+    """
     if jobs < 1:
         raise ValueError(f"jobs must be at least 1, found {jobs}")
     if min(jobs, len(items)) <= 1:
         yield from _counted(map(work, items), len(items), on_progress)
         return
-    with ProcessPoolExecutor(max_workers=min(jobs, len(items)), mp_context=get_context("spawn")) as pool:
+    workers, context = min(jobs, len(items)), get_context("spawn")
+    with ProcessPoolExecutor(max_workers=workers, mp_context=context, initializer=_end_with_parent) as pool:
         yield from _counted(pool.map(work, items), len(items), on_progress)
+
+
+def _end_with_parent() -> None:
+    """Let a worker end when its parent has, however that came; else it would wait for more work for ever.
+
+    An interruption from the keyboard, which reaches workers too, ends them without a word: the parent has it.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    Thread(target=_exit_after, args=(parent_process(),), daemon=True).start()
+
+
+def _exit_after(parent: BaseProcess | None) -> None:
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _counted(results: Iterator[_Result], total: int, on_progress: Progress | None) -> Iterator[_Result]:

@@ -31,7 +31,7 @@ def profile_of(fleet: Fleet, file: Path) -> BatchingProfile:
     profile = read_profile(file)
     today = fleet.current_type
     if profile.instance(today.name) is None and today.sustainable_rate_per_second is None:
-        measured = ", ".join(profile.instance_types)
+        measured = ", ".join(map(repr, profile.instance_types))
         message = f"{file}: instance_type: no row of {today.name}, today's type of {fleet.id}; found {measured}"
         raise ConfigError(message)
     return profile
@@ -58,6 +58,9 @@ def read_profile(file: Path) -> BatchingProfile:
 
 def _read(file: Path) -> pa.Table:
     try:
+        if file.exists() and not file.is_file():
+            found = "a folder" if file.is_dir() else "no regular file"
+            raise ConfigError(f"{file}: expected a Parquet file, found {found}")
         return pq.ParquetFile(file).read()
     except FileNotFoundError as error:
         raise ConfigError(f"{file}: expected a Parquet file with {', '.join(COLUMNS)}; it is not there") from error

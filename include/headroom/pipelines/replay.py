@@ -25,7 +25,7 @@ from headroom.pipelines.workspace import Workspace, open_workspace
 from headroom.reporting.replay_report import ReplayReport, render_replay_report, replay_summary
 from headroom.simulation.demand_path import FIRST_YEAR, LAST_YEAR, Bursts, DemandError
 from headroom.simulation.engine import Conditions
-from headroom.simulation.fleet_scene import SceneError, fleet_scene
+from headroom.simulation.fleet_scene import SceneError, fleet_scene, require_playable
 from headroom.simulation.launches import Launches
 from headroom.simulation.oracle import TooManyCountsError
 from headroom.simulation.policies import UnknownPolicyError, open_policies, policies_named
@@ -122,6 +122,8 @@ def replay_policies(fleet_id: str, start: str, end: str, policies: Sequence[str]
 
 def _hour(param: str, text: str) -> datetime:
     """Return the hour that a Param names; WindowError where it names none that can be played."""
+    if not text:
+        raise WindowError(f"{param}: expected a UTC time on the hour such as 2026-11-18T05:00:00, found none")
     try:
         moment = hour_window(text).start_utc
     except OverflowError:
@@ -159,8 +161,8 @@ def write_replay(storage: Storage, report: ReplayReport, *, folder: str = "") ->
 def priced(fleet: Fleet, as_of_utc: datetime, open_lake: Callable[[], Workspace], *, name: str) -> Fleet:
     """Return the fleet with the prices that its configuration, named `name`, lacks, from the lake as of a moment.
 
-    ReplayInputError where today's type has no on-demand price in either. Spot prices are the least of all zones, and
-    only looked for where the fleet may run on spot.
+    ReplayInputError where today's type has no on-demand price in either, or the lake has one that cannot be. Spot
+    prices are the least of all zones, and only looked for where the fleet may run on spot.
     """
     today = fleet.current_type
     wants_spot = fleet.spot.max_fraction > 0 and any(
@@ -178,11 +180,17 @@ def priced(fleet: Fleet, as_of_utc: datetime, open_lake: Callable[[], Workspace]
 
     def with_prices(option: InstanceOption) -> InstanceOption:
         zones = [price for pool, price in spot.items() if pool.instance_type == option.name]
-        return replace(
-            option,
-            on_demand_usd_per_hour=option.on_demand_usd_per_hour or on_demand.get(option.name),
-            spot_usd_per_hour=option.spot_usd_per_hour or min(zones, default=None),
-        )
+        try:
+            return replace(
+                option,
+                on_demand_usd_per_hour=option.on_demand_usd_per_hour or on_demand.get(option.name),
+                spot_usd_per_hour=option.spot_usd_per_hour or min(zones, default=None),
+            )
+        except ValueError as error:
+            raise ReplayInputError(
+                f"{name}: instance_types: {option.name}: the lake's price of it in {fleet.region} as of "
+                f"{as_of_utc:%FT%TZ} cannot be: {error}; set it beside the type"
+            ) from error
 
     return replace(fleet, instance_types=tuple(map(with_prices, fleet.instance_types)))
 
@@ -206,6 +214,7 @@ def _replay(
     except UnknownPolicyError as error:
         raise ReplayInputError(f"--policy: {error}") from error
     try:
+        require_playable(fleet)
         scene = fleet_scene(
             fleet,
             record,

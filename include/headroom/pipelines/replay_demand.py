@@ -9,7 +9,6 @@ from typing import Final
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from headroom.domain.demand import Floats, Hours
 from headroom.domain.fleet import Fleet
@@ -17,6 +16,7 @@ from headroom.domain.scaling import Counts
 from headroom.domain.window import Window
 from headroom.pipelines.demand_history import HISTORY_DAYS, demand_histories
 from headroom.pipelines.model_runs import run_model
+from headroom.pipelines.parquet_file import ParquetFileError, read_columns
 from headroom.pipelines.workspace import Workspace
 from headroom.simulation.demand_path import Bursts, DemandError, Stamps, check_rates, demand_record
 from headroom.simulation.policy import DemandRecord
@@ -73,7 +73,10 @@ def read_recorded_demand(file: Path) -> RecordedDemand:
 
     DemandError for a file that is none, a column that is missing or of another type, and classes whose steps differ.
     """
-    rows = _read(file)
+    try:
+        rows = read_columns(file, _COLUMNS, optional=(_CLASS,))
+    except ParquetFileError as error:
+        raise DemandError(str(error)) from error
     stamps = _stamps(rows["ds"])
     rates = _numbers(rows["rate_per_second"])
     check_rates(stamps, rates)  # each class by itself: one below 0 would hide in the sum
@@ -141,29 +144,6 @@ def _bins(workspace: Workspace, fleet: Fleet, hours: Hours, means: Floats, end_u
     if not is_seen.reshape(-1, per_hour).any(axis=1).all():
         return None
     return np.where(is_seen, rates, np.repeat(means, per_hour))
-
-
-def _read(file: Path) -> pa.Table:
-    try:
-        if file.is_dir():
-            raise DemandError("expected a Parquet file, found a folder")
-        if file.exists() and not file.is_file():
-            raise DemandError("expected a Parquet file, found no regular file")
-        with file.open("rb") as handle:
-            parquet = pq.ParquetFile(handle)
-            found = parquet.schema_arrow.names
-            wanted = [*_COLUMNS, *([_CLASS] if _CLASS in found else [])]
-            for name in wanted:
-                if found.count(name) != 1:
-                    said = "is missing" if name not in found else "is there more than once"
-                    raise DemandError(f"{name}: the column {said}; found {', '.join(found) or 'none'}")
-            return parquet.read(columns=wanted)
-    except FileNotFoundError as error:
-        raise DemandError("there is no such file") from error
-    except pa.ArrowException as error:
-        raise DemandError(f"not a Parquet file: {' '.join(str(error).split())}") from error
-    except OSError as error:
-        raise DemandError(f"cannot be read: {error.strerror or error}") from error
 
 
 def _stamps(column: pa.ChunkedArray) -> Stamps:

@@ -131,7 +131,7 @@ def check_rates(stamps_utc: Stamps, rate_per_second: Floats) -> None:
     place = int(is_wrong.argmax())
     rate, moment = rate_per_second[place], _told(stamps_utc[place])
     if rate > most:
-        raise DemandError(f"rate_per_second: expected at most {most:g} in every row, found {rate:g} at {moment}")
+        raise DemandError(f"rate_per_second: expected at most {most:g} in every row, found {rate:.12g} at {moment}")
     found = "none" if np.isnan(rate) else f"{rate:g}"
     raise DemandError(
         f"rate_per_second: expected at least 0 in every row, found {found} at {moment}; "

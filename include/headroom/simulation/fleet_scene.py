@@ -5,7 +5,7 @@ from typing import Final
 
 from headroom.capacity import BatchingProfile, SustainableRate, instances_for_demand, sustainable_rate
 from headroom.capacity.rates import slot_queue
-from headroom.domain.fleet import ContinuousBatching, Fleet, Slots
+from headroom.domain.fleet import ContinuousBatching, Fleet, Objective, Slots
 from headroom.simulation.batching_queue import BatchingQueue
 from headroom.simulation.demand_path import DemandError, step_at
 from headroom.simulation.engine import Pool
@@ -20,6 +20,16 @@ class SceneError(ValueError):
     """A fleet cannot be played; the message names the key and what was expected."""
 
 
+def require_playable(fleet: Fleet) -> None:
+    """Raise SceneError for a fleet of which the replay has no model, whatever an instance of it carries."""
+    if fleet.demand.unit != "requests":
+        raise SceneError(f"demand.unit: the replay plays requests, found {fleet.demand.unit}")
+    if isinstance(fleet.serving, Slots):
+        _latency_seconds(fleet.objective)
+    else:
+        _ttft_seconds(fleet.objective)
+
+
 def serving_queue(fleet: Fleet, rate: SustainableRate, profile: BatchingProfile | None = None) -> ServingQueue:
     """Return how an instance of the fleet's type today, which carries `rate`, serves requests.
 
@@ -28,7 +38,7 @@ def serving_queue(fleet: Fleet, rate: SustainableRate, profile: BatchingProfile 
     """
     if isinstance(fleet.serving, Slots):
         return request_queue(fleet, service_seconds=rate.service_seconds)
-    _require_requests(fleet)
+    require_playable(fleet)
     return _batching_queue(fleet, fleet.serving, rate, profile)
 
 
@@ -38,12 +48,10 @@ def request_queue(fleet: Fleet, *, service_seconds: float | None = None) -> Requ
     `service_seconds`: as measured; None means as fleets.yaml tells. SceneError for a fleet that has no slots, or that
     the replay cannot play, ImpossibleObjective for one whose objective nothing keeps.
     """
-    _require_requests(fleet)
-    serving, objective = fleet.serving, fleet.objective
+    require_playable(fleet)
+    serving, latency_seconds = fleet.serving, _latency_seconds(fleet.objective)
     if not isinstance(serving, Slots):
         raise SceneError(f"serving.model: expected slots, found {serving.model}")
-    if objective.latency_seconds is None:
-        raise SceneError("objective.latency_seconds: is missing; the replay judges requests by their latency")
     service_seconds = service_seconds or serving.service_seconds
     slot_queue(fleet, service_seconds)  # raises where no number of instances keeps the objective
     timeout = serving.timeout_seconds
@@ -52,28 +60,33 @@ def request_queue(fleet: Fleet, *, service_seconds: float | None = None) -> Requ
             service_seconds=service_seconds,
             service_cv2=serving.service_cv2,
             slots=serving.slots,
-            latency_seconds=objective.latency_seconds,
-            percentile=objective.percentile,
-            timeout_seconds=TIMEOUT_OVER_OBJECTIVE * objective.latency_seconds if timeout is None else timeout,
+            latency_seconds=latency_seconds,
+            percentile=fleet.objective.percentile,
+            timeout_seconds=TIMEOUT_OVER_OBJECTIVE * latency_seconds if timeout is None else timeout,
         )
     except ValueError as error:
         raise SceneError(f"serving: {error}") from error
 
 
-def _require_requests(fleet: Fleet) -> None:
-    if fleet.demand.unit != "requests":
-        raise SceneError(f"demand.unit: the replay plays requests, found {fleet.demand.unit}")
+def _latency_seconds(objective: Objective) -> float:
+    if objective.latency_seconds is None:
+        raise SceneError("objective.latency_seconds: is missing; the replay judges requests by their latency")
+    return objective.latency_seconds
 
 
-def _batching_queue(
-    fleet: Fleet, serving: ContinuousBatching, rate: SustainableRate, profile: BatchingProfile | None
-) -> BatchingQueue:
-    objective, today = fleet.objective, fleet.current_type.name
+def _ttft_seconds(objective: Objective) -> float:
     if objective.ttft_seconds is None or objective.itl_seconds is None:
         raise SceneError(
             "objective: expected ttft_seconds and itl_seconds, which a profile answers, found latency_seconds; the "
             "replay has no model of it for serving.model continuous_batching"
         )
+    return objective.ttft_seconds
+
+
+def _batching_queue(
+    fleet: Fleet, serving: ContinuousBatching, rate: SustainableRate, profile: BatchingProfile | None
+) -> BatchingQueue:
+    today, promised = fleet.current_type.name, _ttft_seconds(fleet.objective)
     instance = None if profile is None else profile.instance(today)
     if instance is None:
         raise SceneError(
@@ -83,8 +96,8 @@ def _batching_queue(
     try:
         return BatchingQueue(
             instance=instance,
-            objective=objective,
-            timeout_seconds=TIMEOUT_OVER_OBJECTIVE * objective.ttft_seconds if timeout is None else timeout,
+            objective=fleet.objective,
+            timeout_seconds=TIMEOUT_OVER_OBJECTIVE * promised if timeout is None else timeout,
             sustainable_per_second=rate.rate_per_second,
         )
     except ValueError as error:

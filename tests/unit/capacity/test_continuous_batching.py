@@ -176,6 +176,17 @@ def test_sagemaker_names_are_found_either_way() -> None:
     assert profile.instance("g6.xlarge") is None
 
 
+def test_a_profile_with_both_names_of_a_type_answers_each_by_its_own_rows() -> None:
+    slower = [
+        replace(item, instance_type="ml.g5.xlarge", ttft_seconds=1.1 * item.ttft_seconds) for item in by_hand_rows()
+    ]
+    profile = BatchingProfile(rows=(*by_hand_rows(), *slower))
+    for name in ("g5.xlarge", "ml.g5.xlarge"):
+        found = profile.instance(name)
+        assert found is not None
+        assert found.instance_type == name
+
+
 # Chat, long prompts against short answers, and an engine with few slots; which limit binds differs. The rate is found
 # from a profile measured on the simulated engine itself, as its owner would.
 CASES = {

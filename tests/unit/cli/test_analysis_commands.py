@@ -1,10 +1,14 @@
 import json
 import os
 import stat
+from concurrent.futures.process import BrokenProcessPool
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from headroom.cli import main
@@ -115,6 +119,137 @@ def test_a_file_that_cannot_be_read_is_named(
     assert not (tmp_path / "out.parquet").exists()
 
 
+@pytest.mark.parametrize("command", ["forecast", "backtest"])
+def test_no_series_that_can_be_served_leaves_an_earlier_result_as_it_is(
+    command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "series.parquet"
+    pd.DataFrame({"unique_id": ["a"], "ds": [1], "y": [np.nan]}).to_parquet(file)
+    out = tmp_path / "out"
+    options = ["--series", str(file), "--horizon", "3", "--out", str(out)]
+    if command == "forecast":
+        out.write_text("of an earlier run")
+    else:
+        out.mkdir()
+        (out / "scores.parquet").write_text("of an earlier run")
+        options += ["--windows", "1"]
+    before = {place: place.read_text() for place in out.parent.rglob("*") if place.is_file() and place != file}
+    assert main([command, *options]) == 2
+    assert capsys.readouterr().err == f"headroom: {file}: a: every y is null, so there is nothing to forecast from\n"
+    assert {place: place.read_text() for place in out.parent.rglob("*") if place.is_file() and place != file} == before
+
+
+@pytest.mark.parametrize(
+    ("columns", "said"),
+    [
+        ({"unique_id": [["a"]], "ds": [1], "y": [1.0]}, "unique_id: expected text, found list<"),
+        ({"unique_id": [b"a"], "ds": [1], "y": [1.0]}, "unique_id: expected text, found binary"),
+        ({"unique_id": [1], "ds": [1], "y": [1.0]}, "unique_id: expected text, found int64"),
+        (
+            {"unique_id": [None, "a"], "ds": [1, 2], "y": [1.0, 2.0]},
+            "unique_id: expected a value in every row, found none in",
+        ),
+        (
+            {"unique_id": ["a"], "ds": ["2026-11-18"], "y": [1.0]},
+            "ds: expected timestamps in UTC or whole numbers, found str",
+        ),
+        (
+            {"unique_id": ["a"], "ds": [1.5], "y": [1.0]},
+            "ds: expected timestamps in UTC or whole numbers, found double",
+        ),
+        (
+            {"unique_id": ["a"] * 2, "ds": [1, None], "y": [1.0, 2.0]},
+            "ds: expected a value in every row, found none in 1",
+        ),
+        ({"unique_id": ["a"], "ds": [1], "y": [{"of": 1.0}]}, "y: expected numbers, found struct<of: double>"),
+        ({"unique_id": ["a"], "ds": [1], "y": [True]}, "y: expected numbers, found bool"),
+    ],
+)
+def test_a_column_of_another_type_is_named_with_what_was_found(
+    columns: dict[str, list[object]], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "series.parquet"
+    pq.write_table(pa.table(columns), file)
+    assert main(["forecast", "--series", str(file), "--horizon", "3", "--out", str(tmp_path / "out.parquet")]) == 2
+    captured = capsys.readouterr()
+    assert captured.err.startswith(f"headroom: {file}: {said}")
+    assert captured.err.count("\n") == 1
+    assert not (tmp_path / "out.parquet").exists()
+
+
+def test_money_dictionaries_and_a_frames_index_are_columns_like_others(tmp_path: Path) -> None:
+    file, out = tmp_path / "series.parquet", tmp_path / "out.parquet"
+    values = [Decimal("5.0")] * 3
+    stamps = pd.date_range("2026-11-01", periods=3, freq="h", tz="UTC")
+    frame = pd.DataFrame({"unique_id": pd.Categorical(["a"] * 3), "ds": stamps, "y": values})
+    frame.set_index("ds").to_parquet(file)
+    assert main(["forecast", "--series", str(file), "--horizon", "2", "--out", str(out)]) == 0
+    made = pd.read_parquet(out)
+    assert made["ds"].tolist() == pd.date_range("2026-11-01 03:00", periods=2, freq="h", tz="UTC").tolist()
+    assert made["yhat"].tolist() == pytest.approx([5.0, 5.0])
+
+
+def test_a_pipe_is_no_file_of_series(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    os.mkfifo(pipe := tmp_path / "pipe")  # reading it would wait for ever
+    assert main(["forecast", "--series", str(pipe), "--horizon", "3", "--out", str(tmp_path / "out")]) == 2
+    assert capsys.readouterr().err == f"headroom: {pipe}: expected a Parquet file, found no regular file\n"
+
+
+@pytest.mark.parametrize(
+    ("command", "out", "said"),
+    [
+        ("forecast", "file/out.parquet", "file: expected a folder, found a file"),
+        ("backtest", "file", "file: expected a folder, found a file"),
+        ("backtest", "scores", "report.html: expected a file to replace, found a folder"),
+    ],
+)
+def test_a_place_that_cannot_be_written_to_is_told_before_any_series_is_read(
+    command: str, out: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("kept")
+    (tmp_path / "scores" / "report.html").mkdir(parents=True)
+    options = ["--series", str(tmp_path / "none.parquet"), "--horizon", "3", "--out", str(tmp_path / out)]
+    assert main([command, *options, *(["--windows", "1"] if command == "backtest" else [])]) == 2
+    captured = capsys.readouterr()
+    assert captured.err.startswith("headroom: --out: ")
+    assert captured.err.endswith(f"{said}\n")
+
+
+@pytest.mark.parametrize(("seasons", "found"), [(["1"], "1"), (["24", "24"], "24, 24"), (["168", "24"], "168, 24")])
+def test_seasons_that_do_not_ascend_name_the_option(
+    seasons: list[str], found: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = [word for season in seasons for word in ("--season", season)]
+    series = ["--series", str(_series(tmp_path)), "--horizon", "3", "--out", str(tmp_path / "out.parquet")]
+    assert main(["forecast", *series, *options]) == 2
+    said = f"headroom: --season: expected ascending lengths of at least 2 steps, found {found}\n"
+    assert capsys.readouterr().err == said
+
+
+@pytest.mark.parametrize("command", ["forecast", "backtest"])
+def test_a_process_that_was_ended_from_outside_is_one_clear_line(
+    command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise BrokenProcessPool
+
+    monkeypatch.setattr(f"headroom.cli.analysis.{command}_series", broken)
+    options = ["--series", str(_series(tmp_path)), "--horizon", "3", "--jobs", "2", "--out", str(tmp_path / "out")]
+    assert main([command, *options, *(["--windows", "1"] if command == "backtest" else [])]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("headroom: --jobs: one of 2 processes was ended from outside before its series was done")
+    assert said.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_any_name_may_be_written_to(tmp_path: Path) -> None:
+    for name in (".hidden", "of [one]*.parquet", "n" * 255):
+        assert (
+            main(["forecast", "--series", str(_series(tmp_path)), "--horizon", "3", "--out", str(tmp_path / name)]) == 0
+        )
+    assert len(list(tmp_path.iterdir())) == 4
+
+
 def test_a_missing_column_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "series.parquet"
     pd.DataFrame({"unique_id": ["a"], "y": [1.0]}).to_parquet(file)
@@ -185,7 +320,7 @@ def test_an_output_that_cannot_be_written_leaves_nothing_behind(
     taken = tmp_path / "taken"
     (taken / "inside").mkdir(parents=True)
     assert main(["forecast", "--series", str(_series(tmp_path)), "--horizon", "3", "--out", str(taken)]) == 2
-    assert capsys.readouterr().err.startswith(f"headroom: {taken}: cannot be written: ")
+    assert capsys.readouterr().err == f"headroom: --out: {taken}: expected a file to replace, found a folder\n"
     assert sorted(file.name for file in tmp_path.iterdir()) == ["series.parquet", "taken"]
 
 

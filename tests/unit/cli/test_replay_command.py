@@ -176,6 +176,8 @@ def minutes(count: int, *, step: float = 1.0) -> list[datetime]:
             "rate_per_second: expected at least 0 in every row, found -10 at 2026-11-18T11:00:00",
         ),
         ({"ds": minutes(2), "rate_per_second": [1.0, np.inf]}, "expected at most 1e+09 in every row, found inf"),
+        # as many digits as show that it is beyond
+        ({"ds": minutes(2), "rate_per_second": [1e9 + 1] * 2}, "at most 1e+09 in every row, found 1000000001"),
         ({"ds": minutes(2), "rate_per_second": [1.7e308] * 2}, "expected at most 1e+09 in every row, found 1.7e+308"),
         (
             {
@@ -255,6 +257,17 @@ def test_a_policy_that_the_fleet_does_not_allow_says_why(tmp_path: Path, capsys:
             (
                 "model: slots, service_seconds: 1.0, service_cv2: 0.0, slots: 100",
                 "model: continuous_batching, profile: p",
+            ),
+            "fleet.yaml: objective: expected ttft_seconds and itl_seconds",
+        ),
+        (
+            # a rate would not help: what has no model is told before what lacks a number
+            (
+                (
+                    "model: slots, service_seconds: 1.0, service_cv2: 0.0, slots: 100}\ninstance_types: "
+                    "[{name: g5.xlarge, sustainable_rate_per_second: 90.0"
+                ),
+                "model: continuous_batching, profile: p}\ninstance_types: [{name: g5.xlarge",
             ),
             "fleet.yaml: objective: expected ttft_seconds and itl_seconds",
         ),

@@ -72,6 +72,11 @@ def test_the_shipped_calendar_is_empty() -> None:
             "FILE:2: events[0]: a time without zone: 2026-03-01T10:00:00; expected one such as",
         ),
         ("2026-03-08T08:00:00Z", "2026-02-08T08:00:00Z", "FILE:2: events[0]: window ends at 2026-02-08"),
+        (
+            "2026-03-08T08:00:00Z",
+            "9999-12-31T23:00:00-12:00",
+            "FILE:2: events[0]: 9999-12-31T23:00:00-12:00 is in none of the years 1 to 9999 in UTC",
+        ),
         ("2026-03-08T08:00:00Z", "whenever", "FILE:5: events[0].ends_at_utc: Input should be a valid datetime"),
         ("name: spring sale", "name: ''", "FILE:2: events[0]: expected the event's name"),
         ("fleets: [chat-large]", "fleets: chat-large", "FILE:6: events[0].fleets: expected a list, found 'chat-large'"),

@@ -1,5 +1,6 @@
 """fleets.yaml: what is read, and what each kind of mistake is told."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -101,6 +102,12 @@ def test_a_missing_file_is_named(file: Path) -> None:
         load_fleets(file)
 
 
+def test_a_pipe_is_no_file(file: Path) -> None:
+    os.mkfifo(file)  # reading it would wait for ever
+    with pytest.raises(ConfigError, match=r"fleets\.yaml: expected a YAML file, found no regular file"):
+        load_fleets(file)
+
+
 def test_a_file_that_is_no_text_is_named(file: Path) -> None:
     file.write_bytes(b"id: \xff")
     with pytest.raises(ConfigError, match=r"is not UTF-8 text \(byte 4\)"):
@@ -119,7 +126,7 @@ ENTRY_FAULTS = [
     ("seconds: 300", "seconds: soon", "FILE:14: lead_time_seconds: Input should be a valid number"),
     ("seconds: 300", "seconds: yes", "FILE:14: lead_time_seconds: found the yes/no value True; YAML reads yes, no"),
     ("seconds: 300", "seconds: .inf", "FILE:14: lead_time_seconds: expected a finite number, found inf"),
-    ("seconds: 300", "seconds: -1", "FILE:1: document: lead_time_seconds must be at least 0, found -1.0"),
+    ("seconds: 300", "seconds: -1", "FILE:14: document: lead_time_seconds must be at least 0, found -1.0"),
     ("min_instances: 2", "min_instances: 2.5", "FILE:15: bounds.min_instances: Input should be a valid integer"),
     ("max_instances: 60", "max_instances: 1", "FILE:15: bounds: max_instances must be at least 1 and at least min"),
     ('"123456789012"', "123456789012", "FILE:2: account: Input should be a valid string, found 123456789012"),
@@ -135,8 +142,14 @@ ENTRY_FAULTS = [
     ("latency_seconds: 2.0", "ttft_seconds: 1.0", "FILE:10: objective: expected latency_seconds, or both ttft_seco"),
     ("id: chat-large", "id: Chat_Large", "FILE:1: document: id must be lower-case letters, digits and inner hyphens"),
     ("tags: {fleet: chat-large}", "tags: chat-large", "FILE:19: billing.tags: expected keys and values, found 'chat"),
-    ("seconds: 300", "seconds: 1e300", "FILE:1: document: lead_time_seconds must be at most 604,800, found 1e+300"),
+    ("seconds: 300", "seconds: 1e300", "FILE:14: document: lead_time_seconds must be at most 604,800, found 1e+300"),
     ("max_instances: 60", "max_instances: 6000000", "FILE:15: bounds: max_instances must be at most 100,000, found 6"),
+    ("ratio: 9", "ratio: 1e300", "FILE:16: document: shortage_cost_ratio must be at most 1,000,000, found 1e+300"),
+    ("ratio: 9", "ratio: 0", "FILE:16: document: shortage_cost_ratio must be above 0, found 0.0"),
+    ("batch_size: 8", "batch_size: 0", "FILE:17: workload: batch_size must be at least 1, found 0"),
+    ("context_tokens: 4096", "context_tokens: -5", "FILE:17: workload: context_tokens must be at least 1, found -5"),
+    ("parameter: 2", "parameter: -1", "FILE:17: workload: bytes_per_parameter must be above 0, found -1.0"),
+    ("billion: 70", "billion: 1e300", "FILE:17: workload: model_parameters_billion must be at most 1,000,000, found 1"),
     ("slots: 4", "slots: 1000000000000000000000", "FILE:11: serving: slots must be at most 100,000, found 1e+21"),
     ("percentile: 95", "percentile: 0.95", "FILE:10: objective: percentile must be given as in 95 or 99.5, found 0.95"),
     ("latency_seconds: 2.0", "latency_seconds: 1e-9", "FILE:10: objective: latency_seconds must be at least 1e-06, fo"),

@@ -66,7 +66,7 @@ def test_a_role_alone_is_enough(file: Path) -> None:
         (
             "arn:aws:iam::{account}",
             "arn:aws:iam::{acount}",
-            "FILE:4: aws: role_arn must look like arn:aws:iam::{account}",
+            "FILE:5: aws: role_arn must look like arn:aws:iam::{account}",
         ),
         ("billing:", "biling:", "FILE:1: biling: unknown key; did you mean 'billing'?; known are billing, aws"),
         ("prefix: exports/focus, ", "", "ok"),

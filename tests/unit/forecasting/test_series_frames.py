@@ -74,11 +74,19 @@ def test_progress_counts_the_series() -> None:
     [
         (frame_of("bad", [1.0, np.inf, 2.0]), "y is infinite in 1 rows"),
         (frame_of("bad", [np.nan, np.nan]), "every y is null"),
-        (frame_of("bad", [1.0, 2.0], ds=pd.to_datetime(["2026-10-05", "2026-10-05"], utc=True)), "occur twice"),
+        (
+            frame_of("bad", [1.0, 2.0], ds=pd.to_datetime(["2026-10-05", "2026-10-05"], utc=True)),
+            "1 values of ds occur twice",
+        ),
         (
             frame_of("bad", [1.0, 2.0, 3.0], ds=pd.to_datetime([0, 3600, 9000], unit="s", utc=True)),
-            "ds is irregular: 1 distances",
+            (
+                "ds is irregular: 1 distances are no multiple of the shortest, 3600 s; the first is 5400 s after "
+                "1970-01-01T01:00:00"
+            ),
         ),
+        # sums of squares overflow beyond, and warnings came instead of a reason
+        (frame_of("bad", [1.0, -1e300, 2.0]), "y is as large as 1e+300, expected at most 1e+100"),
         (frame_of("bad", [1.0, 2.0, 3.0], ds=pd.to_datetime([0, 1, 10**9], unit="s", utc=True)), "more than 1000000"),
     ],
 )
@@ -89,6 +97,30 @@ def test_what_is_wrong_with_one_series_is_said_and_the_others_are_served(bad: pd
     assert made.failures["bad"].startswith("bad: ")
     assert reason in made.failures["bad"]
     assert set(made.frame["unique_id"]) == {"a", "b", "c"}
+
+
+@pytest.mark.parametrize("first", ["0001-01-01", "1699-12-31T23:00:00", "2199-12-31T23:00:00", "3000-01-01"])
+def test_times_that_leave_a_forecast_no_room_fail_their_series_alone(first: str) -> None:
+    bad = np.datetime64(first, "s") + np.arange(3) * np.timedelta64(3600, "s")
+    frame = pd.concat(
+        [
+            SHORT.astype({"ds": "datetime64[s, UTC]"}),
+            frame_of("bad", [1.0] * 3, ds=pd.Series(bad).dt.tz_localize("UTC")),
+        ]
+    )
+    made = forecast_series(frame, horizon=2)
+    assert made.failures["bad"].startswith("bad: ds has times from ")
+    assert made.failures["bad"].endswith("expected from 1700-01-01T00:00:00 to 2200-01-01T00:00:00")
+    assert set(made.frame["unique_id"]) == {"a", "b", "c"}
+
+
+def test_integer_steps_that_span_more_than_an_integer_fail_their_series_alone() -> None:
+    # their distance wrapped around to -1, and the answer counted backwards
+    ends = pd.Series(np.array([np.iinfo(np.int64).min, np.iinfo(np.int64).max]))
+    frame = pd.concat([frame_of("a", [1.0, 2.0], ds=pd.Series([1, 2])), frame_of("bad", [1.0, 2.0], ds=ends)])
+    made = forecast_series(frame, horizon=2)
+    assert made.failures == {"bad": "bad: ds spans 18446744073709551615, expected at most 9223372036854775807"}
+    assert made.frame["ds"].tolist() == [3, 4]
 
 
 def test_a_series_of_one_point_has_a_defined_answer() -> None:
@@ -111,6 +143,9 @@ def test_a_frame_without_any_usable_series_gives_no_rows_but_the_columns() -> No
         (SHORT.assign(y="many"), "column 'y' has type .*, expected double"),
         (SHORT.assign(unique_id=1), "column 'unique_id' has type int64, expected string"),
         (SHORT.assign(ds=pd.NaT), "column 'ds' has"),
+        (SHORT.assign(unique_id=[["a"]] * len(SHORT)), "column 'unique_id' has values of type mixed, expected string"),
+        (SHORT.assign(unique_id=[b"a"] * len(SHORT)), "column 'unique_id' has values of type bytes, expected string"),
+        (pd.concat([SHORT, SHORT["y"]], axis=1), "column 'y' is there more than once"),
     ],
 )
 def test_a_frame_that_cannot_be_used_names_column_and_type(frame: pd.DataFrame, reason: str) -> None:
@@ -160,7 +195,10 @@ def test_a_backtest_leaves_out_series_too_short_to_be_judged_and_says_so() -> No
     frame = pd.concat([frame_of("long", shaped_demand(60)), frame_of("short", [1.0])])
     made = backtest_series(frame, horizon=6, windows=1, models=["headroom", "seasonal_naive_daily"])
     assert set(made.frame["unique_id"]) == {"long"}
-    assert made.failures["short"].startswith("short: 1 steps leave nothing")
+    assert made.failures["short"] == (
+        "short: none of 1 origins, the newest 6 steps from the end, has a y that is not null both before and after it; "
+        "found 1 such in 1 steps"
+    )
 
 
 def test_a_backtest_of_two_days_has_only_our_own_simple_answer() -> None:

@@ -1,5 +1,6 @@
 """profile.parquet: what is read, and what each kind of mistake is told."""
 
+import os
 import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -137,7 +138,19 @@ def test_a_profile_that_cannot_be_used_fails_its_fleet_alone(tmp_path: Path) -> 
         ({"concurrency": [1, 2, 4, 8, 10**9]}, "FILE: row 5: concurrency must be at most 4,096, found 1e+09"),
         (
             {"instance_type": ["g6.xlarge"] * 5},
-            "FILE: instance_type: no row of g5.xlarge, today's type of chat; found g6.xlarge",
+            "FILE: instance_type: no row of g5.xlarge, today's type of chat; found 'g6.xlarge'",
+        ),
+        (
+            # told in quotes: without them it would look like the name that was expected
+            {"instance_type": ["g5.xlarge "] * 5},
+            "FILE: instance_type: no row of g5.xlarge, today's type of chat; found 'g5.xlarge '",
+        ),
+        (
+            {"input_tokens": [512, 512, 512, 512, 1024]},
+            (
+                "FILE: concurrency must have the same values for every pair of tokens; g5.xlarge has 1, 2, 4, 8 for "
+                "512 and 101 tokens, 16 for 1024 and 101"
+            ),
         ),
     ],
 )
@@ -154,6 +167,12 @@ def test_a_file_that_is_no_profile_is_told(tmp_path: Path) -> None:
     file = tmp_path / "profile.parquet"
     with pytest.raises(ConfigError, match=r"profile\.parquet: expected a Parquet file with instance_type, .*not there"):
         read_profile(file)
+    os.mkfifo(file)  # reading it would wait for ever
+    with pytest.raises(ConfigError, match=r"profile\.parquet: expected a Parquet file, found no regular file"):
+        read_profile(file)
+    with pytest.raises(ConfigError, match=r"expected a Parquet file, found a folder"):
+        read_profile(tmp_path)
+    file.unlink()
     file.write_text("instance_type,ttft_seconds")
     with pytest.raises(ConfigError, match=r"profile\.parquet: not a Parquet file"):
         read_profile(file)

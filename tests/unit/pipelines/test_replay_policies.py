@@ -183,6 +183,20 @@ def test_a_fleet_without_demand_price_or_entry_is_told(workspace: Workspace, mon
         replay_policies("chat", *span, is_swept=False)
 
 
+def test_a_price_of_the_lake_that_cannot_be_is_told_with_type_region_and_time(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replay, "open_workspace", lambda: workspace)
+    save_demand(workspace, 20.0, 30.0, 40.0, 30.0)
+    save_price(workspace, "0")
+    with pytest.raises(ReplayInputError) as caught:
+        replay_policies("chat", "2026-11-18T12:00:00", "2026-11-18T14:00:00", [], is_swept=False)
+    assert str(caught.value) == (
+        "fleets.yaml: instance_types: g5.xlarge: the lake's price of it in us-east-1 as of 2026-11-18T12:00:00Z cannot "
+        "be: on_demand_usd_per_hour must be above 0, found 0.0; set it beside the type"
+    )
+
+
 @pytest.mark.parametrize(
     ("span", "policies", "said"),
     [
@@ -202,7 +216,7 @@ def test_a_fleet_without_demand_price_or_entry_is_told(workspace: Workspace, mon
             [],
             "end: expected a time from 2000 to 2200, found 9999-12-31",
         ),
-        (("", "2026-11-18T14:00:00"), [], "start: the run has no window"),
+        (("", "2026-11-18T14:00:00"), [], "start: expected a UTC time on the hour such as 2026-11-18T05:00:00, found"),
         (
             ("2026-11-18T10:00:00", "2026-11-18T14:00:00"),
             [],

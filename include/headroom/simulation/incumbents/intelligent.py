@@ -124,11 +124,16 @@ class _Patterns:
 
 
 def _learn(hours: Hours, blocks: Floats, lead_time_seconds: float, calendar: Calendar) -> _Patterns:
-    """Fit on hours, ascending, and their 5-minute means, shape (hours, blocks an hour)."""
+    """Fit on hours, ascending, and their 5-minute means, shape (hours, blocks an hour).
+
+    Where the history is shorter than an hour and a lead time, no hour tells a pattern.
+    """
     mean, per_hour = blocks.mean(axis=1), blocks.shape[1]
     fit = fit_hourly(hours, mean, calendar=calendar)
     reach = per_hour + int(np.ceil(lead_time_seconds / SECONDS_PER_HOUR * per_hour - 1e-9))
-    peaks = np.lib.stride_tricks.sliding_window_view(blocks.ravel(), reach)[::per_hour].max(axis=1)[FIRST_HOUR:]
+    path = blocks.ravel()
+    windows = np.lib.stride_tricks.sliding_window_view(path, reach) if reach <= len(path) else np.zeros((0, 1))
+    peaks = windows[::per_hour].max(axis=1)[FIRST_HOUR:]
     predicted = fit.left_out_per_second[: len(peaks)]
     is_told = predicted > _LEAST_SHARE * mean.mean()
     return _Patterns(

@@ -43,10 +43,24 @@ class KedaCron(Adjustable):
 
 
 def _desired(scene: Scene, hours: Counts, peak_factor: float) -> Counts:
-    """Return desiredReplicas of each hour's window: of an hour long past, so known whatever the hour."""
+    """Return what the window of each hour of `hours` asks, shape (steps,), by hours that had ended at its step."""
     peaks = scene.history(scene.moment(scene.steps)).peak_per_second
-    source = np.where(hours >= HOURS_PER_WEEK, hours - HOURS_PER_WEEK, hours - HOURS_PER_DAY)
+    now = scene.hours_of_steps()
+    week, day = (_newest_ended(hours, now, period) for period in (HOURS_PER_WEEK, HOURS_PER_DAY))
+    source = np.where(week >= 0, week, day)
     is_known = source >= 0
     desired: Counts = np.full(len(hours), scene.initial_instances, dtype=np.int64)
     desired[is_known] = scene.instances_for(peak_factor * peaks[source[is_known]])
     return desired
+
+
+def _newest_ended(hours: Counts, now: Counts, period: int) -> Counts:
+    """Return the hour whole periods before each, at least one, that had ended when hour `now` began.
+
+    A window that opens more than a period early is of an hour whose forerunner a period before has yet to come.
+
+    >>> _newest_ended(np.array([30, 54]), np.array([30, 30]), 24).tolist()
+    [6, 6]
+    """
+    newest: Counts = hours - period * np.maximum(1, -((now - 1 - hours) // period))
+    return newest

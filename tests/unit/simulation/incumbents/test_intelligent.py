@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from tests.unit.simulation.incumbents.small_scene import hourly_scene
+from tests.unit.simulation.incumbents.small_scene import hourly_scene, scene
 
 from headroom.forecasting.calendar import Calendar
 from headroom.simulation.incumbents import Intelligent
@@ -42,6 +42,13 @@ def test_under_two_days_of_history_the_first_instances_stay() -> None:
     floors = Intelligent().plan(hourly_scene([*DAY, *DAY, 10.0], history_hours=24, initial=7)).floors[0]
     assert floors[: 12 * 24].tolist() == [7] * 12 * 24
     assert floors[12 * 24] != 7
+
+
+def test_a_lead_time_longer_than_the_history_tells_no_pattern_and_each_hour_gets_what_is_predicted() -> None:
+    # 40/s needs five instances, of which none more than what is there: steady demand has no change to lose by
+    steady = np.full(12 * 52, 40.0)
+    of = scene(steady, history_steps=12 * 48, step_seconds=300.0, lead_time_seconds=604_800.0, initial=5)
+    assert set(Intelligent().plan(of).floors[0].tolist()) == {5}
 
 
 def test_the_regression_says_of_an_hour_left_out_what_a_fit_without_it_says() -> None:

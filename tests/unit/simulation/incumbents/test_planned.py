@@ -57,6 +57,15 @@ def test_before_a_week_is_known_cron_takes_the_day_before_and_before_that_the_fi
     assert floors.tolist() == [7] * 12 * 24 + [5] * 12
 
 
+def test_a_cron_window_that_opens_more_than_a_day_early_is_of_a_day_that_has_ended() -> None:
+    # two days at 8/s, but 40/s at 02:00 of the second. With 25 hours of lead, the window of 02:00 on the fourth day
+    # opens at 01:00 on the third, which has not come to its own 02:00: the second's counts: five. Then its own.
+    days = [8.0] * 26 + [40.0] + [8.0] * 21
+    rates, lead_time_seconds = np.repeat([*days, *[8.0] * 4], 12), 25 * 3600.0
+    of = scene(rates, history_steps=12 * 48, step_seconds=300.0, lead_time_seconds=lead_time_seconds)
+    assert KedaCron(stabilization_seconds=0.0).plan(of).floors[0].tolist() == [1] * 12 + [5] * 24 + [1] * 12
+
+
 def test_dynamo_holds_the_last_interval_over_the_rate_of_a_replica() -> None:
     # intervals of 3 minutes at 8, 20, 40/s; a replica carries 8/s: ceil(8/8) = 1, ceil(20/8 = 2.5) = 3; each is held in
     # the interval after it, and the first instances before
