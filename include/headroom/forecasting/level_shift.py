@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from headroom.domain.demand import Floats
+from headroom.forecasting.medians import column_medians, row_medians
 from headroom.forecasting.scale import choose_scale
 
 if TYPE_CHECKING:
@@ -54,12 +55,12 @@ def _shift(values: Floats, *, since: int, series: "Series") -> float | None:
     by_season = values[first:older].reshape(-1, season)
     if not len(by_season) or not np.isfinite(by_season).any(axis=0).all():
         return None
-    usual = np.resize(np.nanmedian(by_season, axis=0), len(values) - first)
+    usual = np.resize(column_medians(by_season), len(values) - first)
     missed = values[first:] - usual
     start = len(missed) % series.day
     by_day = missed[start:].reshape(-1, series.day)
     by_day = by_day[np.isfinite(by_day).sum(axis=1) >= series.day // 2]
-    departures = np.nanmedian(by_day, axis=1)
+    departures = row_medians(by_day)
     before, after = departures[:-since], departures[-since:]
     if len(before) < _DAYS_BEFORE - 1:
         return None

@@ -8,6 +8,7 @@ import numpy as np
 
 from headroom.domain.demand import Floats
 from headroom.forecasting.calendar import Flags
+from headroom.forecasting.medians import column_medians
 from headroom.forecasting.members import FittedForecaster, Forecaster, State
 from headroom.forecasting.scale import Scale, choose_scale
 from headroom.forecasting.series import Series
@@ -76,10 +77,7 @@ def _usual(ordinary: Floats, series: Series) -> Floats:
     usual = np.full(len(ordinary), np.nanmedian(ordinary))
     for season in series.seasons:
         padded = np.concatenate([ordinary, np.full(-len(ordinary) % season, np.nan)]).reshape(-1, season)
-        seen = np.isfinite(padded).any(axis=0)
-        medians = np.full(season, np.nan)
-        medians[seen] = np.nanmedian(padded[:, seen], axis=0)
-        by_step = medians[np.arange(len(ordinary)) % season]
+        by_step = column_medians(padded)[np.arange(len(ordinary)) % season]
         usual = np.where(np.isfinite(by_step), by_step, usual)
     return usual
 

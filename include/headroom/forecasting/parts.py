@@ -18,6 +18,7 @@ import numpy as np
 
 from headroom.domain.demand import Floats
 from headroom.forecasting.calendar import HOLIDAY, Flags
+from headroom.forecasting.medians import column_medians
 from headroom.forecasting.ordinary_hours import ordinary_hours
 from headroom.forecasting.scale import choose_scale
 from headroom.forecasting.series import Series
@@ -99,7 +100,7 @@ def _weekly_shape(series: Series) -> Floats:
     seen = growth[np.isfinite(growth)]
     if len(seen):
         scaled = scaled - _steps(scaled) * (float(np.median(seen)) / week)
-    usual = _column_medians(scaled.reshape(weeks, week))
+    usual = column_medians(scaled.reshape(weeks, week))
     shape = usual - np.resize(_phase_means(usual, np.isfinite(usual), day), week)
     return np.where(np.isfinite(shape), shape, 0.0)
 
@@ -121,12 +122,3 @@ def _phase_means(values: Floats, is_counted: Flags, day: int) -> Floats:
     counts = np.bincount(phase[is_counted], minlength=day)
     totals = np.bincount(phase[is_counted], weights=values[is_counted], minlength=day)
     return np.where(counts > 0, totals / np.maximum(counts, 1), np.nan)
-
-
-def _column_medians(rows: Floats) -> Floats:
-    """Return np.nanmedian(rows, axis=0), NaN without a warning where nothing was seen, in a tenth of its time."""
-    ordered = np.sort(rows, axis=0)  # NaN last
-    seen = np.isfinite(rows).sum(axis=0)
-    columns = np.arange(rows.shape[1])
-    medians: Floats = (ordered[np.maximum(seen - 1, 0) // 2, columns] + ordered[seen // 2, columns]) / 2
-    return medians
