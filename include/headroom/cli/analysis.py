@@ -18,7 +18,7 @@ from headroom.cli.terminal import complain, progress
 from headroom.forecasting import DEFAULT_SEASONS, FrameError
 from headroom.forecasting.backtest import MODELS, backtest_series
 from headroom.forecasting.series_jobs import forecast_series
-from headroom.reporting.backtest_report import render_backtest_report
+from headroom.reporting.backtest_report import mean_scores, render_backtest_report
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -96,17 +96,10 @@ def backtest(options: argparse.Namespace) -> int:
             raise BadInput(f"{options.series}: {error}") from error
     options.out.mkdir(parents=True, exist_ok=True)
     _write_frame(scores.frame, options.out / "scores.parquet")
-    table = mean_scores(scores.frame)
-    page = render_backtest_report(options.series.name, table, failures=scores.failures)
+    page = render_backtest_report(options.series.name, scores)
     (options.out / "report.html").write_text(page, encoding="utf-8")
-    _print_scores(table)
+    _print_scores(mean_scores(scores.frame))
     return _report_failures(options.series, scores.failures, served=scores.frame["unique_id"].nunique())
-
-
-def mean_scores(frame: "pd.DataFrame") -> "pd.DataFrame":
-    """Return each model's scores averaged over series, cutoffs and bands, best mean pinball first."""
-    measures = ["mase", "wape", "smape", "pinball", "coverage80", "bias"]
-    return frame.groupby("model")[measures].mean().sort_values("pinball").reset_index()
 
 
 def _seasons(options: argparse.Namespace) -> tuple[int, ...]:
