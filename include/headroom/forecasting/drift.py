@@ -3,6 +3,7 @@
 Three one-sided cumulative sums (Page 1954, Biometrika 41, 100-115) of scaled errors: too high, too low, too large.
 """
 
+import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -41,7 +42,26 @@ class Drift:
     @property
     def remark(self) -> str:
         """The drift in words, for a forecast's note."""
-        return f"demand has drifted {self.direction} its forecasts for {self.hours} h: bands are wider, members due"
+        return (
+            f"demand has drifted {self.direction} its forecasts for {self.hours} h: bands are at least "
+            f"{self.widening:.1f} times as wide, members due"
+        )
+
+
+_REMARK: Final = re.compile(
+    r"demand has drifted (?:above|below|around) its forecasts for \d+ h: bands are (?:wider|[^;]+ wide), members due"
+)
+"""As `remark` writes it, and as it did before it told the width."""
+
+
+def drift_told_in(note: str) -> str:
+    """Return the remark on drift in a stored forecast's note, empty where there is none.
+
+    >>> drift_told_in("weights from 72 origins; " + Drift(hours=3, widening=1.84, direction="above").remark)
+    'demand has drifted above its forecasts for 3 h: bands are at least 1.8 times as wide, members due'
+    """
+    told = _REMARK.search(note)
+    return told.group() if told else ""
 
 
 def find_drift(demand: Floats, *, low: Floats, median: Floats, high: Floats) -> Drift | None:

@@ -24,6 +24,7 @@ from headroom.pipelines.demand_history import demand_histories
 from headroom.pipelines.forecast_page import report_forecasts
 from headroom.pipelines.forecasts import read_forecasts
 from headroom.pipelines.model_runs import read_rows, run_model
+from headroom.pipelines.newest_report import LATEST_KEY, LATEST_PAGE
 from headroom.pipelines.outcomes import read_outcomes, runs_of
 from headroom.pipelines.plan import spot_mix_path
 from headroom.pipelines.pushes import result_path
@@ -43,8 +44,6 @@ from headroom.reporting.run_report import (
 )
 from headroom.units import HOURS_PER_DAY, HOURS_PER_WEEK, SECONDS_PER_MINUTE
 
-LATEST_PAGE = "reports/latest.html"
-LATEST_KEY = "reports/latest.json"
 PLAN_LOOK_BACK = timedelta(days=3)
 SHOWN_TYPES = 5
 

@@ -5,7 +5,7 @@ from tests.unit.forecasting.demand_examples import after_hours, history_of, seri
 from headroom.columns import QUANTILE_LEVELS
 from headroom.domain.demand import Floats
 from headroom.forecasting import forecast_fleet
-from headroom.forecasting.drift import THRESHOLD, Drift, find_drift
+from headroom.forecasting.drift import THRESHOLD, Drift, drift_told_in, find_drift
 from headroom.forecasting.ensemble import CHEAP_MEMBERS, forecast, select
 from headroom.forecasting.fleet_forecast import select_provisionally
 
@@ -97,3 +97,12 @@ def test_a_drifting_fleets_forecast_says_so() -> None:
     assert drifting.note == f"{calm.note}; {drift.remark}"
     assert (drifting.peak_at_level(0.9) > calm.peak_at_level(0.9)).all()
     assert drifting.peak_at_level(0.5) == pytest.approx(calm.peak_at_level(0.5))
+
+
+@pytest.mark.parametrize("direction", ["above", "below", "around"])
+def test_the_remark_is_found_again_in_a_stored_note_and_nothing_else_is(direction: str) -> None:
+    drift = Drift(hours=12, widening=2.0, direction=direction)
+    assert drift_told_in(f"weights from 72 origins; selected at noon; {drift.remark}") == drift.remark
+    assert drift_told_in("weights from 72 origins; selected at noon") == ""
+    before_widths_were_told = "demand has drifted above its forecasts for 3 h: bands are wider, members due"
+    assert drift_told_in(f"weights; {before_widths_were_told}") == before_widths_were_told
