@@ -37,7 +37,8 @@ PROCESSES = 2
 QUICK_EVERY = 26
 MEBIBYTE_IN_KIBIBYTES = 1024
 AIMS = {"update_seconds": 60.0, "refit_seconds": 1800.0, "memory_mib": 3072.0}
-MEASURED = (*AIMS, "update_processor_seconds", "refit_processor_seconds")
+EXTENDED = ("update_processor_seconds", "refit_processor_seconds", "memory_mib")
+"""Not the clock's seconds: what else the machine did meanwhile would be extended as well."""
 M4_AIMS = {"select": 900.0, "refit": 180.0}
 
 
@@ -53,7 +54,7 @@ def measure(*, is_quick: bool) -> dict[str, Any]:
         "m4": of_m4(QUICK_EVERY if is_quick else 1),
     }
     if is_quick:
-        found["a_thousand_if_linear"] = {name: extended(small, large, name) for name in MEASURED}
+        found["a_thousand_if_linear"] = {name: extended(small, large, name) for name in EXTENDED}
     return found
 
 
@@ -184,9 +185,9 @@ def lines(found: dict[str, Any]) -> list[str]:
 
 
 def fleets_line(fleets: str, item: dict[str, float]) -> str:
-    update = f"{item['update_seconds']:.1f} s | {item['update_processor_seconds']:.1f} s"
-    refit = f"{item['refit_seconds']:.0f} s | {item['refit_processor_seconds']:.0f} s"
-    return f"| {fleets} | {update} | {refit} | {item['memory_mib']:.0f} MiB |"
+    clock = [f"{item[name]:.0f} s" if name in item else "" for name in ("update_seconds", "refit_seconds")]
+    processor = [f"{item[name]:.0f} s" for name in ("update_processor_seconds", "refit_processor_seconds")]
+    return f"| {fleets} | {clock[0]} | {processor[0]} | {clock[1]} | {processor[1]} | {item['memory_mib']:.0f} MiB |"
 
 
 def m4_line(m4: dict[str, Any]) -> str:
