@@ -19,7 +19,8 @@ from headroom.airflow_glue.timetables import after
     doc_md="""
     ### Report savings
     Writes the report of the day that was settled: what the fleets cost, what was pushed and refused, and why.
-    Read the newest one under *Headroom* in the navigation.
+    Read the newest one under *Headroom* in the navigation. Beside it, how good the forecasts of four weeks have been,
+    with examples chosen by rule: `reports/forecasts/latest.html` in the lake.
     """,
 )
 def report_savings() -> None:
@@ -29,7 +30,7 @@ def report_savings() -> None:
     def write_report() -> dict[str, object]:
         from headroom.pipelines import report
 
-        return report.report_savings(day_of_run())
+        return report.report_day(day_of_run())
 
     write_report() >> check_outcomes(day_of_run)
 

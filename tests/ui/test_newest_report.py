@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from headroom.pipelines.report import LATEST_PAGE
+from headroom.pipelines.newest_report import LATEST_PAGE
 
 PLUGINS_FOLDER = Path(__file__).resolve().parents[2] / "plugins"
 

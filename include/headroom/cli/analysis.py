@@ -25,7 +25,7 @@ from headroom.forecasting.series_jobs import forecast_series
 from headroom.lake.storage import Storage
 from headroom.pipelines.parquet_file import ParquetFileError
 from headroom.pipelines.series_file import read_series_file
-from headroom.reporting.backtest_report import render_backtest_report
+from headroom.reporting.backtest_report import mean_scores, render_backtest_report
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -113,23 +113,16 @@ def backtest(options: argparse.Namespace) -> int:
         except BrokenProcessPool as error:
             raise _worker_ended(options) from error
     if len(scores.frame):
-        table = mean_scores(scores.frame)
-        page = render_backtest_report(options.series.name, table, failures=scores.failures)
+        page = render_backtest_report(options.series.name, scores)
         contents = (_parquet(scores.frame), page.encode())
         write_out(options.out, lambda storage: _write_all(storage, contents))
-        _print_scores(table)
-    return _report_failures(options.series, scores.failures, served=len(scores.frame))
+        _print_scores(mean_scores(scores.frame))
+    return _report_failures(options.series, scores.failures, served=scores.frame["unique_id"].nunique())
 
 
 def _write_all(storage: Storage, contents: Sequence[bytes]) -> None:
     for name, content in zip(BACKTEST_FILES, contents, strict=True):
         storage.write_bytes(name, content)
-
-
-def mean_scores(frame: "pd.DataFrame") -> "pd.DataFrame":
-    """Return each model's scores averaged over series, cutoffs and bands, best mean pinball first."""
-    measures = ["mase", "wape", "smape", "pinball", "coverage80", "bias"]
-    return frame.groupby("model")[measures].mean().sort_values("pinball").reset_index()
 
 
 def _worker_ended(options: argparse.Namespace) -> BadInput:

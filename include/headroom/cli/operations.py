@@ -27,12 +27,13 @@ from headroom.lake.tables import TABLES
 from headroom.lake.warehouse import build_warehouse
 from headroom.pipelines.billing import extract_bills
 from headroom.pipelines.clock import closed_at_utc
+from headroom.pipelines.forecast_page import write_forecast_page
 from headroom.pipelines.forecasts import forecast_fleets
 from headroom.pipelines.market import catalogue_outcomes, settle_spot_prices, spot_price_outcomes
 from headroom.pipelines.outcomes import Outcome, OutcomeStatus, damaged_outcomes
 from headroom.pipelines.pushes import push_fleets, stored_plan
 from headroom.pipelines.rollback import roll_back
-from headroom.pipelines.savings import PeriodError, report_period
+from headroom.pipelines.savings import PeriodError, period_window, report_period
 from headroom.pipelines.schedules import plan_fleets_at, schedule_fleets
 from headroom.pipelines.settle import settle_one_day
 from headroom.pipelines.utilization import extract_utilization
@@ -204,19 +205,21 @@ def confirm(options: argparse.Namespace) -> int:
 
 
 def report(options: argparse.Namespace) -> int:
-    """Write the savings report of a period."""
+    """Write the savings report of a period, and the page of the forecasts up to its end."""
     workspace = open_workspace()
     try:
         page = report_period(workspace, options.period)
+        forecast_page = write_forecast_page(workspace, options.period, period_window(options.period).end_utc)
     except PeriodError as error:
         raise BadInput(f"--period: {error}") from error
-    place = workspace.lake.storage.url(page)
+    place, forecast_place = workspace.lake.storage.url(page), workspace.lake.storage.url(forecast_page)
     summary = workspace.lake.read_json(page.replace(".html", ".json"))
     if options.json:
-        _print_json({"page": place, **summary})
+        _print_json({"page": place, "forecast_page": forecast_place, **summary})
     else:
         plain_console().print(savings_table(summary))
         plain_console().print(plain(f"wrote {place}"), soft_wrap=True)
+        plain_console().print(plain(f"wrote {forecast_place}"), soft_wrap=True)
     return EXIT_OK
 
 

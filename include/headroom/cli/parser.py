@@ -53,7 +53,12 @@ def build_parser() -> argparse.ArgumentParser:
     undoing.add_argument("push_id", metavar="PUSH_ID")
     undoing.add_argument("--apply", action="store_true", help="write to the cloud")
     _add_json(undoing)
-    reporting = _add(commands, "report", report, "write the savings report of a day, a week or a month")
+    reporting = _add(
+        commands,
+        "report",
+        report,
+        "write the savings report of a day, a week or a month, and how good forecasts have been",
+    )
     reporting.add_argument("--period", required=True, help="2026-11-17, 2026-W47 or 2026-11")
     _add_json(reporting)
     confirming = _add(commands, "confirm", confirm, "let a fleet be pushed to again after its owner changed the target")

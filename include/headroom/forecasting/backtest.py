@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from headroom.columns import QUANTILE_LEVELS
 from headroom.domain.demand import Floats
 from headroom.forecasting import ensemble, losses
 from headroom.forecasting.bands import BAND_NAMES, band_indices
@@ -27,6 +28,8 @@ SCORE_COLUMNS: Final = (
     *("model", "unique_id", "cutoff", "horizon_band"),
     *("mase", "wape", "smape", "pinball", "coverage80", "bias"),
 )
+FORECAST_COLUMNS: Final = ("unique_id", "cutoff", "ds", "y", "q10", "q50", "q90")
+_DRAWN: Final = [QUANTILE_LEVELS.index(level) for level in (0.10, 0.50, 0.90)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,10 +50,23 @@ class BacktestScore:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class BacktestScores:
-    """`frame`: the columns of SCORE_COLUMNS. `failures`: why a series has no scores, by its id."""
+    """`frame`: the columns of SCORE_COLUMNS. `failures`: why a series has no scores, by its id.
+
+    `forecasts`: what `drawn_model` said at each cutoff beside what came, the columns of FORECAST_COLUMNS.
+    """
 
     frame: "pd.DataFrame"
     failures: dict[str, str]
+    forecasts: "pd.DataFrame"
+    drawn_model: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _SeriesScores:
+    """Of one series: its scores, and by steps known what came and the quantiles drawn, shape (steps, 4)."""
+
+    scores: list[BacktestScore]
+    drawn: dict[int, Floats]
 
 
 def backtest_series(
@@ -81,12 +97,23 @@ def backtest_series(
     back = tuple(horizon + stride * window for window in reversed(range(windows)))
     work = partial(_backtest_one, horizon=horizon, steps_back=back, models=tuple(models), seed=seed)
     scores: list[BacktestScore] = []
+    forecasts: list[pd.DataFrame] = []
     for item, made in zip(found.values(), run_jobs(work, list(found.values()), jobs, on_progress), strict=True):
-        if made:
-            scores.extend(made)
+        if made.scores:
+            scores.extend(made.scores)
+            forecasts += [_forecast_rows(item, cutoff, rows, frame["ds"]) for cutoff, rows in made.drawn.items()]
         else:
             failures[item.series.series_id] = _not_judged(item, horizon, windows)
-    return BacktestScores(frame=_score_frame(scores, frame["ds"]), failures=dict(sorted(failures.items())))
+    return BacktestScores(
+        frame=_score_frame(scores, frame["ds"]),
+        failures=dict(sorted(failures.items())),
+        forecasts=_forecast_frame(forecasts),
+        drawn_model=_drawn_model(models),
+    )
+
+
+def _drawn_model(models: Sequence[str]) -> str:
+    return OURS if OURS in models else models[0]
 
 
 def _not_judged(item: FrameSeries, horizon: int, windows: int) -> str:
@@ -99,9 +126,10 @@ def _not_judged(item: FrameSeries, horizon: int, windows: int) -> str:
 
 def _backtest_one(
     item: FrameSeries, *, horizon: int, steps_back: tuple[int, ...], models: tuple[str, ...], seed: int
-) -> list[BacktestScore]:
+) -> _SeriesScores:
     whole = item.series
     scores: list[BacktestScore] = []
+    drawn: dict[int, Floats] = {}
     for back in steps_back:
         origin = len(whole) - back
         actual = whole.observed[max(origin, 0) : origin + horizon]
@@ -121,7 +149,9 @@ def _backtest_one(
                 BacktestScore(model=model, unique_id=whole.series_id, cutoff=cutoff, horizon_band=band, **measures)
                 for band, measures in scored.items()
             )
-    return scores
+        if (shown := made.get(_drawn_model(models))) is not None:
+            drawn[origin] = np.column_stack([actual, shown[: len(actual), _DRAWN]])
+    return _SeriesScores(scores=scores, drawn=drawn)
 
 
 def forecast_models(series: Series, models: Sequence[str], *, horizon_steps: int, seed: int) -> dict[str, Floats]:
@@ -178,6 +208,24 @@ def _score(actual: Floats, quantiles: Floats, *, scale: float) -> dict[str, dict
                 "bias": losses.bias(actual[rows], median),
             }
     return scores
+
+
+def _forecast_rows(item: FrameSeries, origin: int, rows: Floats, ds: "pd.Series") -> "pd.DataFrame":
+    """Return what was drawn after the first `origin` steps, in the columns of FORECAST_COLUMNS."""
+    import pandas as pd  # noqa: PLC0415  # slow to import, and only frames need it
+
+    made = pd.DataFrame(rows, columns=list(FORECAST_COLUMNS[3:]))
+    steps = np.array([item.step_at(origin + step) for step in range(len(rows))], dtype=np.int64)
+    made.insert(0, "unique_id", item.series.series_id)
+    made.insert(1, "cutoff", ds_column(np.full(len(rows), item.step_at(origin - 1)), ds))
+    made.insert(2, "ds", ds_column(steps, ds))
+    return made
+
+
+def _forecast_frame(parts: "list[pd.DataFrame]") -> "pd.DataFrame":
+    import pandas as pd  # noqa: PLC0415  # as above
+
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(FORECAST_COLUMNS))
 
 
 def _score_frame(scores: list[BacktestScore], ds: "pd.Series") -> "pd.DataFrame":

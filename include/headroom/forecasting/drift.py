@@ -3,6 +3,7 @@
 Three one-sided cumulative sums (Page 1954, Biometrika 41, 100-115) of scaled errors: too high, too low, too large.
 """
 
+import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -40,8 +41,25 @@ class Drift:
 
     def remark(self, *, is_widened: bool) -> str:
         """Return the drift in words, for a forecast's note; `is_widened`: whether bands are wider for it."""
-        wider = "bands are wider, " if is_widened else ""
+        wider = f"bands are at least {self.widening:.1f} times as wide, " if is_widened else ""
         return f"demand has drifted {self.direction} its forecasts for {self.hours} h: {wider}members due"
+
+
+_REMARK: Final = re.compile(
+    r"demand has drifted (?:above|below|around) its forecasts for \d+ h: (?:bands are [^;]+, )?members due"
+)
+"""As `remark` writes it, and as it did before it told the width."""
+
+
+def drift_told_in(note: str) -> str:
+    """Return the remark on drift in a stored forecast's note, empty where there is none.
+
+    >>> drifted = Drift(hours=3, widening=1.84, direction="above")
+    >>> drift_told_in("weights from 72 origins; " + drifted.remark(is_widened=True))
+    'demand has drifted above its forecasts for 3 h: bands are at least 1.8 times as wide, members due'
+    """
+    told = _REMARK.search(note)
+    return told.group() if told else ""
 
 
 def find_drift(demand: Floats, *, low: Floats, median: Floats, high: Floats) -> Drift | None:

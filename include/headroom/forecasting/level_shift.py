@@ -7,7 +7,7 @@ import numpy as np
 
 from headroom.domain.demand import Floats
 from headroom.forecasting.calendar import Flags
-from headroom.forecasting.medians import column_medians
+from headroom.forecasting.medians import column_medians, row_medians
 from headroom.forecasting.scale import choose_scale
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def _shift(values: Floats, *, since: int, series: "Series") -> float | None:
     is_told = np.isfinite(by_day).sum(axis=1) >= max(series.day // 2, 1)
     if is_told[:-since].sum() < _DAYS_BEFORE - 1 or is_told[-since:].sum() < _LEAST_DAYS:
         return None
-    departures = column_medians(by_day.T)
+    departures = row_medians(by_day)
     before, after = departures[:-since][is_told[:-since]], departures[-since:][is_told[-since:]]
     shift = float(np.median(after))
     is_same = (np.abs(after - shift) <= _MOST_SPREAD * abs(shift)).all()

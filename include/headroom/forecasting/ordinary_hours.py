@@ -32,6 +32,8 @@ class OrdinaryHours:
 
     def restored(self, path: Floats) -> Floats:
         """Return the path of ordinary hours after the series' end with the effects of the flagged hours among them."""
+        if not self.effects:
+            return path
         flags = self.series.calendar.flags(self.series.hours_after(len(path)))
         moved = sum((effect * flags[kind] for kind, effect in self.effects.items() if kind in flags), np.zeros(1))
         if not np.any(moved):

@@ -1,9 +1,12 @@
 """Prophet as a member: its path on a log scale, with the residual correction; the only module that imports prophet."""
 
+import json
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -142,7 +145,7 @@ def _regressors(series: Series, hours: Hours) -> dict[str, Floats]:
 
 
 def _predict(model: Any, frame: "pd.DataFrame", steps: int, *, seed: int) -> Floats:  # noqa: ANN401  # prophet is untyped
-    with _quiet():
+    with _quiet(), _data_written_at_once(model):
         try:
             model.fit(frame.iloc[:steps].dropna(subset=["y"]), seed=seed)
         except RuntimeError as error:  # what cmdstanpy raises when its program fails; it names temporary files
@@ -151,6 +154,37 @@ def _predict(model: Any, frame: "pd.DataFrame", steps: int, *, seed: int) -> Flo
         predicted = model.predict(frame.drop(columns="y"))
     path: Floats = predicted["yhat"].to_numpy(dtype=np.float64)
     return path
+
+
+@contextmanager
+def _data_written_at_once(model: Any) -> Iterator[None]:  # noqa: ANN401  # as above
+    """Give CmdStan its data in files of one json.dumps each: the same bytes as stanio's, which is half of a fit."""
+    ready = model.stan_backend.model
+    with TemporaryDirectory(prefix="headroom-prophet-") as folder:
+        model.stan_backend.model = _FilesForStan(ready, Path(folder))
+        try:
+            yield
+        finally:
+            model.stan_backend.model = ready
+
+
+@dataclass(frozen=True, slots=True)
+class _FilesForStan:
+    """Stands for a CmdStanModel whose `optimize` is told of data and first values by file."""
+
+    model: Any
+    folder: Path
+
+    def optimize(self, *, data: dict[str, Any], inits: dict[str, Any], **options: Any) -> Any:  # noqa: ANN401  # as above
+        files = {name: self.folder / f"{name}.json" for name in ("data", "inits")}
+        for name, values in (("data", data), ("inits", inits)):
+            files[name].write_text(stan_json(values), encoding="utf-8")
+        return self.model.optimize(data=str(files["data"]), inits=str(files["inits"]), **options)
+
+
+def stan_json(values: dict[str, Any]) -> str:
+    """Return values (numbers, lists and arrays) as stanio writes them."""
+    return json.dumps(values, default=lambda array: np.asarray(array).tolist())
 
 
 @contextmanager

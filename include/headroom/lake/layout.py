@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from typing import Final
 
 from headroom.domain.window import DAY, HOUR, Window, floor_hour
@@ -106,21 +107,27 @@ def parse_partition(path: str) -> Partition | None:
     if not path.endswith(".parquet"):
         return None
     folder = path.rsplit("/", 2)[-2] if path.count("/") >= 1 else ""
+    grain, span = _grain_and_span(folder)
+    return None if span is None else Partition(path, grain, span)
+
+
+@lru_cache(maxsize=8192)
+def _grain_and_span(folder: str) -> tuple[str, Window | None]:
+    """Return what a partition folder's name says; many files share one, and reading its time is what costs."""
     grain, _, value = folder.partition("=")
     try:
         if grain == "hour":
             start = datetime.strptime(value, _HOUR_FORMAT).replace(tzinfo=UTC)
-            return Partition(path, grain, Window(start, start + HOUR))
+            return grain, Window(start, start + HOUR)
         if grain == "day":
             start = datetime.strptime(value, "%Y-%m-%d").replace(tzinfo=UTC)
-            return Partition(path, grain, Window(start, start + DAY))
+            return grain, Window(start, start + DAY)
         if grain == "period":
             start = datetime.strptime(value, "%Y-%m").replace(tzinfo=UTC)
-            following = (start + 31 * DAY).replace(day=1)
-            return Partition(path, grain, Window(start, following))
+            return grain, Window(start, (start + 31 * DAY).replace(day=1))
     except (ValueError, OverflowError):  # the last day of the last year ends nowhere
-        return None
-    return None
+        return grain, None
+    return grain, None
 
 
 def folder_prefixes(window: Window | None) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ import os
 import re
 import uuid
 from contextlib import suppress
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, Protocol
 
 from headroom.lake.errors import PathError, UnreadableFileError
@@ -130,7 +130,8 @@ class LocalStorage:
                         found += [os.path.join(parent, name) for name in names if not name.startswith(".")]  # noqa: PTH118, thousands of paths
                 else:
                     found.append(entry.path)
-        return sorted(PurePosixPath(os.path.relpath(file, self.root)).as_posix() for file in found)
+        start = len(os.path.join(self.root, ""))  # noqa: PTH118, as above
+        return sorted(file[start:].replace(os.sep, "/") for file in found)
 
     def sizes(self, folder: str) -> dict[str, int]:
         """Return the bytes of every file below `folder`; a file that goes meanwhile is left out."""

@@ -34,6 +34,7 @@ class Topic(StrEnum):
     PREDICTIVE = "predictive-policies"
     METRICS = "metrics"
     GPU_METRICS = "gpu-metrics"
+    FORECASTS = "forecasts"
     BILLS = "bills"
     QUOTAS = "quotas"
     AIRFLOW = "airflow"

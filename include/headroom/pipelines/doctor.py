@@ -28,6 +28,7 @@ from headroom.onboarding.installation_findings import (
 from headroom.pipelines.batching_profiles import read_profiles
 from headroom.pipelines.doctor_bills import examine_bills
 from headroom.pipelines.doctor_checks import standing_alone
+from headroom.pipelines.doctor_forecasts import examine_forecasts
 from headroom.pipelines.doctor_installation import (
     AskAirflow,
     ask_airflow,
@@ -93,7 +94,7 @@ def examine(
     """
     on_step("configuration, lake and warehouse")
     configuration = _load(environment)
-    findings = [*configuration.findings, *_storage(environment)]
+    findings = [*configuration.findings, *_storage(environment, configuration.fleets)]
     home = environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION") or DEFAULT_REGION
     wards = wards_of(configuration.fleets, regions=regions or ([] if configuration.fleets else [home]))
     with ThreadPoolExecutor(max_workers=1) as beside:
@@ -161,10 +162,13 @@ def _read_events(configuration: _Configuration, file: Path) -> list[Finding]:
     return [ok(Topic.CONFIGURATION, str(file), f"{len(load_events(file, fleet_ids=known))} events")]
 
 
-def _storage(environment: Mapping[str, str]) -> list[Finding]:
+def _storage(environment: Mapping[str, str], fleets: Sequence[Fleet]) -> list[Finding]:
     root, warehouse = lake_root_of(environment), warehouse_path_of(environment)
+    lake = standing_alone(Topic.LAKE, root, lambda: [examine_lake(root)])
+    works = all(finding.level is Level.OK for finding in lake)
     return [
-        *standing_alone(Topic.LAKE, root, lambda: [examine_lake(root)]),
+        *lake,
+        *(standing_alone(Topic.FORECASTS, root, examine_forecasts, root, fleets) if works else ()),
         *standing_alone(Topic.WAREHOUSE, str(warehouse), lambda: [examine_warehouse(warehouse)]),
     ]
 

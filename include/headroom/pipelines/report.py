@@ -1,4 +1,4 @@
-"""Report tasks: the page of a run, and the savings of a day, a week or a month."""
+"""Report tasks: the page of a run, the savings of a day, a week or a month, and how good forecasts have been."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -21,8 +21,10 @@ from headroom.domain.window import Window
 from headroom.lake.money import amount_of
 from headroom.pipelines.at_once import at_once
 from headroom.pipelines.demand_history import demand_histories
+from headroom.pipelines.forecast_page import report_forecasts
 from headroom.pipelines.forecasts import read_forecasts
 from headroom.pipelines.model_runs import read_rows, run_model
+from headroom.pipelines.newest_report import LATEST_KEY, LATEST_PAGE
 from headroom.pipelines.outcomes import read_outcomes, runs_of
 from headroom.pipelines.plan import spot_mix_path
 from headroom.pipelines.pushes import result_path
@@ -42,10 +44,6 @@ from headroom.reporting.run_report import (
 )
 from headroom.units import HOURS_PER_DAY, HOURS_PER_WEEK, SECONDS_PER_MINUTE
 
-__all__ = ["LATEST_PAGE", "report_run", "report_savings"]
-
-LATEST_PAGE = "reports/latest.html"
-LATEST_KEY = "reports/latest.json"
 PLAN_LOOK_BACK = timedelta(days=3)
 SHOWN_TYPES = 5
 
@@ -72,6 +70,12 @@ def report_run(window: Window) -> dict[str, Any]:
         workspace.lake.storage.write_bytes(LATEST_PAGE, page)
         workspace.lake.write_json(LATEST_KEY, {"window": window_key(window)})
     return {"page": f"{path}.html", "fleets": len(report.fleets), "incidents": len(report.incidents)}
+
+
+def report_day(window: Window) -> dict[str, Any]:
+    """Write the savings of the settled day `window` with all that follow from it, and the newest page of forecasts."""
+    savings = report_savings(window)
+    return {**savings, "pages": [*savings["pages"], *report_forecasts()]}
 
 
 def build_run_report(workspace: Workspace, window: Window) -> RunReport:

@@ -32,7 +32,7 @@ def plotly_script() -> Markup:
 
 def demand_figure(section: "FleetSection") -> Markup:
     """Draw the last week of demand and the forecast to come, with its 80 % band and the quantile that is bought."""
-    figure = figure_of(f"Demand of {_literal(section.fleet_id)}", "requests per second")
+    figure = figure_of(f"Demand of {literal(section.fleet_id)}", "requests per second")
     history = section.history
     if history is not None:
         figure.add_scatter(
@@ -88,7 +88,7 @@ _LEAST_SEEN_FRACTION: Final = 1e-3
 
 def parts_figure(section: "FleetSection") -> Markup:
     """Draw what each part of the forecast's median adds to its level or takes from it, without what cannot be seen."""
-    figure = figure_of(f"What moves the forecast of {_literal(section.fleet_id)}", "per second off the level")
+    figure = figure_of(f"What moves the forecast of {literal(section.fleet_id)}", "per second off the level")
     forecast = section.forecast
     if forecast is not None and forecast.mean_parts_per_second is not None:
         parts = forecast.mean_parts_per_second
@@ -109,7 +109,7 @@ def parts_figure(section: "FleetSection") -> Markup:
 def capacity_figure(section: "FleetSection") -> Markup:
     """Draw planned capacity over required and today's, with a mark at every action."""
     hours = [row.hour_start_utc for row in section.schedule]
-    figure = figure_of(f"Capacity of {_literal(section.fleet_id)}", "instances")
+    figure = figure_of(f"Capacity of {literal(section.fleet_id)}", "instances")
     step: dict[str, Any] = {"shape": "hv"}
     figure.add_scatter(
         x=hours,
@@ -139,14 +139,14 @@ def capacity_figure(section: "FleetSection") -> Markup:
             mode="markers",
             marker={"color": BLUE, "size": 9, "symbol": "triangle-up"},
             name="scheduled action",
-            text=[_literal(action.name) for action in marks],
+            text=[literal(action.name) for action in marks],
         )
     return fragment_of(figure, f"{section.fleet_id}-capacity")
 
 
 def cost_figure(section: "FleetSection") -> Markup:
     """Draw what the next day is expected to cost at each quantile that could be bought, instances and shortage."""
-    figure = figure_of(f"Expected cost of a day of {_literal(section.fleet_id)}", "USD", height=220)
+    figure = figure_of(f"Expected cost of a day of {literal(section.fleet_id)}", "USD", height=220)
     curve = section.cost_curve
     if curve is not None:
         levels = [f"q{level:.0%}".removesuffix("%") for level in QUANTILE_LEVELS]
@@ -174,7 +174,7 @@ def figure_of(title: str, unit: str, *, height: int = 300) -> Any:  # noqa: ANN4
     return figure
 
 
-def _literal(name: str) -> str:
+def literal(name: str) -> str:
     """Return a name as Plotly shows it literally: it reads tags and links in its texts."""
     return html.escape(name)
 

@@ -11,6 +11,7 @@ from headroom.domain.cost import CostBasis
 from headroom.domain.demand import DemandForecast, DemandHistory, bought_level
 from headroom.domain.plan import RightsizingOption, SpotMixPlan
 from headroom.domain.scaling import Action, Verdict
+from headroom.forecasting.drift import drift_told_in
 from headroom.reporting.figures import capacity_figure, cost_figure, demand_figure, parts_figure, plotly_script
 from headroom.reporting.page import render_page
 from headroom.units import HOURS_PER_DAY
@@ -118,6 +119,11 @@ class FleetSection:
         return self.forecast is not None and self.forecast.mean_parts_per_second is not None
 
     @property
+    def drift(self) -> str:
+        """What the forecast says of demand that has left it, empty where nothing is to say: trust is lowered then."""
+        return "" if self.forecast is None else drift_told_in(self.forecast.note)
+
+    @property
     def passed_checks(self) -> int:
         """Guardrails that passed."""
         return sum(verdict.is_passed for verdict in self.verdicts)
@@ -202,6 +208,7 @@ def _section_summary(section: FleetSection) -> dict[str, Any]:
         "cause": section.cause,
         "history": None if section.history_span is None else _history_summary(section.history_span),
         "forecast_note": None if section.forecast is None else section.forecast.note,
+        "drift": section.drift or None,
         "explanation": None if section.forecast is None else section.forecast.explanation or None,
         "cost_basis": section.cost_basis.value,
         "instances_basis": section.instances_basis if section.schedule else None,

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import requests
 
-from headroom.pipelines.report import LATEST_PAGE
+from headroom.pipelines.newest_report import LATEST_PAGE
 from headroom.sandbox.airflow_process import LocalAirflow
 from headroom.sandbox.team_airflow import TEAM_ACCOUNTS, TEAM_OPTIONS
 

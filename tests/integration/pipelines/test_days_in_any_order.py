@@ -14,7 +14,7 @@ from headroom.domain.window import DAY, HOUR, Window
 from headroom.lake.layout import chunk_name, chunk_of, hourly_path, settled_path
 from headroom.lake.tables import TABLES
 from headroom.pipelines.demand_history import FORECAST_TABLE, forecast_rows
-from headroom.pipelines.savings import report_savings
+from headroom.pipelines.report import report_day
 from headroom.pipelines.scores import SCORE_TABLE
 from headroom.pipelines.settle import settle_one_day
 from headroom.pipelines.utilization import extract_utilization
@@ -30,7 +30,7 @@ FORWARD = [0, 1, 2, 3, 4]
 
 
 def lake_of(folder: Path, order: Sequence[int], monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    """Settle DAYS in that order into the lake at `folder`, savings after each; return the hash of every file."""
+    """Settle DAYS in that order into the lake at `folder`, reports after each; return the hash of every file."""
     monkeypatch.setenv("HEADROOM_LAKE", str(folder))
     workspace = open_workspace()
     if not folder.exists():
@@ -38,7 +38,7 @@ def lake_of(folder: Path, order: Sequence[int], monkeypatch: pytest.MonkeyPatch)
     for number in order:
         outcomes = settle_one_day(workspace, DAYS[number])
         assert not [item for item in outcomes if item.is_bad]
-        report_savings(DAYS[number])
+        report_day(DAYS[number])
     files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
     return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
@@ -74,7 +74,7 @@ def test_any_order_and_twice_is_the_same_lake(tmp_path: Path, monkeypatch: pytes
 
     assert sorted(shuffled) == sorted(forward)
     assert [path for path in forward if shuffled[path] != forward[path]] == []
-    assert "reports/savings/2026-W46.html" in forward
+    assert {"reports/savings/2026-W46.html", "reports/forecasts/latest.html"} <= set(forward)
     scores = open_workspace().lake.read_table(settled_path(SCORE_TABLE, SUNDAY.day))
     assert scores is not None
     assert set(scores["fleet_id"].to_pylist()) == {fleet.id for fleet in open_workspace().fleets}

@@ -5,7 +5,7 @@ from tests.unit.forecasting.demand_examples import after_hours, history_of, seri
 from headroom.columns import QUANTILE_LEVELS
 from headroom.domain.demand import Floats
 from headroom.forecasting import forecast_fleet
-from headroom.forecasting.drift import THRESHOLD, Drift, find_drift
+from headroom.forecasting.drift import THRESHOLD, Drift, drift_told_in, find_drift
 from headroom.forecasting.ensemble import CHEAP_MEMBERS, forecast, select
 from headroom.forecasting.fleet_forecast import select_provisionally
 
@@ -120,3 +120,13 @@ def test_a_drift_too_slow_to_widen_bands_says_nothing_of_them() -> None:
     assert forecast_fleet(history, made_at_utc=made_at, selection=selection, drift=slow).note.endswith(
         "for 40 h: members due"
     )
+
+
+@pytest.mark.parametrize("direction", ["above", "below", "around"])
+def test_the_remark_is_found_again_in_a_stored_note_and_nothing_else_is(direction: str) -> None:
+    drift = Drift(hours=12, widening=2.0, direction=direction)
+    for remark in (drift.remark(is_widened=True), drift.remark(is_widened=False)):
+        assert drift_told_in(f"weights from 72 origins; selected at noon; {remark}") == remark
+    assert drift_told_in("weights from 72 origins; selected at noon") == ""
+    before_widths_were_told = "demand has drifted above its forecasts for 3 h: bands are wider, members due"
+    assert drift_told_in(f"weights; {before_widths_were_told}") == before_widths_were_told

@@ -4,12 +4,14 @@ from datetime import timedelta
 import numpy as np
 import pytest
 from prophet import Prophet
+from prophet.models import CmdStanPyBackend
+from stanio import dump_stan_json
 from tests.unit.forecasting.demand_examples import MONDAY, series_of, shaped_demand
 
 from headroom.domain.event import CalendarEvent, EventKind
 from headroom.forecasting.calendar import Calendar
 from headroom.forecasting.members import MemberError
-from headroom.forecasting.prophet_model import ProphetForecaster, forecast_with_prophet_alone
+from headroom.forecasting.prophet_model import ProphetForecaster, forecast_with_prophet_alone, stan_json
 from headroom.forecasting.series import Series
 
 PROPHET = ProphetForecaster()
@@ -74,3 +76,18 @@ def test_a_fit_whose_program_fails_is_a_member_error_without_names_of_temporary_
     monkeypatch.setattr(Prophet, "fit", fail)
     with pytest.raises(MemberError, match=r"^the fit failed$"):
         PROPHET.fit(series_of(shaped_demand(24 * 5)), horizon_steps=3, seed=1)
+
+
+def test_stan_is_told_the_very_bytes_that_prophet_would_have_told_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[dict[str, object]] = []
+    prepare = CmdStanPyBackend.prepare_data
+
+    def note(*arguments: object) -> tuple[dict[str, object], dict[str, object]]:
+        inits, data = prepare(*arguments)
+        told.extend([inits, data])
+        return inits, data
+
+    monkeypatch.setattr(CmdStanPyBackend, "prepare_data", staticmethod(note))
+    PROPHET.fit(series_of(shaped_demand(24 * 15)), horizon_steps=3, seed=1)
+    assert len(told) == 2
+    assert [stan_json(values) for values in told] == [dump_stan_json(values) for values in told]

@@ -9,6 +9,7 @@ from headroom.capacity import CostCurve
 from headroom.columns import QUANTILE_LEVELS
 from headroom.domain.demand import DemandForecast, DemandHistory
 from headroom.domain.scaling import Action, ActionPurpose, CapacitySetting, Verdict
+from headroom.forecasting.drift import Drift
 from headroom.reporting.run_report import (
     FleetSection,
     HistorySpan,
@@ -263,3 +264,20 @@ def test_a_forecast_of_unknown_parts_is_shown_without_them() -> None:
 
     assert "What moves the forecast" not in page
     assert run_summary(_report(_section()))["fleets"][0]["explanation"] is None
+
+
+def test_a_fleet_whose_demand_has_drifted_is_marked_and_one_that_has_not_is_not() -> None:
+    drift = Drift(hours=4, widening=1.5, direction="above")
+    steady = _section("steady")
+    assert steady.forecast is not None
+    drifting = replace(_section("moved"), forecast=replace(steady.forecast, note=f"weights; {drift.remark(is_widened=True)}"))
+    report = RunReport(
+        window_start_utc=MADE_AT - timedelta(hours=1),
+        window_end_utc=MADE_AT,
+        deployment="demo",
+        fleets=(steady, drifting),
+    )
+    page = render_run_report(report)
+    assert page.count('<span class="tag estimated">drifting</span>') == 2  # in the table and over its section
+    assert f"Trust in this forecast is lowered: {drift.remark(is_widened=True)}." in page
+    assert [fleet["drift"] for fleet in run_summary(report)["fleets"]] == [None, drift.remark(is_widened=True)]

@@ -8,6 +8,8 @@ from html.parser import HTMLParser
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from markdown_it import MarkdownIt
@@ -17,9 +19,14 @@ from tests.unit.security.hostile import HOSTILE, hostile_texts
 from headroom.cli.terminal import complain, plain
 from headroom.domain.fleet import Target, TargetKind
 from headroom.domain.foreign_text import chat_text, code_span, one_line
+from headroom.forecasting.backtest import BacktestScores
+from headroom.forecasting.examples import choose_examples
 from headroom.pipelines.pushes import _approval_body
 from headroom.pipelines.windows import hour_window
-from headroom.reporting.page import content_policy, render_page
+from headroom.reporting.backtest_report import MEASURES, render_backtest_report
+from headroom.reporting.forecast_examples import ForecastExample, RuleAccuracy
+from headroom.reporting.forecast_report import BandAccuracy, ForecastReport, render_forecast_report
+from headroom.reporting.page import content_policy
 from headroom.reporting.run_report import FleetSection, Incident, RunReport, render_run_report
 from headroom.reporting.savings_report import FleetSavings, SavingsReport, render_savings_report
 
@@ -114,7 +121,7 @@ def test_a_page_has_the_same_tags_and_attributes_whatever_the_names(text: str) -
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_the_page_of_savings_and_of_a_backtest_are_escaped_too(text: str) -> None:
+def test_the_other_pages_are_escaped_too(text: str) -> None:
     window = hour_window("2026-11-18T05:00:00")
 
     def savings(name: str) -> str:
@@ -124,11 +131,48 @@ def test_the_page_of_savings_and_of_a_backtest_are_escaped_too(text: str) -> Non
         return render_savings_report(SavingsReport(name=name, window=window, fleets=(fleet,)))
 
     def backtest(name: str) -> str:
-        columns, rows = ["model", name], [[name, 1.0]]
-        values = {"source": name, "columns": columns, "rows": rows, "failures": {"x": name}, "plotly_script": ""}
-        return render_page("backtest_report.html.j2", **values)
+        name = name.encode(errors="replace").decode()  # a Parquet file holds nothing else
+        scores = pd.DataFrame(
+            {"model": [name], "unique_id": name, "horizon_band": "1-2", **dict.fromkeys(MEASURES, 1.0)}
+        )
+        drawn = {"cutoff": [1], "ds": [2], "y": [1.0], "q10": [0.5], "q50": [1.0], "q90": [2.0]}
+        found = BacktestScores(
+            frame=scores,
+            failures={"x": name},
+            forecasts=pd.DataFrame({"unique_id": [name], **drawn}),
+            drawn_model=name,
+        )
+        return render_backtest_report(name, found)
 
-    for render in (savings, backtest):
+    def forecasts(name: str) -> str:
+        band = BandAccuracy(
+            fleet_id=name,
+            horizon_band="7-24",
+            forecasts_judged=1,
+            mase=1.0,
+            wape=0.1,
+            naive_wape=0.2,
+            coverage80_fraction=0.8,
+        )
+        (chosen,) = choose_examples({name: 1.0})
+        hour, values = window.start_utc, np.ones(1)
+        example = ForecastExample(
+            chosen=chosen,
+            steps=[hour],
+            actual=values,
+            low=values,
+            median=values,
+            high=values,
+            made_at=[hour],
+            rules=(RuleAccuracy(name=name, wape=0.1, pinball=1.0, coverage80=0.8),),
+            unit=name,
+            note=name,
+        )
+        return render_forecast_report(
+            ForecastReport(start_utc=hour, end_utc=hour, accuracy=(band,), examples=(example,))
+        )
+
+    for render in (savings, backtest, forecasts):
         assert Tags(render(text)).tags == Tags(render("harmless")).tags
 
 
