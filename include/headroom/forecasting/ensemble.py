@@ -8,6 +8,7 @@ import numpy as np
 
 from headroom.domain.demand import Floats
 from headroom.forecasting.bands import BAND_NAMES, band_indices
+from headroom.forecasting.boosting import BoostingForecaster
 from headroom.forecasting.calibration import NEAR_STEPS, Calibration, calibrate
 from headroom.forecasting.corrected_naive import DAY_CORRECTED, DAYS_CORRECTED, LEVEL_CORRECTED, WEEKS_CORRECTED
 from headroom.forecasting.joint_paths import remember_errors
@@ -28,7 +29,7 @@ CHEAP_MEMBERS: Final[tuple[Forecaster, ...]] = tuple(
     for member in (DAILY, WEEKLY, DAY_CORRECTED, DAYS_CORRECTED, WEEKS_CORRECTED, LEVEL_CORRECTED)
 )
 """Those whose fit takes a millisecond at most."""
-MEMBERS: Final[tuple[Forecaster, ...]] = (ProphetForecaster(), *CHEAP_MEMBERS)
+MEMBERS: Final[tuple[Forecaster, ...]] = (ProphetForecaster(), BoostingForecaster(), *CHEAP_MEMBERS)
 
 _HOURS_BETWEEN_CHECKS: Final = 4
 _LEFT_OUT: Final = "; left out: "
