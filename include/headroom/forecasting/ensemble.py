@@ -21,12 +21,13 @@ from headroom.forecasting.rolling_origin import OriginPaths, collect_origin_path
 from headroom.forecasting.scale import choose_scale
 from headroom.forecasting.series import Series
 from headroom.forecasting.series_forecast import SeriesForecast, finish_quantiles
+from headroom.forecasting.similar_hours import SIMILAR_HOURS
 from headroom.forecasting.simple_cases import forecast_simple_case
 from headroom.forecasting.weighting import Weights, combine, weights_by_band
 
 CHEAP_MEMBERS: Final[tuple[Forecaster, ...]] = tuple(
     OnOrdinaryHours(member)
-    for member in (DAILY, WEEKLY, DAY_CORRECTED, DAYS_CORRECTED, WEEKS_CORRECTED, LEVEL_CORRECTED)
+    for member in (DAILY, WEEKLY, DAY_CORRECTED, DAYS_CORRECTED, WEEKS_CORRECTED, LEVEL_CORRECTED, SIMILAR_HOURS)
 )
 """Those whose fit takes a millisecond at most."""
 MEMBERS: Final[tuple[Forecaster, ...]] = (ProphetForecaster(), BoostingForecaster(), *CHEAP_MEMBERS)
