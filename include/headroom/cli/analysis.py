@@ -16,7 +16,7 @@ from headroom.capacity import size as size_fleet
 from headroom.cli.exits import EXIT_BAD_INPUT, EXIT_OK, BadInput
 from headroom.cli.terminal import complain, progress
 from headroom.forecasting import DEFAULT_SEASONS, FrameError
-from headroom.forecasting.backtest import MODELS, backtest_series
+from headroom.forecasting.backtest import KNOWN_MODELS, MODELS, backtest_series
 from headroom.forecasting.series_jobs import forecast_series
 from headroom.reporting.backtest_report import render_backtest_report
 
@@ -77,9 +77,9 @@ def forecast(options: argparse.Namespace) -> int:
 
 def backtest(options: argparse.Namespace) -> int:
     """Score the models on every series of a file by rolling origin."""
-    unknown = sorted(set(options.models or ()) - set(MODELS))
+    unknown = sorted(set(options.models or ()) - set(KNOWN_MODELS))
     if unknown:
-        raise BadInput(f"--models: no model {unknown[0]!r}; known are {', '.join(MODELS)}")
+        raise BadInput(f"--models: no model {unknown[0]!r}; known are {', '.join(KNOWN_MODELS)}")
     frame = _read_frame(options.series)
     with progress("backtesting") as on_progress:
         try:

@@ -1,13 +1,14 @@
-"""Gradient boosting as a member, one model per series for all steps ahead; the only module that imports lightgbm."""
+"""Gradient boosting as a member: one model per series for all steps ahead, from what is known at the origin."""
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
 from headroom.domain.demand import Floats
 from headroom.forecasting.ahead_features import Steps, ahead_features
-from headroom.forecasting.decision_trees import LEAF, DecisionTrees, NodeRow
+from headroom.forecasting.decision_trees import DecisionTrees
+from headroom.forecasting.grown_trees import grow_trees
 from headroom.forecasting.members import FittedForecaster, MemberError, State
 from headroom.forecasting.scale import Scale, choose_scale
 from headroom.forecasting.series import Series
@@ -30,10 +31,6 @@ _PARAMETERS: Final = {
     "bagging_fraction": 0.8,
     "bagging_freq": 1,
     "max_bin": 63,
-    "deterministic": True,
-    "force_row_wise": True,
-    "num_threads": 1,
-    "verbose": -1,
 }
 """More or deeper trees, fewer of them, slower learning and other losses changed the ensemble's loss by under 1 %."""
 
@@ -86,7 +83,8 @@ class BoostingForecaster:
         is_known = np.isfinite(missed)
         if is_known.sum() < _FEWEST_ROWS:
             raise MemberError("too few hours to learn from")
-        return BoostingFit(trees=_grow(rows[is_known], missed[is_known], seed), scale=scale, kinds=kinds)
+        trees = grow_trees(rows[is_known], missed[is_known], _PARAMETERS, count=_TREES, seed=seed)
+        return BoostingFit(trees=trees, scale=scale, kinds=kinds)
 
     def restore(self, state: State) -> FittedForecaster:
         """Return the fit that `state()` described."""
@@ -104,31 +102,3 @@ def _pairs(series: Series, horizon_steps: int, seed: int) -> tuple[Steps, Steps]
     origins = target - ahead + 1
     is_late = origins >= series.day
     return origins[is_late], ahead[is_late]
-
-
-def _grow(rows: Floats, missed: Floats, seed: int) -> DecisionTrees:
-    import lightgbm  # noqa: PLC0415  # 2 s to import, and only fits need it
-
-    known = lightgbm.Dataset(rows, label=missed, params=_PARAMETERS)
-    booster = lightgbm.train({**_PARAMETERS, "seed": seed}, known, num_boost_round=_TREES)
-    return DecisionTrees.from_rows(_node_rows(tree["tree_structure"]) for tree in booster.dump_model()["tree_info"])
-
-
-def _node_rows(root: dict[str, Any]) -> list[NodeRow]:
-    """Return the nodes of one of LightGBM's trees, each before those below it."""
-    nodes: list[NodeRow] = []
-
-    def add(node: dict[str, Any]) -> int:
-        number = len(nodes)
-        if "leaf_value" in node:
-            nodes.append((LEAF, 0, 0, False, node["leaf_value"]))
-            return number
-        nodes.append((LEAF, 0, 0, False, 0.0))
-        left, right = add(node["left_child"]), add(node["right_child"])
-        # where a feature never lacked a value LightGBM takes a missing one for 0
-        is_missing_left = node["default_left"] if node["missing_type"] == "NaN" else node["threshold"] >= 0
-        nodes[number] = (node["split_feature"], left, right, bool(is_missing_left), node["threshold"])
-        return number
-
-    add(root)
-    return nodes

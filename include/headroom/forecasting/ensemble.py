@@ -17,6 +17,7 @@ from headroom.forecasting.naive import DAILY, WEEKLY
 from headroom.forecasting.ordinary_hours import OnOrdinaryHours, ordinary_hours
 from headroom.forecasting.pooled_demand import PooledDemand
 from headroom.forecasting.prophet_model import ProphetForecaster
+from headroom.forecasting.random_forest import RandomForestForecaster
 from headroom.forecasting.rolling_origin import OriginPaths, collect_origin_paths
 from headroom.forecasting.scale import choose_scale
 from headroom.forecasting.series import Series
@@ -31,6 +32,8 @@ CHEAP_MEMBERS: Final[tuple[Forecaster, ...]] = tuple(
 )
 """Those whose fit takes a millisecond at most."""
 MEMBERS: Final[tuple[Forecaster, ...]] = (ProphetForecaster(), BoostingForecaster(), *CHEAP_MEMBERS)
+OTHER_MEMBERS: Final[tuple[Forecaster, ...]] = (RandomForestForecaster(),)
+"""Asked for by name in a backtest only; the ensemble does better without (docs/decisions/0020-which-members.md)."""
 
 _HOURS_BETWEEN_CHECKS: Final = 4
 _LEFT_OUT: Final = "; left out: "

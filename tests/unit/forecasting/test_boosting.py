@@ -2,7 +2,6 @@ import json
 from dataclasses import replace
 from datetime import timedelta
 
-import lightgbm
 import numpy as np
 import pytest
 from tests.unit.forecasting.demand_examples import MONDAY, series_of, shaped_demand, wandering_demand
@@ -12,7 +11,6 @@ from headroom.forecasting import losses
 from headroom.forecasting.ahead_features import FEATURE_NAMES, ahead_features
 from headroom.forecasting.boosting import BoostingForecaster
 from headroom.forecasting.calendar import Calendar
-from headroom.forecasting.decision_trees import DecisionTrees
 from headroom.forecasting.members import MemberError
 from headroom.forecasting.naive import WEEKLY
 from headroom.forecasting.scale import LEVEL
@@ -135,15 +133,3 @@ def test_series_of_other_seasons_and_below_zero_are_served() -> None:
     values = shaped_demand(12 * 40) - 8
     assert np.isfinite(path_of(series_of(values, seasons=(12,)))).all()
     assert min(path_of(series_of(values, seasons=(12, 84)))) < 0
-
-
-def test_lightgbm_and_the_arrays_kept_of_its_trees_say_the_same() -> None:
-    from headroom.forecasting.boosting import _node_rows  # noqa: PLC0415  # the one private thing compared
-
-    random = np.random.default_rng(5)
-    rows = random.normal(size=(500, 3))
-    rows[random.random(rows.shape) < 0.1] = np.nan
-    target = np.nan_to_num(rows[:, 0]) * 2 + (rows[:, 1] > 0)
-    booster = lightgbm.train({"verbose": -1, "num_threads": 1}, lightgbm.Dataset(rows, label=target), 20)
-    trees = DecisionTrees.from_rows(_node_rows(tree["tree_structure"]) for tree in booster.dump_model()["tree_info"])
-    assert trees.predict(rows) == pytest.approx(booster.predict(rows), abs=1e-5)

@@ -172,3 +172,13 @@ def test_an_unsigned_step_beyond_all_integers_is_refused() -> None:
     ds = pd.Series([2**64 - 60 + step for step in range(60)], dtype="uint64")
     made = forecast_series(frame_of("a", shaped_demand(60), ds=ds), horizon=3)
     assert made.failures == {"a": f"a: ds is {2**64 - 1}, expected at most {2**63 - 1}"}
+
+
+def test_a_member_left_out_of_the_ensemble_can_be_asked_for_and_changes_nothing_of_ours() -> None:
+    frame = frame_of("a", shaped_demand(24 * 12))
+    alone, beside = (
+        backtest_series(frame, horizon=12, windows=1, models=models).frame
+        for models in (["headroom"], ["headroom", "random_forest"])
+    )
+    assert set(beside["model"]) == {"headroom", "random_forest"}
+    pd.testing.assert_frame_equal(alone, beside[beside["model"] == "headroom"].reset_index(drop=True))
