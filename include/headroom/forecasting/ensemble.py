@@ -24,11 +24,15 @@ from headroom.forecasting.series import Series
 from headroom.forecasting.series_forecast import SeriesForecast, finish_quantiles
 from headroom.forecasting.similar_hours import SIMILAR_HOURS
 from headroom.forecasting.simple_cases import forecast_simple_case
+from headroom.forecasting.theta import THETA
 from headroom.forecasting.weighting import Weights, combine, weights_by_band
 
 CHEAP_MEMBERS: Final[tuple[Forecaster, ...]] = tuple(
     OnOrdinaryHours(member)
-    for member in (DAILY, WEEKLY, DAY_CORRECTED, DAYS_CORRECTED, WEEKS_CORRECTED, LEVEL_CORRECTED, SIMILAR_HOURS)
+    for member in (
+        *(DAILY, WEEKLY, DAY_CORRECTED, DAYS_CORRECTED, WEEKS_CORRECTED, LEVEL_CORRECTED),
+        *(THETA, SIMILAR_HOURS),
+    )
 )
 """Those whose fit takes a millisecond at most."""
 MEMBERS: Final[tuple[Forecaster, ...]] = (ProphetForecaster(), BoostingForecaster(), *CHEAP_MEMBERS)

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from headroom.domain.demand import Floats
 from headroom.forecasting.decision_trees import LEAF, DecisionTrees, NodeRow
+from headroom.forecasting.members import MemberError
 
 _ALWAYS: Final = {"deterministic": True, "force_row_wise": True, "num_threads": 1, "verbose": -1}
 """Equal input gives equal trees, whatever the machine's cores; processes are parallel, threads are not."""
@@ -14,15 +15,23 @@ FOREST: Final = {"boosting": "rf", "bagging_freq": 1}
 def grow_trees(rows: Floats, target: Floats, parameters: Mapping[str, Any], *, count: int, seed: int) -> DecisionTrees:
     """Return `count` trees that sum to `target` (n,) for `rows` (n, features), NaN being a missing feature.
 
-    `parameters` are LightGBM's; with FOREST among them the trees are alike and each counts for 1 / `count`.
+    `parameters` are LightGBM's; with FOREST among them the trees are alike and each counts for 1 / `count`. Raises
+    MemberError where the system lacks the library that lightgbm links.
     """
-    import lightgbm  # noqa: PLC0415  # 2 s to import, and only fits need it
-
+    lightgbm = _lightgbm()
     chosen = {**parameters, **_ALWAYS, "seed": seed}
     booster = lightgbm.train(chosen, lightgbm.Dataset(rows, label=target, params=chosen), num_boost_round=count)
     grown = booster.dump_model()["tree_info"]
     share = 1 / len(grown) if parameters.get("boosting") == "rf" else 1.0
     return DecisionTrees.from_rows(_node_rows(tree["tree_structure"], share) for tree in grown)
+
+
+def _lightgbm() -> Any:  # noqa: ANN401  # lightgbm is untyped
+    try:
+        import lightgbm  # noqa: PLC0415  # a second or two to import, and only fits need it
+    except OSError as error:
+        raise MemberError(f"lightgbm cannot be loaded (Debian, Ubuntu: apt-get install libgomp1): {error}") from error
+    return lightgbm
 
 
 def _node_rows(root: Mapping[str, Any], share: float) -> list[NodeRow]:
