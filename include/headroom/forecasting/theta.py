@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from scipy.signal import lfilter
 
 from headroom.domain.demand import Floats
 from headroom.forecasting.members import FittedForecaster, State
@@ -88,6 +87,8 @@ def season_profile(values: Floats, season: int) -> Floats:
 
 def _smoothed(values: Floats, warm_up: int) -> tuple[float, float]:
     """Return the smoothing with the least absolute error _JUDGED_STEPS_AHEAD, and the level it ends at."""
+    from scipy.signal import lfilter  # noqa: PLC0415  # 0.6 s to import, and only paths need it
+
     found = []
     for smoothing in _SMOOTHINGS:
         start = [(1 - smoothing) * values[:warm_up].mean()]
