@@ -18,7 +18,7 @@ from tests.bench.forecast_cells import DATA, HORIZON, Case, case_of, m4_cases, r
 from headroom.columns import QUANTILE_LEVELS
 from headroom.domain.demand import Floats
 from headroom.forecasting import ensemble, losses
-from headroom.forecasting.backtest import MODELS, OURS, forecast_models
+from headroom.forecasting.backtest import KNOWN_MODELS, OURS, forecast_models
 from headroom.forecasting.naive import DAILY, WEEKLY
 from headroom.forecasting.series import prepare
 
@@ -61,7 +61,7 @@ def judge(case: Case) -> list[dict[str, Any]]:
     warnings.simplefilter("ignore")
     known, actual = prepare(case.known), case.actual
     scale = losses.seasonal_scale(case.known.observed, DAY)
-    made = forecast_models(known, MODELS, horizon_steps=HORIZON, seed=1)
+    made = forecast_models(known, KNOWN_MODELS, horizon_steps=HORIZON, seed=1)
     made[NAIVE_RESIDUALS] = naive_with_residuals(case.known.observed)
     better = min(
         losses.wape(actual, losses_path)

@@ -6,7 +6,19 @@ from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[2]
 PARSE_SECONDS = 2.0
-HEAVY = {"pandas", "numpy", "pyarrow", "prophet", "great_expectations", "boto3", "duckdb", "plotly", "scipy", "moto"}
+HEAVY = {
+    "pandas",
+    "numpy",
+    "pyarrow",
+    "prophet",
+    "lightgbm",
+    "great_expectations",
+    "boto3",
+    "duckdb",
+    "plotly",
+    "scipy",
+    "moto",
+}
 
 SCRIPT = """
 import json, runpy, sys, time

@@ -20,7 +20,7 @@ from headroom.cli.exits import EXIT_BAD_INPUT, EXIT_OK, BadInput
 from headroom.cli.out_folder import check_out, check_out_file, write_out, write_out_file
 from headroom.cli.terminal import complain, progress
 from headroom.forecasting import DEFAULT_SEASONS, FrameError
-from headroom.forecasting.backtest import MODELS, backtest_series
+from headroom.forecasting.backtest import KNOWN_MODELS, MODELS, backtest_series
 from headroom.forecasting.series_jobs import forecast_series
 from headroom.lake.storage import Storage
 from headroom.pipelines.parquet_file import ParquetFileError
@@ -91,9 +91,9 @@ def forecast(options: argparse.Namespace) -> int:
 
 def backtest(options: argparse.Namespace) -> int:
     """Score the models on every series of a file by rolling origin."""
-    unknown = sorted(set(options.models or ()) - set(MODELS))
+    unknown = sorted(set(options.models or ()) - set(KNOWN_MODELS))
     if unknown:
-        raise BadInput(f"--models: no model {unknown[0]!r}; known are {', '.join(MODELS)}")
+        raise BadInput(f"--models: no model {unknown[0]!r}; known are {', '.join(KNOWN_MODELS)}")
     check_out(options.out, BACKTEST_FILES)
     seasons = _seasons(options)
     frame = _read_frame(options.series)

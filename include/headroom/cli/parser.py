@@ -151,7 +151,7 @@ def _add_backtest(commands: Any) -> None:  # noqa: ANN401, as above
     parser.add_argument(
         "--season", action="append", type=_positive, metavar="S", help="steps of a season; default 24 and 168"
     )
-    parser.add_argument("--models", nargs="+", metavar="NAME", help="rows to score; default all")
+    parser.add_argument("--models", nargs="+", metavar="NAME", help="rows to score; default: all but random_forest")
     parser.add_argument("--jobs", type=_positive, default=1, help="processes; the result does not depend on it")
     parser.add_argument("--out", required=True, type=_path, metavar="DIR", help="gets scores.parquet and report.html")
 

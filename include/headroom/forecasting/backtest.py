@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 OURS: Final = "headroom"
 PROPHET_ALONE: Final = "prophet_alone"
 MODELS: Final = (OURS, *(member.name for member in ensemble.MEMBERS), PROPHET_ALONE)
+KNOWN_MODELS: Final = (*MODELS, *(member.name for member in ensemble.OTHER_MEMBERS))
+"""Those asked by default, and all that can be named."""
 SCORE_COLUMNS: Final = (
     *("model", "unique_id", "cutoff", "horizon_band"),
     *("mase", "wape", "smape", "pinball", "coverage80", "bias"),
@@ -90,9 +92,9 @@ def backtest_series(
     stride = horizon if stride is None else stride
     if min(horizon, windows, stride) < 1:
         raise ValueError(f"horizon, windows and stride must be at least 1, found {horizon}, {windows}, {stride}")
-    unknown = sorted(set(models) - set(MODELS))
+    unknown = sorted(set(models) - set(KNOWN_MODELS))
     if unknown:
-        raise ValueError(f"unknown models {unknown}; known are {list(MODELS)}")
+        raise ValueError(f"unknown models {unknown}; known are {list(KNOWN_MODELS)}")
     found, failures = read_series(frame, seasons=seasons, country=country)
     back = tuple(horizon + stride * window for window in reversed(range(windows)))
     work = partial(_backtest_one, horizon=horizon, steps_back=back, models=tuple(models), seed=seed)
@@ -159,26 +161,29 @@ def forecast_models(series: Series, models: Sequence[str], *, horizon_steps: int
 
     Members are run once for all: ours and each member alone are choices among the same past origins.
     """
+    members = (*ensemble.MEMBERS, *(member for member in ensemble.OTHER_MEMBERS if member.name in models))
     made: dict[str, Floats] = {}
     if PROPHET_ALONE in models and int(np.isfinite(series.observed).sum()) >= 2:
         made[PROPHET_ALONE] = forecast_with_prophet_alone(series, horizon_steps=horizon_steps, seed=seed)
     found = collect_origin_paths(
         series,
-        [member for member in ensemble.MEMBERS if member.can_fit(series)],
+        [member for member in members if member.can_fit(series)],
         horizon_steps=horizon_steps,
         seed=seed,
     )
     if OURS in models and forecast_simple_case(series, horizon_steps=horizon_steps) is not None:
-        ours = ensemble.forecast(series, ensemble.NOTHING_LEARNT, horizon_steps=horizon_steps, seed=seed)
-        made[OURS] = ours.quantiles
-    fitted = ensemble.refit(series, _all_members(found), horizon_steps=horizon_steps, seed=seed).fits
+        simple = ensemble.forecast(series, ensemble.NOTHING_LEARNT, horizon_steps=horizon_steps, seed=seed)
+        made[OURS] = simple.quantiles
+    everyone = _all_members(found)
+    fitted = ensemble.refit(series, everyone, horizon_steps=horizon_steps, seed=seed, members=members).fits
+    ours = [member.name for member in ensemble.MEMBERS if member.name in fitted]
     for model in models:
-        names = list(fitted) if model == OURS else [model]
+        names = ours if model == OURS else [model]
         if model not in made and names and found.origins and set(names) <= set(fitted):
             chosen = ensemble.choose(series, _restricted(found, names))
             ready = replace(chosen, fits={name: fitted[name] for name in names})
             made[model] = ensemble.forecast_with_members(
-                series, ready, horizon_steps=horizon_steps, seed=seed
+                series, ready, horizon_steps=horizon_steps, seed=seed, members=members
             ).quantiles
     return {model: made[model] for model in models if model in made}
 

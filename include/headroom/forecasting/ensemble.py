@@ -8,6 +8,7 @@ import numpy as np
 
 from headroom.domain.demand import Floats
 from headroom.forecasting.bands import BAND_NAMES, band_indices
+from headroom.forecasting.boosting import BoostingForecaster
 from headroom.forecasting.calibration import NEAR_STEPS, Calibration, calibrate
 from headroom.forecasting.corrected_naive import DAY_CORRECTED, DAYS_CORRECTED, LEVEL_CORRECTED, WEEKS_CORRECTED
 from headroom.forecasting.joint_paths import remember_errors
@@ -16,19 +17,27 @@ from headroom.forecasting.naive import DAILY, WEEKLY
 from headroom.forecasting.ordinary_hours import OnOrdinaryHours, ordinary_hours
 from headroom.forecasting.pooled_demand import PooledDemand
 from headroom.forecasting.prophet_model import ProphetForecaster
+from headroom.forecasting.random_forest import RandomForestForecaster
 from headroom.forecasting.rolling_origin import OriginPaths, collect_origin_paths
 from headroom.forecasting.scale import choose_scale
 from headroom.forecasting.series import Series
 from headroom.forecasting.series_forecast import SeriesForecast, finish_quantiles
+from headroom.forecasting.similar_hours import SIMILAR_HOURS
 from headroom.forecasting.simple_cases import forecast_simple_case
+from headroom.forecasting.theta import THETA
 from headroom.forecasting.weighting import Weights, combine, weights_by_band
 
 CHEAP_MEMBERS: Final[tuple[Forecaster, ...]] = tuple(
     OnOrdinaryHours(member)
-    for member in (DAILY, WEEKLY, DAY_CORRECTED, DAYS_CORRECTED, WEEKS_CORRECTED, LEVEL_CORRECTED)
+    for member in (
+        *(DAILY, WEEKLY, DAY_CORRECTED, DAYS_CORRECTED, WEEKS_CORRECTED, LEVEL_CORRECTED),
+        *(THETA, SIMILAR_HOURS),
+    )
 )
 """Those whose fit takes a millisecond at most."""
-MEMBERS: Final[tuple[Forecaster, ...]] = (ProphetForecaster(), *CHEAP_MEMBERS)
+MEMBERS: Final[tuple[Forecaster, ...]] = (ProphetForecaster(), BoostingForecaster(), *CHEAP_MEMBERS)
+OTHER_MEMBERS: Final[tuple[Forecaster, ...]] = (RandomForestForecaster(),)
+"""Asked for by name in a backtest only; the ensemble does better without (docs/decisions/0020-which-members.md)."""
 
 _HOURS_BETWEEN_CHECKS: Final = 4
 _LEFT_OUT: Final = "; left out: "

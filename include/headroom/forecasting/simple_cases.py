@@ -16,11 +16,12 @@ from headroom.forecasting.pooled_demand import OWN_HOURS_COUNT_FROM, PooledDeman
 from headroom.forecasting.scale import choose_scale
 from headroom.forecasting.series import Series
 from headroom.forecasting.series_forecast import SeriesForecast
+from headroom.forecasting.similar_hours import SIMILAR_HOURS_MEMBER, similar_hours_quantiles
 
 LEVEL_MEMBER: Final = "recent_level"
 POOLED_MEMBER: Final = "similar_fleets"
 CONSTANT_MEMBER: Final = "constant"
-HOURLY_QUANTILES_MEMBER: Final = "hourly_quantiles"
+_INTERMITTENT_NOTE: Final = "zero in many hours, at no certain time of day: quantiles of what followed hours like now"
 
 _LEVEL_ERRORS: Final = (-3.0, -1.9, -1.2, -0.6, -0.25, -0.06, 0.0, 0.08, 0.27, 0.55, 1.1, 1.8, 3.2)
 _DAILY_ERRORS: Final = (-2.5, -1.4, -0.75, -0.3, -0.12, -0.02, 0.0, 0.03, 0.15, 0.35, 0.75, 1.6, 2.8)
@@ -50,7 +51,8 @@ def forecast_simple_case(
     if len(seen) < 2 * series.day or not DAILY.can_fit(series):
         return _daily_naive(series, seen, horizon_steps)
     if is_intermittent(series):
-        return _hourly_quantiles(series, horizon_steps)
+        quantiles = similar_hours_quantiles(series, horizon_steps=horizon_steps)
+        return _single(SIMILAR_HOURS_MEMBER, quantiles, _INTERMITTENT_NOTE)
     return None
 
 
@@ -98,18 +100,6 @@ def _daily_naive(series: Series, seen: Floats, horizon_steps: int) -> SeriesFore
     calibration = default_calibration(choose_scale(seen), _DAILY_ERRORS)
     note = f"{len(seen)} hours seen, under two days: the day before, with a band of typical width"
     return _single(DAILY.name, calibration.quantiles(path, steps_late=series.trailing_gap), note)
-
-
-def _hourly_quantiles(series: Series, horizon_steps: int) -> SeriesForecast:
-    """Serve the quantiles of the values seen at the hour of the day and its neighbours: right for any distribution."""
-    days = _recent_days(series)
-    around = np.concatenate([np.roll(days, shift, axis=1) for shift in (-1, 0, 1)])
-    everything = np.nanquantile(days, QUANTILE_LEVELS)
-    by_phase = np.array(
-        [np.nanquantile(column, QUANTILE_LEVELS) if np.isfinite(column).any() else everything for column in around.T]
-    )
-    note = "zero in many hours, at no certain time of day: quantiles of what each hour of the day has seen"
-    return _single(HOURLY_QUANTILES_MEMBER, by_phase[np.arange(horizon_steps) % series.day], note)
 
 
 def _single(member: str, quantiles: Floats, note: str) -> SeriesForecast:

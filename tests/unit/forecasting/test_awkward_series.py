@@ -145,7 +145,8 @@ def test_a_ramp_up_is_followed_late_inside_a_wide_band_and_never_beyond_four_tim
     values = shaped_demand(len(ramp)) * ramp
     made = forecast_values(values[: 24 * 21], MEMBERS)
     assert made.median.mean() > values[: 24 * 21].mean()
-    assert covered(made, values[24 * 21 :]) > 0.5
+    assert made.median.mean() > 0.75 * values[24 * 21 :].mean()  # the week before was 0.7 of it
+    assert covered(made, values[24 * 21 :]) > 0.4
     assert made.quantiles.max() <= 4 * values[: 24 * 21].max()
 
 

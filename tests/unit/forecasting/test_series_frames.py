@@ -172,9 +172,9 @@ def test_a_backtest_scores_every_model_at_every_cutoff_and_band() -> None:
     assert tuple(made.frame.columns) == SCORE_COLUMNS
     assert set(made.frame["model"]) == {
         *("headroom", "prophet", "prophet_alone", "seasonal_naive_daily", "seasonal_naive_weekly"),
-        *("day_corrected", "days_corrected", "weeks_corrected", "level_corrected"),
+        *("day_corrected", "days_corrected", "weeks_corrected", "level_corrected", "theta", "gradient_boosting"),
     }
-    assert len(made.frame) == 9 * 2 * 3
+    assert len(made.frame) == 11 * 2 * 3
     cutoffs = sorted(made.frame["cutoff"].unique())
     assert cutoffs == [pd.Timestamp("2026-10-15 23:00", tz="UTC"), pd.Timestamp("2026-10-16 11:00", tz="UTC")]
     assert made.frame["wape"].between(0, 1).all()
@@ -221,3 +221,13 @@ def test_an_unsigned_step_beyond_all_integers_is_refused() -> None:
     ds = pd.Series([2**64 - 60 + step for step in range(60)], dtype="uint64")
     made = forecast_series(frame_of("a", shaped_demand(60), ds=ds), horizon=3)
     assert made.failures == {"a": f"a: ds is {2**64 - 1}, expected at most {2**63 - 1}"}
+
+
+def test_a_member_left_out_of_the_ensemble_can_be_asked_for_and_changes_nothing_of_ours() -> None:
+    frame = frame_of("a", shaped_demand(24 * 12))
+    alone, beside = (
+        backtest_series(frame, horizon=12, windows=1, models=models).frame
+        for models in (["headroom"], ["headroom", "random_forest"])
+    )
+    assert set(beside["model"]) == {"headroom", "random_forest"}
+    pd.testing.assert_frame_equal(alone, beside[beside["model"] == "headroom"].reset_index(drop=True))

@@ -51,7 +51,7 @@ def test_an_intermittent_series_gets_the_quantiles_of_what_was_seen() -> None:
     generator = np.random.default_rng(0)
     values = np.where(generator.random(24 * 60) < 0.5, 0.0, generator.uniform(50, 150, 24 * 60))
     made = forecast_values(values)
-    assert made.mean_weights() == {"hourly_quantiles": 1.0}
+    assert made.mean_weights() == {"similar_hours": 1.0}
     assert (made.quantiles[:, 3] == 0).all()  # q20 with half of the hours zero
     assert made.quantiles[:, 10].min() > 80  # q90 lies among the busy hours
     assert "zero in many hours" in made.note
@@ -60,7 +60,7 @@ def test_an_intermittent_series_gets_the_quantiles_of_what_was_seen() -> None:
 def test_nights_that_are_always_idle_are_a_shape_and_not_intermittence() -> None:
     values = shaped_demand(24 * 20) * (np.arange(24 * 20) % 24 >= 9)
     assert not is_intermittent(series_of(values))
-    assert not {"hourly_quantiles", "constant"} & set(forecast_values(values).mean_weights())
+    assert not {"similar_hours", "constant"} & set(forecast_values(values).mean_weights())
 
 
 def test_a_series_never_seen_cannot_be_forecast_and_says_so() -> None:

@@ -1,0 +1,68 @@
+"""Decision trees as small arrays: numpy asks them, text keeps them, and the library that grew them only has to fit."""
+
+import base64
+import zlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from headroom.domain.demand import Floats
+from headroom.forecasting.members import State
+
+LEAF: Final = -1
+_NODE: Final = np.dtype(
+    [("feature", "<i2"), ("left", "<u2"), ("right", "<u2"), ("is_missing_left", "?"), ("number", "<f4")]
+)
+"""One node: which feature is compared (LEAF: none), where it goes on, and the threshold or the leaf's value."""
+_LARGEST: Final = float(np.finfo(np.float32).max)
+"""Stands for any threshold above it, such as the one that parts what was seen from what is missing."""
+
+NodeRow = tuple[int, int, int, bool, float]
+"""feature (or LEAF), left, right, whether a missing value goes left, threshold (or the leaf's value)."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DecisionTrees:
+    """Trees whose answers are added up. `nodes`: shape (trees, most nodes of a tree); the root is node 0."""
+
+    nodes: npt.NDArray[np.void]
+
+    @classmethod
+    def from_rows(cls, trees: Iterable[list[NodeRow]]) -> "DecisionTrees":
+        """Return the trees given node by node; thresholds and values are kept in single precision."""
+        rows = [np.array([(*node, min(number, _LARGEST)) for *node, number in tree], dtype=_NODE) for tree in trees]
+        nodes = np.zeros((len(rows), max(map(len, rows))), dtype=_NODE)
+        nodes["feature"] = LEAF
+        for number, tree in enumerate(rows):
+            nodes[number, : len(tree)] = tree
+        return cls(nodes)
+
+    def predict(self, rows: Floats) -> Floats:
+        """Return the trees' sum for each of `rows` (n, features), shape (n,); a value up to the threshold goes left."""
+        flat = self.nodes.ravel()
+        first = np.arange(len(self.nodes))[:, np.newaxis] * self.nodes.shape[1]
+        at = np.zeros((len(self.nodes), len(rows)), dtype=np.int64)
+        every = np.arange(len(rows))
+        while True:
+            node = flat[first + at]
+            is_inner = node["feature"] != LEAF
+            if not is_inner.any():
+                total: Floats = node["number"].astype(np.float64).sum(axis=0)
+                return total
+            value = rows[every, np.maximum(node["feature"], 0)]
+            goes_left = np.where(np.isnan(value), node["is_missing_left"], value <= node["number"])
+            at = np.where(is_inner, np.where(goes_left, node["left"], node["right"]), at)
+
+    def state(self) -> State:
+        """Return the trees as JSON values, some 10 bytes a node."""
+        packed = base64.b64encode(zlib.compress(self.nodes.tobytes())).decode("ascii")
+        return {"trees": len(self.nodes), "nodes": packed}
+
+    @classmethod
+    def restore(cls, state: State) -> "DecisionTrees":
+        """Return the trees that `state()` described."""
+        nodes = np.frombuffer(zlib.decompress(base64.b64decode(state["nodes"])), dtype=_NODE)
+        return cls(nodes.reshape(state["trees"], -1))

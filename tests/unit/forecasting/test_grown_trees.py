@@ -1,0 +1,38 @@
+import builtins
+from typing import Any
+
+import lightgbm
+import numpy as np
+import pytest
+
+from headroom.forecasting.grown_trees import FOREST, grow_trees
+from headroom.forecasting.members import MemberError
+
+PARAMETERS = {"num_leaves": 7, "min_data_in_leaf": 5, "bagging_fraction": 0.7}
+
+
+@pytest.mark.parametrize("parameters", [PARAMETERS, {**PARAMETERS, **FOREST}], ids=["boosting", "forest"])
+def test_lightgbm_and_the_arrays_kept_of_its_trees_say_the_same(parameters: dict[str, float | str]) -> None:
+    random = np.random.default_rng(5)
+    rows = random.normal(size=(500, 3))
+    rows[random.random(rows.shape) < 0.1] = np.nan
+    target = np.nan_to_num(rows[:, 0]) * 2 + (rows[:, 1] > 0)
+    always = {**parameters, "deterministic": True, "force_row_wise": True, "num_threads": 1, "verbose": -1, "seed": 1}
+    booster = lightgbm.train(always, lightgbm.Dataset(rows, label=target), 20)
+    trees = grow_trees(rows, target, parameters, count=20, seed=1)
+    assert trees.predict(rows) == pytest.approx(booster.predict(rows), abs=1e-5)
+    assert grow_trees(rows, target, parameters, count=20, seed=1).state() == trees.state()
+    assert grow_trees(rows, target, {**parameters, **FOREST}, count=20, seed=2).state() != trees.state()
+
+
+def test_a_system_without_libgomp_costs_the_member_and_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    load = builtins.__import__
+
+    def refuse(name: str, *others: Any) -> Any:
+        if name == "lightgbm":
+            raise OSError("libgomp.so.1: cannot open shared object file")
+        return load(name, *others)
+
+    monkeypatch.setattr(builtins, "__import__", refuse)
+    with pytest.raises(MemberError, match="apt-get install libgomp1"):
+        grow_trees(np.zeros((9, 1)), np.zeros(9), PARAMETERS, count=1, seed=1)
