@@ -270,7 +270,8 @@ def test_a_fleet_whose_demand_has_drifted_is_marked_and_one_that_has_not_is_not(
     drift = Drift(hours=4, widening=1.5, direction="above")
     steady = _section("steady")
     assert steady.forecast is not None
-    drifting = replace(_section("moved"), forecast=replace(steady.forecast, note=f"weights; {drift.remark(is_widened=True)}"))
+    told = drift.remark(is_widened=True)
+    drifting = replace(_section("moved"), forecast=replace(steady.forecast, note=f"weights; {told}"))
     report = RunReport(
         window_start_utc=MADE_AT - timedelta(hours=1),
         window_end_utc=MADE_AT,
@@ -279,5 +280,5 @@ def test_a_fleet_whose_demand_has_drifted_is_marked_and_one_that_has_not_is_not(
     )
     page = render_run_report(report)
     assert page.count('<span class="tag estimated">drifting</span>') == 2  # in the table and over its section
-    assert f"Trust in this forecast is lowered: {drift.remark(is_widened=True)}." in page
-    assert [fleet["drift"] for fleet in run_summary(report)["fleets"]] == [None, drift.remark(is_widened=True)]
+    assert f"Trust in this forecast is lowered: {told}." in page
+    assert [fleet["drift"] for fleet in run_summary(report)["fleets"]] == [None, told]
