@@ -35,7 +35,7 @@ def test_demand_below_its_forecasts_drifts_as_well() -> None:
     assert found is not None
     assert found.direction == "below"
     assert found.remark(is_widened=True) == (
-        "demand has drifted below its forecasts for 30 h: bands are wider, members due"
+        "demand has drifted below its forecasts for 30 h: bands are at least 1.3 times as wide, members due"
     )
 
 
