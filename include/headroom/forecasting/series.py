@@ -75,6 +75,10 @@ class Series:
         """Return the first `steps` steps: all that was known at that origin."""
         return replace(self, hours=self.hours[:steps], observed=self.observed[:steps])
 
+    def until_last_seen(self) -> "Series":
+        """Return the series without its trailing gap."""
+        return self.until(len(self) - self.trailing_gap)
+
     def newest(self, steps: int) -> "Series":
         """Return the last `steps` steps."""
         return replace(self, hours=self.hours[-steps:], observed=self.observed[-steps:])

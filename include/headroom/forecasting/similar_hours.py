@@ -45,11 +45,13 @@ def similar_hours_quantiles(series: Series, *, horizon_steps: int) -> Floats:
     """Return quantiles (horizon_steps, 13) of the values seen, each weighted by how like the step ahead it was.
 
     Alike are: the hour of the day, the newest hour and the half day before, as many steps earlier; and newer hours
-    count more. `series` has some value seen.
+    count more. `series` has some value seen; steps ahead are counted from the last of them.
     """
-    observed = series.observed[-_HISTORY_DAYS * series.day :]
+    known = series.until_last_seen()
+    observed = known.observed[-_HISTORY_DAYS * series.day :]
     is_seen = np.isfinite(observed)
-    positions, ahead = np.arange(len(observed)), np.arange(1, horizon_steps + 1)[:, np.newaxis]
+    positions = np.arange(len(observed))
+    ahead = series.trailing_gap + np.arange(1, horizon_steps + 1)[:, np.newaxis]
     age = len(observed) - 1 - positions
     apart = (age + ahead + series.day // 2) % series.day - series.day // 2
     unlike = 0.5 * (apart / (_HOURS_APART * series.day / 24)) ** 2 + np.log(2) * age / (_HALF_LIFE_DAYS * series.day)

@@ -39,18 +39,21 @@ class Theta:
         return self
 
     def path(self, series: Series, *, horizon_steps: int) -> Floats | None:
-        """Return level, half the trend and the season's profile."""
-        scale = choose_scale(series.observed)
-        scaled = _bridged(scale.forward(series.observed))
+        """Return level, half the trend and the season's profile, from the last step seen; NaN where it is too early."""
+        known = series.until_last_seen()
+        if len(known) <= 2 * series.day:
+            return np.full(horizon_steps, np.nan)
+        scale = choose_scale(known.observed)
+        scaled = _bridged(scale.forward(known.observed))
         season = max(
-            (season for season in series.seasons if len(series) >= _FEWEST_SEASONS * season), default=series.day
+            (season for season in series.seasons if len(known) >= _FEWEST_SEASONS * season), default=series.day
         )
         profile = season_profile(scaled, season)
         left = scaled - profile[np.arange(-len(scaled), 0) % season]
         centred = np.arange(len(left)) - (len(left) - 1) / 2
         drift = _TREND_SHARE * float(centred @ left / (centred @ centred))
         smoothing, level = _smoothed(left, series.day)
-        ahead = np.arange(horizon_steps)
+        ahead = series.trailing_gap + np.arange(horizon_steps)
         path = level + drift * (ahead + 1 / smoothing) + profile[ahead % season]
         return scale.backward(np.minimum(path, scale.forward(np.array([series.ceiling]))))
 
@@ -100,7 +103,7 @@ def _smoothed(values: Floats, warm_up: int) -> tuple[float, float]:
 
 
 def _bridged(values: Floats) -> Floats:
-    """Return the values with gaps bridged by straight lines, the newest value held."""
+    """Return the values with gaps bridged by straight lines; the last was seen."""
     positions, is_seen = np.arange(len(values)), np.isfinite(values)
     bridged: Floats = np.interp(positions, positions[is_seen], values[is_seen])
     return bridged

@@ -90,3 +90,16 @@ def test_as_a_member_it_gives_the_medians_and_asks_for_two_days() -> None:
     assert path is not None
     assert path.tolist() == similar_hours_quantiles(series, horizon_steps=4)[:, MEDIAN_INDEX].tolist()
     assert not SIMILAR_HOURS.can_fit(series.until(47))
+
+
+def test_hours_missing_at_the_end_count_as_steps_ahead_however_many() -> None:
+    """Three hours later, none of which was seen, the next hour is what was four steps ahead."""
+    values = spells(24 * 40)
+    known = similar_hours_quantiles(series_of(values), horizon_steps=HORIZON)
+    late = similar_hours_quantiles(series_of(np.concatenate([values, np.full(3, np.nan)])), horizon_steps=HORIZON - 3)
+    assert late.tolist() == known[3:].tolist()
+    silent = series_of(np.concatenate([values, np.full(24 * 40, np.nan)]))
+    assert SIMILAR_HOURS.can_fit(silent)
+    path = SIMILAR_HOURS.path(silent, horizon_steps=HORIZON)
+    assert path is not None
+    assert path.max() > 50  # busy hours are not forgotten because nobody has looked for 40 days

@@ -58,3 +58,16 @@ def test_gaps_are_bridged_and_four_days_are_asked_for() -> None:
     assert THETA.can_fit(series.until(96))
     assert not THETA.can_fit(series.until(95))
     assert np.isfinite(path_of(series.until(96))).all()
+
+
+def test_hours_missing_at_the_end_count_as_steps_ahead() -> None:
+    """A lone wild hour was the last one seen: it is no level that lasts for the twelve hours nobody saw."""
+    values = shaped_demand(24 * 42, noise=0.05)
+    values[-1] *= 5
+    known = path_of(series_of(values))
+    late = path_of(series_of(np.concatenate([values, np.full(12, np.nan)])))
+    assert late[: HORIZON - 12] == pytest.approx(known[12:])
+
+
+def test_under_two_days_before_a_gap_it_says_nothing() -> None:
+    assert np.isnan(path_of(series_of(np.concatenate([shaped_demand(30), np.full(40, np.nan)])))).all()
