@@ -1,6 +1,7 @@
 """The ensemble of one series: selection on its own history, refit, and the forecast from a cached selection."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -13,7 +14,7 @@ from headroom.forecasting.calibration import NEAR_STEPS, Calibration, calibrate
 from headroom.forecasting.corrected_naive import DAY_CORRECTED, DAYS_CORRECTED, LEVEL_CORRECTED, WEEKS_CORRECTED
 from headroom.forecasting.joint_paths import remember_errors
 from headroom.forecasting.members import FittedForecaster, Forecaster, MemberError, State
-from headroom.forecasting.naive import DAILY, WEEKLY
+from headroom.forecasting.naive import DAILY, WEEKLY, seasonal_naive
 from headroom.forecasting.ordinary_hours import OnOrdinaryHours, ordinary_hours
 from headroom.forecasting.pooled_demand import PooledDemand
 from headroom.forecasting.prophet_model import ProphetForecaster
@@ -41,6 +42,7 @@ OTHER_MEMBERS: Final[tuple[Forecaster, ...]] = (RandomForestForecaster(),)
 
 _HOURS_BETWEEN_CHECKS: Final = 4
 _LEFT_OUT: Final = "; left out: "
+_NONE_SERVES: Final = "no member that was chosen could serve, or not every hour: the day before stands in"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,14 +180,18 @@ def forecast_with_members(
     if selection.calibration is None:
         raise ValueError(f"{series.series_id}: the selection has no calibration, select first")
     fitted = _restore(series, selection, horizon_steps=horizon_steps, seed=seed, members=members)
-    combined = combine(_paths(series, fitted, horizon_steps), selection.weights)
+    combined = _combined(series, fitted, selection.weights, horizon_steps)
+    note, is_silent = selection.note, np.isnan(combined)
+    if is_silent.any():
+        naive = seasonal_naive(series.observed, season=series.day, horizon_steps=horizon_steps)
+        combined, note = np.where(is_silent, naive, combined), f"{note}; {_NONE_SERVES}"
     newest = _newest_errors(series, fitted, selection.weights)
     calibration = selection.calibration.stretched(*newest, least=widening if widening > 1 else 0.0)
     quantiles = calibration.quantiles(combined, steps_late=series.trailing_gap)
     return SeriesForecast(
         quantiles=finish_quantiles(quantiles, series),
         weights=selection.weights,
-        note=_with_remarks(selection.note, series),
+        note=_with_remarks(note, series),
         effects=ordinary_hours(series).effects,
         is_widened=widening > 1,
     )
@@ -194,12 +200,25 @@ def forecast_with_members(
 def _restore(
     series: Series, selection: SeriesSelection, *, horizon_steps: int, seed: int, members: Sequence[Forecaster]
 ) -> dict[str, FittedForecaster]:
-    """Return the fits, all made anew where one of them does not reach far enough: they are equally old."""
+    """Return the fits, all made anew where one of them does not reach far enough: they are equally old.
+
+    Where that fails, the older fit serves as far as it reaches.
+    """
     able = [member for member in members if member.name in selection.fits]
     fitted = {member.name: member.restore(selection.fits[member.name]) for member in able}
     if any(fit.path(series, horizon_steps=horizon_steps) is None for fit in fitted.values()):
-        fitted = {member.name: member.fit(series, horizon_steps=horizon_steps, seed=seed) for member in able}
+        for member in able:
+            with suppress(MemberError):
+                fitted[member.name] = member.fit(series, horizon_steps=horizon_steps, seed=seed)
     return fitted
+
+
+def _combined(
+    series: Series, fitted: Mapping[str, FittedForecaster], weights: Mapping[str, Weights], horizon_steps: int
+) -> Floats:
+    """Return the path of all members together, NaN where none of them has anything to say."""
+    paths = _paths(series, fitted, horizon_steps)
+    return combine(paths, weights) if paths else np.full(horizon_steps, np.nan)
 
 
 def _paths(series: Series, fitted: Mapping[str, FittedForecaster], horizon_steps: int) -> dict[str, Floats]:

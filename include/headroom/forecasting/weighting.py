@@ -7,6 +7,7 @@ import numpy as np
 
 from headroom.domain.demand import Floats
 from headroom.forecasting.bands import BAND_NAMES, band_indices
+from headroom.forecasting.calendar import Flags
 from headroom.forecasting.rolling_origin import OriginPaths
 
 _SHARPNESS: Final = 3.0
@@ -27,7 +28,7 @@ def weights_by_band(found: OriginPaths) -> dict[str, Weights]:
     """
     names = list(found.paths)
     errors = np.array([np.abs(found.paths[name] - found.actuals) for name in names])
-    served = [index for index in range(len(names)) if np.isfinite(errors[index]).any()]
+    served = _served_together(np.isfinite(errors))
     bands = band_indices(np.arange(1, found.actuals.shape[1] + 1))
     weights: dict[str, Weights] = {}
     latest: Weights = {}
@@ -38,6 +39,14 @@ def weights_by_band(found: OriginPaths) -> dict[str, Weights]:
         latest = _weigh(names, in_band, served) or latest
         weights[band] = latest
     return {band: chosen or _equal(names, served) for band, chosen in weights.items()}
+
+
+def _served_together(is_there: Flags) -> list[int]:
+    """Return the members that served at some step together, without those who served least where all never did."""
+    served = sorted(np.flatnonzero(is_there.any(axis=(1, 2))).tolist(), key=lambda index: -int(is_there[index].sum()))
+    while len(served) > 1 and not is_there[served].all(axis=0).any():
+        served.pop()
+    return sorted(served)
 
 
 def _weigh(names: list[str], errors: Floats, served: list[int]) -> Weights:

@@ -91,6 +91,18 @@ def test_weights_differ_by_band_and_follow_the_band_before_where_nothing_was_jud
     assert weights["3-6"] == weights["7-24"] == weights["25-72"] == weights["73-168"] == {"far": 1.0}
 
 
+def test_a_member_that_never_served_with_the_rest_is_left_out() -> None:
+    """`odd` served at the first origin alone, where the other two had nothing to say yet."""
+    never = np.nan
+    found = origin_paths(
+        [[10.0], [10.0], [10.0]],
+        odd=np.array([[10.1], [never], [never]]),
+        good=np.array([[never], [11.0], [11.0]]),
+        poor=np.array([[never], [12.0], [12.0]]),
+    )
+    assert weights_by_band(found) == {"1-2": {"good": 0.888889, "poor": 0.111111}}
+
+
 def test_a_perfect_member_takes_all_and_equal_ones_share() -> None:
     perfect = origin_paths([[5.0]], right=np.array([[5.0]]), wrong=np.array([[6.0]]))
     assert weights_by_band(perfect)["1-2"] == {"right": 1.0}
@@ -189,6 +201,43 @@ def test_a_member_that_cannot_be_refitted_leaves_its_weight_to_the_others_and_is
     path = forecast_with_members(series, refitted, horizon_steps=24, seed=0, members=members).median
     shift = chosen.calibration.quantiles(series.observed[-24:])[:, 6]
     assert path == pytest.approx(shift)
+
+
+def test_where_no_chosen_member_can_be_refitted_the_day_before_stands_in_and_the_note_says_so() -> None:
+    series = series_of(shaped_demand(24 * 10))
+    chosen = select(series, horizon_steps=24, seed=0, members=(SpyingMember(),))
+    refitted = refit(series, chosen, horizon_steps=24, seed=0, members=(FailingMember(),))
+    assert refitted.fits == {}
+    made = forecast_with_members(series, refitted, horizon_steps=24, seed=0, members=(FailingMember(),))
+    assert made.median == pytest.approx(series.observed[-24:])
+    assert "left out: spy" in made.note
+    assert "the day before stands in" in made.note
+
+
+class AgedMember(FailingMember):
+    """Cannot be fitted any more, and its older fit says something of the first `reach` steps, or nothing at all."""
+
+    reach = 0
+
+    def path(self, series: Series, *, horizon_steps: int) -> Floats | None:
+        del series
+        known = np.full(horizon_steps, np.nan)
+        known[: self.reach] = 7.0
+        return known if self.reach else None
+
+
+class AgedMemberOfSixSteps(AgedMember):
+    reach = 6
+
+
+@pytest.mark.parametrize("member", [AgedMember(), AgedMemberOfSixSteps()])
+def test_a_fit_that_is_too_old_and_cannot_be_made_anew_fails_no_forecast(member: AgedMember) -> None:
+    series = series_of(shaped_demand(24 * 10))
+    chosen = select(series, horizon_steps=24, seed=0, members=(SpyingMember(),))
+    made = forecast_with_members(series, chosen, horizon_steps=24, seed=0, members=(member,))
+    assert made.median[: member.reach] == pytest.approx(7.0)
+    assert made.median[member.reach :] == pytest.approx(series.observed[-24:][member.reach :])
+    assert "the day before stands in" in made.note
 
 
 def test_a_selection_without_calibration_cannot_forecast() -> None:
