@@ -17,7 +17,7 @@ _NODE: Final = np.dtype(
     [("feature", "<i2"), ("left", "<u2"), ("right", "<u2"), ("is_missing_left", "?"), ("number", "<f4")]
 )
 """One node: which feature is compared (LEAF: none), where it goes on, and the threshold or the leaf's value."""
-_LARGEST: Final = float(np.finfo(np.float32).max)
+LARGEST: Final = float(np.finfo(np.float32).max)
 """Stands for any threshold above it, such as the one that parts what was seen from what is missing."""
 
 NodeRow = tuple[int, int, int, bool, float]
@@ -33,7 +33,7 @@ class DecisionTrees:
     @classmethod
     def from_rows(cls, trees: Iterable[list[NodeRow]]) -> "DecisionTrees":
         """Return the trees given node by node; thresholds and values are kept in single precision."""
-        rows = [np.array([(*node, min(number, _LARGEST)) for *node, number in tree], dtype=_NODE) for tree in trees]
+        rows = [np.array([(*node, min(number, LARGEST)) for *node, number in tree], dtype=_NODE) for tree in trees]
         nodes = np.zeros((len(rows), max(map(len, rows))), dtype=_NODE)
         nodes["feature"] = LEAF
         for number, tree in enumerate(rows):

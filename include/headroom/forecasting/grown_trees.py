@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+import numpy as np
+
 from headroom.domain.demand import Floats
-from headroom.forecasting.decision_trees import LEAF, DecisionTrees, NodeRow
+from headroom.forecasting.decision_trees import LARGEST, LEAF, DecisionTrees, NodeRow
 from headroom.forecasting.members import MemberError
 
 _ALWAYS: Final = {"deterministic": True, "force_row_wise": True, "num_threads": 1, "verbose": -1}
@@ -16,8 +18,11 @@ def grow_trees(rows: Floats, target: Floats, parameters: Mapping[str, Any], *, c
     """Return `count` trees that sum to `target` (n,) for `rows` (n, features), NaN being a missing feature.
 
     `parameters` are LightGBM's; with FOREST among them the trees are alike and each counts for 1 / `count`. Raises
-    MemberError where the system lacks the library that lightgbm links.
+    MemberError where the system lacks the library that lightgbm links, and for numbers beyond single precision: in it
+    lightgbm keeps a target and we keep trees.
     """
+    if max(float(np.nanmax(np.abs(values), initial=0.0)) for values in (rows, target)) > LARGEST:
+        raise MemberError(f"its trees know no numbers beyond {LARGEST:.1g}")
     lightgbm = _lightgbm()
     chosen = {**parameters, **_ALWAYS, "seed": seed}
     booster = lightgbm.train(chosen, lightgbm.Dataset(rows, label=target, params=chosen), num_boost_round=count)

@@ -36,3 +36,12 @@ def test_a_system_without_libgomp_costs_the_member_and_says_what_to_install(monk
     monkeypatch.setattr(builtins, "__import__", refuse)
     with pytest.raises(MemberError, match="apt-get install libgomp1"):
         grow_trees(np.zeros((9, 1)), np.zeros(9), PARAMETERS, count=1, seed=1)
+
+
+@pytest.mark.parametrize("size", [1e39, -1e39])
+@pytest.mark.parametrize("place", ["rows", "target"])
+def test_numbers_beyond_single_precision_are_refused_and_not_cut_off(size: float, place: str) -> None:
+    given = {"rows": np.ones((50, 1)), "target": np.ones(50)}
+    given[place][7] = size
+    with pytest.raises(MemberError, match="no numbers beyond 3e\\+38"):
+        grow_trees(**given, parameters=PARAMETERS, count=1, seed=1)
