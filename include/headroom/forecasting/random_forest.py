@@ -96,12 +96,15 @@ def _calendar_rows(series: Series, horizon_steps: int) -> Floats:
 
 
 def _filled(series: Series) -> Floats:
-    """Return the values with gaps bridged by straight lines: the features know no missing hour."""
-    positions, is_seen = np.arange(len(series)), np.isfinite(series.observed)
+    """Return the values with the last one seen held through gaps: a line to the next would tell of hours to come.
+
+    Before the first one seen stands that one.
+    """
+    is_seen = np.isfinite(series.observed)
     if not is_seen.any():
         return np.zeros(len(series))
-    filled: Floats = np.interp(positions, positions[is_seen], series.observed[is_seen])
-    return filled
+    last_seen = np.maximum.accumulate(np.where(is_seen, np.arange(len(series)), int(is_seen.argmax())))
+    return series.observed[last_seen]
 
 
 def _slope(values: Floats) -> float:

@@ -8,7 +8,7 @@ from tests.unit.forecasting.demand_examples import series_of, shaped_demand
 from headroom.forecasting import losses
 from headroom.forecasting.calendar import Calendar
 from headroom.forecasting.members import MemberError
-from headroom.forecasting.random_forest import RandomForestForecaster, _calendar_rows, _slope
+from headroom.forecasting.random_forest import RandomForestForecaster, _calendar_rows, _filled, _slope
 from headroom.forecasting.series import ONE_HOUR, Series
 
 MEMBER = RandomForestForecaster()
@@ -55,3 +55,9 @@ def test_gaps_are_bridged_and_little_history_is_refused() -> None:
     assert not MEMBER.can_fit(series.until(24 * 3))
     with pytest.raises(MemberError, match="too few hours"):
         MEMBER.fit(series.until(60), horizon_steps=HORIZON, seed=1)
+
+
+def test_no_feature_of_an_hour_knows_that_hour_or_a_later_one() -> None:
+    """Hours 2 and 3 were not seen: they are 20 as hour 1 was, and not on the way to the 50 of hour 4."""
+    filled = _filled(series_of(np.array([np.nan, 20.0, np.nan, np.nan, 50.0, np.nan])))
+    assert filled.tolist() == [20, 20, 20, 20, 50, 50]
