@@ -6,6 +6,7 @@ import pytest
 from tests.unit.scheduling.small_plan import BOUNDS, at, requirement, schedule, steps_of
 
 from headroom.domain.fleet import Bounds
+from headroom.domain.scaling import CapacitySchedule
 from headroom.scheduling import ScheduleImpossibleError, earliest_start, schedule_capacity
 from headroom.scheduling.schedule import ACTION_DELAY_SECONDS
 
@@ -151,8 +152,10 @@ def brute_force_cost(
     return best
 
 
-def cost_of(needs: tuple[int, ...], *, current: int, lead_slots: int, dwell_slots: int, max_changes: int) -> float:
-    made = schedule_capacity(
+def half_hourly(
+    needs: tuple[int, ...], *, current: int, lead_slots: int, dwell_slots: int, max_changes: int
+) -> CapacitySchedule:
+    return schedule_capacity(
         requirement(*needs),
         lead_time_seconds=lead_slots * 1800,
         min_dwell_seconds=dwell_slots * 1800,
@@ -163,6 +166,10 @@ def cost_of(needs: tuple[int, ...], *, current: int, lead_slots: int, dwell_slot
         current_instances=current,
         action_delay_seconds=0,
     )
+
+
+def cost_of(needs: tuple[int, ...], *, current: int, lead_slots: int, dwell_slots: int, max_changes: int) -> float:
+    made = half_hourly(needs, current=current, lead_slots=lead_slots, dwell_slots=dwell_slots, max_changes=max_changes)
     assert len(made.steps) <= max_changes
     edges = [at("06:00"), *(step.starts_at_utc for step in made.steps), made.ends_at_utc]
     levels = [current, *(step.instances for step in made.steps)]
@@ -189,3 +196,18 @@ def test_the_cheapest_floor_equals_brute_force_on_many_small_cases() -> None:
         assert cost_of(needs, **limits) == pytest.approx(expected), (needs, limits)
         tried += 1
     assert tried == 1000
+
+
+def test_where_no_limit_binds_no_change_is_made_that_saves_nothing() -> None:
+    """The least number of changes is found by allowing ever more of them until that saves nothing."""
+    random = np.random.default_rng(8)
+    found: set[int] = set()
+    for _ in range(100):
+        needs = tuple(int(number) for number in random.integers(0, 4, size=5))
+        limits = {"current": int(random.integers(4, 6)), "lead_slots": 1, "dwell_slots": int(random.integers(0, 4))}
+        costs = [cost_of(needs, **limits, max_changes=count) for count in range(11)]
+        fewest = costs.index(min(costs))
+        assert costs[-1] == min(costs)
+        assert len(half_hourly(needs, **limits, max_changes=10).steps) == fewest, (needs, limits)
+        found.add(fewest)
+    assert len(found) > 2
