@@ -28,7 +28,10 @@ FEATURE_NAMES: Final = (
     *("day_before", "two_days_before", "three_days_before", "mean_of_days", "week_before", "two_weeks_before"),
     *("weeks_over_days", "mean_of_day", "change_of_day", "change_of_week", "step_into", "step_out_of"),
 )
-"""Of the values at the hour's own phase: the latest known days and weeks before it, at whole days and weeks."""
+"""Of the values at the hour's own phase: the latest known days and weeks before it, at whole days and weeks.
+
+Trees that are kept name them by their place: other names, or another order, ask for a new FORMAT of selections.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -30,7 +30,7 @@ class Selection:
         return made_at_utc - self.fitted_at_utc <= FITS_SERVE_FOR
 
     def to_json(self) -> State:
-        """Return plain JSON values, some 10 kB a fleet."""
+        """Return plain JSON values, some 50 kB a fleet, of which Prophet and the trees are most."""
         return {
             "format": FORMAT,
             "fleet_id": self.fleet_id,
