@@ -22,7 +22,7 @@ def test_a_drifting_fleet_is_named_with_what_was_done_about_it_and_what_may_be_d
     assert drifting.link == "docs/doctor.md#forecasts"
     assert (steady.level, steady.message) == (
         Level.OK,
-        "2 fleets keep to what was forecast of them, at 2026-11-18 06:00Z",
+        "no drift in 2 of 3 (forecasts of 2026-11-18 06:00Z)",
     )
 
 
