@@ -6,7 +6,7 @@ UV_VERSION := 0.13.9
 PYTHON ?=
 PYTHONS := $(or $(PYTHON),python3 python3.12 python3.13 python3.11)
 STAMP := .venv/.installed
-RUN := PYTHONPATH=include .venv/bin/python
+RUN := PYTHONDONTWRITEBYTECODE= PYTHONPATH=include .venv/bin/python
 COVERAGE_FLOOR := 90
 
 .PHONY: help env demo team team-down compose-env test test-fast lint audit format docs up down bench bench-quick lock clean
