@@ -20,6 +20,8 @@ from headroom.pipelines.daily_marts import KPI_TABLE, write_kpis
 from headroom.pipelines.savings import report_savings
 from headroom.pipelines.workspace import open_workspace
 
+pytestmark = pytest.mark.thorough
+
 FLEET = """\
 fleets:
 - id: chat-large

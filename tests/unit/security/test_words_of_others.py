@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import cache
 from html.parser import HTMLParser
 from types import SimpleNamespace
 from typing import Any
@@ -113,10 +114,15 @@ def hostile_report(text: str, **section: Any) -> RunReport:
     )
 
 
+@cache
+def run_page(words: str) -> Tags:
+    return Tags(render_run_report(hostile_report(words)))
+
+
 @settings(max_examples=40, deadline=None)
 @given(hostile_texts)
 def test_a_page_has_the_same_tags_and_attributes_whatever_the_names(text: str) -> None:
-    plain_page, hostile_page = (Tags(render_run_report(hostile_report(words))) for words in ("harmless", text or "x"))
+    plain_page, hostile_page = run_page("harmless"), run_page(text or "x")
     assert hostile_page.tags == plain_page.tags
     assert hostile_page.attributes == plain_page.attributes
     assert all(link.startswith("#") for link in hostile_page.links)
