@@ -6,7 +6,7 @@ UV_VERSION := 0.13.9
 PYTHON ?=
 PYTHONS := $(or $(PYTHON),python3 python3.12 python3.13 python3.11)
 STAMP := .venv/.installed
-RUN := PYTHONPATH=include .venv/bin/python
+RUN := PYTHONDONTWRITEBYTECODE= PYTHONPATH=include .venv/bin/python
 COVERAGE_FLOOR := 90
 
 .PHONY: help env demo team team-down compose-env test test-fast lint audit format docs up down bench bench-quick lock clean
@@ -49,8 +49,8 @@ test: $(STAMP) ## everything CI runs: lint, types, layers, SQL style, all tests,
 	@$(RUN) -m coverage report --fail-under=$(COVERAGE_FLOOR)
 	@echo "make test: lint, types, layers, SQL style, tests and coverage have passed."
 
-test-fast: $(STAMP) ## the tests that start no server: under a minute
-	@$(RUN) -m pytest -q -n 2 -m "not integration and not end_to_end"
+test-fast: $(STAMP) ## the tests that neither start a server nor fit and play for seconds: under a minute
+	@$(RUN) -m pytest -q -n 2 -m "not integration and not end_to_end and not thorough"
 
 lint: $(STAMP) ## ruff, mypy, import layers, SQL style, compose file, secrets
 	@echo "== ruff"

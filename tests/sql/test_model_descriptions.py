@@ -78,6 +78,7 @@ def test_layers_read_only_what_lies_before_them(name: str) -> None:
 
 
 @pytest.mark.integration  # the linter takes seconds
+@pytest.mark.thorough
 def test_the_sql_is_in_house_style() -> None:
     for file in sorted(SQL_FOLDER.glob("*/*.sql")):
         # the linter knows no $name parameters; a literal stands in for the reading only

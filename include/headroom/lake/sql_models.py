@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -75,11 +76,22 @@ class SqlModel:
     @property
     def plain_sql(self) -> str:
         """The SELECT without comments and text literals, for finding names in it."""
-        return re.sub(r"'(?:[^']|'')*'", "''", re.sub(r"--[^\n]*", "", self.sql))
+        return _plain(self.sql)
 
     def mentions(self, name: str) -> bool:
         """Whether the SELECT reads the relation `name`."""
-        return re.search(rf"\b(?:from|join)\s+{re.escape(name)}\b", self.plain_sql) is not None
+        return name in _relations_read(self.sql)
+
+
+@cache
+def _plain(sql: str) -> str:
+    return re.sub(r"'(?:[^']|'')*'", "''", re.sub(r"--[^\n]*", "", sql))
+
+
+@cache
+def _relations_read(sql: str) -> frozenset[str]:
+    """Return the names after `from` and `join`: every run of a model asks for them, hundreds of times."""
+    return frozenset(re.findall(r"\b(?:from|join)\s+(\w+)\b", _plain(sql)))
 
 
 def read_model(file: Path) -> SqlModel:

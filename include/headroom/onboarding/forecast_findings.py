@@ -23,7 +23,9 @@ def forecast_findings(fleet_ids: Sequence[str], notes: Mapping[str, str], *, mad
     findings += [_absent(fleet_id, made) for fleet_id in fleet_ids if fleet_id not in notes]
     steady = sum(not told for told in drifts.values())
     if steady:
-        findings.append(ok(Topic.FORECASTS, "forecasts", f"no drift in {steady} of {len(fleet_ids)} (forecasts of {made})"))
+        findings.append(
+            ok(Topic.FORECASTS, "forecasts", f"no drift in {steady} of {len(fleet_ids)} (forecasts of {made})")
+        )
     return findings
 
 

@@ -5,6 +5,7 @@ import hashlib
 import re
 from collections.abc import Iterable
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -52,6 +53,12 @@ def render_page(template: str, *, scripts: Iterable[Markup] = (), **values: obje
 
     `scripts` are all fragments among `values` that hold scripts of ours.
     """
+    return _environment().get_template(template).render(content_policy=content_policy(scripts), **values)
+
+
+@cache
+def _environment() -> Environment:
+    """Return the one environment of a process, so that each template is compiled once and not for every page."""
     environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined)
     environment.filters.update(usd=_usd, moment=_moment, number=_number)
-    return environment.get_template(template).render(content_policy=content_policy(scripts), **values)
+    return environment

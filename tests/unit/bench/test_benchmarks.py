@@ -17,6 +17,7 @@ def test_a_benchmark_says_what_it_measures_and_takes_is_quick(name: str) -> None
     assert list(inspect.signature(module.measure).parameters) == ["is_quick"]
 
 
+@pytest.mark.thorough
 def test_figures_are_written_with_the_machine_they_are_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     out = tmp_path / "var" / "bench.json"
     monkeypatch.setattr(sys, "argv", ["run.py", "--quick", "--only", "marts", "--out", str(out)])

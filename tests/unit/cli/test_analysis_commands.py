@@ -81,6 +81,7 @@ def test_forecast_writes_a_row_per_series_and_step(tmp_path: Path) -> None:
     assert str(made["ds"].iloc[0]) == "2026-11-01 20:00:00+00:00"
 
 
+@pytest.mark.thorough
 def test_backtest_writes_scores_and_a_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "scores"
     series = _series(tmp_path, hours=400)

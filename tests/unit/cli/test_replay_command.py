@@ -307,6 +307,7 @@ def test_what_is_no_file_of_demand_and_no_folder_is_refused(tmp_path: Path, caps
     assert "demand.parquet: there is no such file" in error_of([*options, *SPAN], capsys)
 
 
+@pytest.mark.thorough
 def test_a_fleet_that_batches_continuously_prints_both_of_its_latencies(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -410,6 +411,7 @@ def test_a_refusal_of_the_system_names_the_folder(
     assert "out: cannot be written: No space left on device" in said
 
 
+@pytest.mark.thorough
 def test_bounds_far_above_the_need_cost_the_oracle_no_memory_and_change_no_figure(tmp_path: Path) -> None:
     oracles = []
     for most in ("6", "50000"):

@@ -18,6 +18,8 @@ from headroom.forecasting.members import Forecaster
 from headroom.forecasting.series import ONE_HOUR, Series, prepare
 from headroom.forecasting.series_forecast import SeriesForecast
 
+pytestmark = pytest.mark.thorough
+
 LOW, HIGH = QUANTILE_LEVELS.index(0.10), QUANTILE_LEVELS.index(0.90)
 THREE_DAYS = 72
 

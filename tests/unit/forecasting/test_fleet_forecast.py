@@ -54,6 +54,7 @@ def test_a_selection_survives_json_and_gives_the_same_forecast(demand: Floats, s
     )
 
 
+@pytest.mark.thorough
 def test_nothing_at_or_after_the_making_is_looked_at(demand: Floats, selection: Selection) -> None:
     changed = demand.copy()
     changed[HOURS:] = 1e6
@@ -136,6 +137,7 @@ def test_importing_the_forecaster_imports_neither_prophet_nor_pandas() -> None:
     assert found.returncode == 0
 
 
+@pytest.mark.thorough
 def test_a_selection_made_for_fewer_hours_is_made_anew_for_more(demand: Floats, selection: Selection) -> None:
     forecast = forecast_fleet(
         history_of(demand),

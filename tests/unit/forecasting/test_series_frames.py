@@ -10,6 +10,8 @@ from headroom.domain.demand import Floats
 from headroom.forecasting import FrameError, backtest_series, forecast_series
 from headroom.forecasting.backtest import SCORE_COLUMNS
 
+pytestmark = pytest.mark.thorough
+
 
 def frame_of(unique_id: str, values: Floats, *, ds: "pd.DatetimeIndex | pd.Series | None" = None) -> pd.DataFrame:
     stamps = pd.date_range("2026-10-05", periods=len(values), freq="h", tz="UTC") if ds is None else ds

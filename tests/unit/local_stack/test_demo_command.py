@@ -130,6 +130,7 @@ def wait_for_history(stack: LocalStack) -> None:
         stack.check_running()
 
 
+@pytest.mark.thorough
 def test_a_history_that_failed_is_noticed(tmp_path: Path) -> None:
     stack = LocalStack(tmp_path, config_folder=tmp_path / "none")
     assert not stack.is_history_done()

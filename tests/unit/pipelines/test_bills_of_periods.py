@@ -70,6 +70,7 @@ def costs(workspace: Workspace, period: date) -> dict[datetime, Decimal]:
     return {row["hour_start_utc"]: row["effective_cost"] for row in rows.to_pylist()}
 
 
+@pytest.mark.thorough
 def test_a_charge_that_comes_with_the_next_bill_is_in_the_cost_of_its_own_hour(
     workspace: Workspace, s3: FakeS3
 ) -> None:

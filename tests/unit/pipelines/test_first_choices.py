@@ -30,6 +30,8 @@ from headroom.pipelines.forecasts import CHOICES_BEFORE_PUSH, forecast_fleets, r
 from headroom.pipelines.outcomes import OutcomeStatus
 from headroom.pipelines.workspace import SQL_FOLDER, Workspace
 
+pytestmark = pytest.mark.thorough
+
 END = datetime(2026, 11, 18, tzinfo=UTC)
 LAST_HOUR = Window(END - HOUR, END)
 DAYS = 9
@@ -122,6 +124,7 @@ def test_after_days_without_a_run_fits_are_made_anew_for_few_fleets_only_before_
 
 
 def test_a_forecast_that_an_older_version_made_is_kept_beside_those_with_parts(workspace: Workspace) -> None:
+    workspace = replace(workspace, fleets=workspace.fleets[:2])
     forecast_fleets(workspace, LAST_HOUR, CHUNK)
     path = hourly_path(FORECAST_TABLE, LAST_HOUR.start_utc, chunk_name(CHUNK))
     rows = workspace.lake.read_table(path)
@@ -136,7 +139,7 @@ def test_a_forecast_that_an_older_version_made_is_kept_beside_those_with_parts(w
 
     assert {item.status for item in outcomes} == {OutcomeStatus.OK}
     known = read_forecasts(workspace, LAST_HOUR, CHUNK)
-    assert [name for name in FLEETS if known[name].forecast.mean_parts_per_second is None] == [FLEETS[0]]
+    assert [name for name in FLEETS[:2] if known[name].forecast.mean_parts_per_second is None] == [FLEETS[0]]
     assert known[FLEETS[1]].forecast.explanation.startswith("The level is ")
 
 

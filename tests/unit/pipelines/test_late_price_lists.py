@@ -1,5 +1,6 @@
 """Price lists come when they come: what a day cost is told alike, whether its report came before the first or after."""
 
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -19,6 +20,8 @@ from headroom.pipelines.daily_marts import KPI_TABLE, write_kpis
 from headroom.pipelines.savings import report_savings
 from headroom.pipelines.workspace import open_workspace
 
+pytestmark = pytest.mark.thorough
+
 FLEET = """\
 fleets:
 - id: chat-large
@@ -36,10 +39,18 @@ PRICES = "prices"
 Event = date | str
 
 
-def play(folder: Path, events: Sequence[Event], monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]:
-    """Settle days, each followed by its report, and read the first price list, in the order given."""
-    folder.mkdir()
-    (folder / "fleets.yaml").write_text(FLEET)
+def play(
+    folder: Path, events: Sequence[Event], monkeypatch: pytest.MonkeyPatch, *, after: Path | None = None
+) -> dict[str, bytes]:
+    """Settle days, each followed by its report, and read the first price list, in the order given.
+
+    All of it comes after what was played in the folder `after`, which is left as it is.
+    """
+    if after is None:
+        folder.mkdir()
+        (folder / "fleets.yaml").write_text(FLEET)
+    else:
+        shutil.copytree(after, folder)
     monkeypatch.setenv("HEADROOM_CONFIG", str(folder))
     monkeypatch.setenv("HEADROOM_LAKE", str(folder / "lake"))
     storage = LocalStorage(folder / "lake")
@@ -50,6 +61,31 @@ def play(folder: Path, events: Sequence[Event], monkeypatch: pytest.MonkeyPatch)
         else:
             read_prices(Lake(storage))
     return {path: storage.read_bytes(path) for path in storage.list("")}
+
+
+@pytest.fixture(scope="module")
+def older(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Saturday settled before the first price list came; to be copied, never played on."""
+    folder = tmp_path_factory.mktemp("shared") / "older"
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        play(folder, (SATURDAY,), monkeypatch)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def newer(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Saturday and Sunday settled after it came; to be copied, never played on."""
+    folder = tmp_path_factory.mktemp("shared") / "newer"
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        play(folder, (PRICES, SATURDAY, SUNDAY), monkeypatch)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def early(newer: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """What three days leave whose price list came before them."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        return play(tmp_path_factory.mktemp("shared") / "early", (MONDAY,), monkeypatch, after=newer)
 
 
 def settle(lake: Lake, day: date) -> None:
@@ -82,12 +118,15 @@ def write(lake: Lake, name: str, day: date, rows: list[dict[str, Any]]) -> None:
     lake.write_table(settled_path(name, day), TABLES[name], frame, fingerprint="")
 
 
-@pytest.mark.parametrize("events", [(SATURDAY, SUNDAY, PRICES, MONDAY), (SATURDAY, PRICES, SUNDAY, MONDAY)])
+@pytest.mark.parametrize("after_saturday", [(SUNDAY, PRICES, MONDAY), (PRICES, SUNDAY, MONDAY)])
 def test_when_the_first_price_list_came_leaves_no_trace(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, events: Sequence[Event]
+    early: dict[str, bytes],
+    older: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    after_saturday: Sequence[Event],
 ) -> None:
-    early = play(tmp_path / "early", (PRICES, SATURDAY, SUNDAY, MONDAY), monkeypatch)
-    late = play(tmp_path / "late", events, monkeypatch)
+    late = play(tmp_path / "late", after_saturday, monkeypatch, after=older)
 
     assert b'"estimated_cost_usd": 1361.28' in early["reports/savings/2026-11-14.json"]  # 24 h x 10 x 5.672 USD
     assert sorted(path for path in early.keys() | late.keys() if early.get(path) != late.get(path)) == []
@@ -95,19 +134,18 @@ def test_when_the_first_price_list_came_leaves_no_trace(
 
 @pytest.mark.parametrize("table", ["mart_kpi__daily_by_fleet", "mart_savings__daily_by_fleet"])
 def test_what_a_slow_task_wrote_over_a_newer_file_is_made_anew_by_the_next_report(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, table: str
+    older: Path, newer: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, table: str
 ) -> None:
-    play(tmp_path / "older", (SATURDAY,), monkeypatch)  # before the first price list
-    play(tmp_path / "newer", (PRICES, SATURDAY, SUNDAY), monkeypatch)
     path = settled_path(table, SATURDAY)
-    older, newer = (LocalStorage(tmp_path / name / "lake") for name in ("older", "newer"))
-    wanted = newer.read_bytes(path)
-    assert older.read_bytes(path) != wanted
+    wanted = play(tmp_path / "played", (), monkeypatch, after=newer)[path]
+    before_prices = LocalStorage(older / "lake").read_bytes(path)
+    assert before_prices != wanted
 
-    newer.write_bytes(path, older.read_bytes(path))
+    storage = LocalStorage(tmp_path / "played" / "lake")
+    storage.write_bytes(path, before_prices)
     report_savings(Window.day_of(datetime(2026, 11, 15, tzinfo=UTC)))
 
-    assert newer.read_bytes(path) == wanted
+    assert storage.read_bytes(path) == wanted
 
 
 class StorageWithInterlude(LocalStorage):
@@ -127,11 +165,10 @@ class StorageWithInterlude(LocalStorage):
 
 
 def test_a_price_list_and_a_report_that_come_while_a_day_is_settled_are_not_lost(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    older: Path, newer: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    wanted = play(tmp_path / "newer", (PRICES, SATURDAY, SUNDAY), monkeypatch)
-    play(tmp_path / "older", (SATURDAY,), monkeypatch)
-    storage = LocalStorage(tmp_path / "older" / "lake")
+    play(tmp_path / "played", (), monkeypatch, after=older)
+    storage = LocalStorage(tmp_path / "played" / "lake")
 
     def come() -> None:
         read_prices(Lake(storage))
@@ -143,4 +180,4 @@ def test_a_price_list_and_a_report_that_come_while_a_day_is_settled_are_not_lost
     report_savings(Window.day_of(datetime(2026, 11, 15, tzinfo=UTC)))
 
     path = settled_path(KPI_TABLE, SATURDAY)
-    assert storage.read_bytes(path) == wanted[path]
+    assert storage.read_bytes(path) == LocalStorage(newer / "lake").read_bytes(path)

@@ -104,6 +104,7 @@ def test_the_page_says_open_where_it_is_open_and_needs_no_network(
     assert not re.search(r"""(?:src|href)\s*=|@import|url\(""", markup)
 
 
+@pytest.mark.thorough
 def test_the_same_seed_gives_the_same_bytes(report: ClaimsReport, summary: dict[str, Any]) -> None:
     again = a_day()
     assert json_bytes(claims_summary(again)) == json_bytes(summary)

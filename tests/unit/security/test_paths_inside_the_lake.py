@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import boto3
 import pytest
@@ -49,18 +50,27 @@ def victim(tmp_path: Path) -> Path:
     return outside
 
 
+@pytest.fixture(scope="module")
+def s3_client() -> Iterator[Any]:
+    """A client of a bucket service in memory; to make one takes longer than a test."""
+    with mock_aws():
+        yield boto3.client("s3", region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="x")
+
+
 @pytest.fixture(params=["disk", "s3"])
 def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Storage]:
     if request.param == "disk":
         yield LocalStorage(tmp_path / "lake")
         return
-    with mock_aws():
-        client = boto3.client("s3", region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="x")
-        client.create_bucket(Bucket="lake")
-        client.put_object(Bucket="lake", Key="outside/x", Body=b"the victim's")
-        yield S3Storage("lake", "root", client=client)
-        keys = [item["Key"] for item in client.list_objects_v2(Bucket="lake")["Contents"]]
-        assert [key for key in keys if not key.startswith("root/")] == ["outside/x"]
+    client = request.getfixturevalue("s3_client")
+    client.create_bucket(Bucket="lake")
+    client.put_object(Bucket="lake", Key="outside/x", Body=b"the victim's")
+    yield S3Storage("lake", "root", client=client)
+    keys = [item["Key"] for item in client.list_objects_v2(Bucket="lake")["Contents"]]
+    for key in keys:
+        client.delete_object(Bucket="lake", Key=key)
+    client.delete_bucket(Bucket="lake")
+    assert [key for key in keys if not key.startswith("root/")] == ["outside/x"]
 
 
 def uses(storage: Storage) -> tuple[Callable[[str], object], ...]:

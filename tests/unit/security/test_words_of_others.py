@@ -3,7 +3,9 @@
 import io
 import json
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import cache
 from html.parser import HTMLParser
 from types import SimpleNamespace
 from typing import Any
@@ -24,6 +26,7 @@ from headroom.forecasting.examples import choose_examples
 from headroom.pipelines.pushes import _approval_body
 from headroom.pipelines.windows import hour_window
 from headroom.reporting.backtest_report import MEASURES, render_backtest_report
+from headroom.reporting.figures import plotly_script
 from headroom.reporting.forecast_examples import ForecastExample, RuleAccuracy
 from headroom.reporting.forecast_report import BandAccuracy, ForecastReport, render_forecast_report
 from headroom.reporting.page import content_policy
@@ -111,13 +114,32 @@ def hostile_report(text: str, **section: Any) -> RunReport:
     )
 
 
+@cache
+def run_page(words: str) -> Tags:
+    return Tags(render_run_report(hostile_report(words)))
+
+
 @settings(max_examples=40, deadline=None)
 @given(hostile_texts)
 def test_a_page_has_the_same_tags_and_attributes_whatever_the_names(text: str) -> None:
-    plain_page, hostile_page = (Tags(render_run_report(hostile_report(words))) for words in ("harmless", text or "x"))
+    plain_page, hostile_page = run_page("harmless"), run_page(text or "x")
     assert hostile_page.tags == plain_page.tags
     assert hostile_page.attributes == plain_page.attributes
     assert all(link.startswith("#") for link in hostile_page.links)
+
+
+def tags_without_plotly(page: str) -> list[str]:
+    """Return the tags of a page but those of Plotly's own script, four megabytes that no name can change."""
+    return Tags(page.replace(plotly_script(), "")).tags
+
+
+_HARMLESS: dict[str, list[str]] = {}
+
+
+def harmless_tags(page: str, render: Callable[[str], str]) -> list[str]:
+    if page not in _HARMLESS:
+        _HARMLESS[page] = tags_without_plotly(render("harmless"))
+    return _HARMLESS[page]
 
 
 @pytest.mark.parametrize("text", HOSTILE)
@@ -173,7 +195,7 @@ def test_the_other_pages_are_escaped_too(text: str) -> None:
         )
 
     for render in (savings, backtest, forecasts):
-        assert Tags(render(text)).tags == Tags(render("harmless")).tags
+        assert tags_without_plotly(render(text)) == harmless_tags(render.__name__, render)
 
 
 def test_a_page_without_figures_runs_no_script_and_one_with_figures_only_its_own() -> None:

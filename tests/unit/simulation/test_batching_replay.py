@@ -21,6 +21,8 @@ from headroom.simulation.fleet_scene import SceneError, fleet_scene
 from headroom.simulation.policy import DemandRecord, Scene
 from headroom.simulation.replay import ORACLE, play
 
+pytestmark = pytest.mark.thorough
+
 PROFILE = BatchingProfile(rows=tuple(by_hand_rows()))
 TOKENS = Objective(ttft_seconds=2.0, itl_seconds=0.1)
 POOL = Pool(instance_type="g5.xlarge", purchase_option="on_demand", usd_per_hour=6.0, lead_time_seconds=0.0)

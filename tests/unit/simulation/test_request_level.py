@@ -60,6 +60,7 @@ def test_simpy_makes_the_same_requests_wait_as_long(draw: Draw, servers: int, cv
     np.testing.assert_allclose(waits, waits_in_simpy(arrivals, services, servers=servers), rtol=0, atol=1e-9)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("servers", "utilization", "runs", "count"),
     [(1, 0.5, 1, 4_000_000), (1, 0.8, 2, 5_000_000), (1, 0.9, 6, 5_000_000), (10, 0.9, 6, 5_000_000)],
@@ -75,6 +76,7 @@ def test_mean_waits_of_poisson_arrivals_and_exponential_service_are_within_one_p
     assert float(np.mean(runs_waits)) == pytest.approx(float(theory), rel=0.01)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("servers", "utilization"), [(1, 0.95), (10, 0.98), (100, 0.98)])
 def test_close_to_saturation_erlangs_wait_lies_inside_the_confidence_interval(servers: int, utilization: float) -> None:
     waits = waits_of_a_seed(0, servers=servers, utilization=utilization, count=4_000_000)
