@@ -44,7 +44,7 @@ test: $(STAMP) ## everything CI runs: lint, types, layers, SQL style, all tests,
 	@echo "== tests: unit, property, SQL, DAG, UI"
 	@$(RUN) -m pytest -q -n 2 --cov=include/headroom --cov-report= -m "not integration and not end_to_end"
 	@echo "== tests: integration, on servers of their own, and the whole chain through a real Airflow scheduler"
-	@$(RUN) -m pytest -q -n 2 --dist loadgroup --cov=include/headroom --cov-append --cov-report= -m "integration or end_to_end"
+	@$(RUN) -m pytest -q -n 2 --dist loadscope --cov=include/headroom --cov-append --cov-report= -m "integration or end_to_end"
 	@echo "== coverage of include/headroom: at least $(COVERAGE_FLOOR) %"
 	@$(RUN) -m coverage report --fail-under=$(COVERAGE_FLOOR)
 	@echo "make test: lint, types, layers, SQL style, tests and coverage have passed."

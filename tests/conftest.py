@@ -1,7 +1,11 @@
-"""Set before anything imports Airflow: its home is a folder of ours, since the import alone writes files there."""
+"""Airflow's home is a folder of ours, set before anything imports it, since that writes files; who shares servers."""
 
 import os
 from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.shared_servers import ByServers
 
 AIRFLOW_HOME = Path(__file__).resolve().parents[1] / "var" / "tests" / "airflow"
 AIRFLOW_HOME.mkdir(parents=True, exist_ok=True)
@@ -9,3 +13,8 @@ os.environ["AIRFLOW_HOME"] = str(AIRFLOW_HOME)
 os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
 os.environ["AIRFLOW__LOGGING__BASE_LOG_FOLDER"] = str(AIRFLOW_HOME / "logs")
 os.environ.pop("HEADROOM_CLOCK", None)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByServers | None:
+    return ByServers(config, log) if config.getvalue("dist") == "loadscope" else None
