@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 from scipy.special import ndtri
+from tests.fleet_entries import GROUP_ENTRY
 from tests.unit.extract.fake_aws import FakeClients
 
 from headroom.columns import PART_NAMES, QUANTILE_LEVELS, QUANTILE_NAMES
@@ -31,16 +32,6 @@ CHOSEN_AT = END - DAY
 DAYS, RECORD_HOURS = 56, 72
 PEAK_OVER_MEAN, NOISE = 1.25, 0.12
 LAST_HOUR = Window(END - HOUR, END)
-ENTRY = """\
-  - id: {name}
-    target: {{kind: ec2_auto_scaling_group, name: {name}}}
-    demand: {{metric: {{namespace: AWS/ApplicationELB, name: RequestCount, dimensions: {{LoadBalancer: {name}}}}}}}
-    objective: {{latency_seconds: 2.0}}
-    serving: {{model: slots, service_seconds: 0.4}}
-    instance_types: [{{name: g5.12xlarge}}]
-    lead_time_seconds: 300
-    bounds: {{min_instances: 2, max_instances: 60}}
-"""
 
 
 class Clock:
@@ -70,7 +61,7 @@ def write_fleets(folder: Path, count: int, *, shapes: int) -> float:
     weight. Return the seconds a choice took.
     """
     names = [f"fleet-{number:04d}" for number in range(count)]
-    (folder / "fleets.yaml").write_text("fleets:\n" + "".join(ENTRY.format(name=name) for name in names))
+    (folder / "fleets.yaml").write_text("fleets:\n" + "".join(GROUP_ENTRY.format(name=name) for name in names))
     workspace = open_fleets(folder)
     demand = _demand(count, shapes)
     _write_demand(workspace, names, demand)

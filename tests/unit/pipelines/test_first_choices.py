@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
+from tests.fleet_entries import GROUP_ENTRY
 from tests.unit.extract.fake_aws import FakeClients
 from tests.unit.forecasting.demand_examples import shaped_demand
 
@@ -37,16 +38,6 @@ LAST_HOUR = Window(END - HOUR, END)
 DAYS = 9
 CHUNK = 0
 FLEETS = ("fleet-006", "fleet-026", "fleet-042", "fleet-046", "fleet-061", "fleet-095")
-ENTRY = """\
-  - id: {name}
-    target: {{kind: ec2_auto_scaling_group, name: {name}}}
-    demand: {{metric: {{namespace: AWS/ApplicationELB, name: RequestCount, dimensions: {{LoadBalancer: {name}}}}}}}
-    objective: {{latency_seconds: 2.0}}
-    serving: {{model: slots, service_seconds: 0.4}}
-    instance_types: [{{name: g5.12xlarge}}]
-    lead_time_seconds: 300
-    bounds: {{min_instances: 2, max_instances: 60}}
-"""
 
 
 class FakeSts:
@@ -59,7 +50,7 @@ class FakeSts:
 
 @pytest.fixture
 def workspace(tmp_path: Path) -> Workspace:
-    (tmp_path / "fleets.yaml").write_text("fleets:\n" + "".join(ENTRY.format(name=name) for name in FLEETS))
+    (tmp_path / "fleets.yaml").write_text("fleets:\n" + "".join(GROUP_ENTRY.format(name=name) for name in FLEETS))
     workspace = Workspace(
         fleets=load_fleets(tmp_path / "fleets.yaml"),
         config_folder=tmp_path,

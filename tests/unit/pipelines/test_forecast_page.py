@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
+from tests.fleet_entries import GROUP_ENTRY
 from tests.unit.extract.fake_aws import FakeClients
 from tests.unit.forecasting.demand_examples import shaped_demand
 
@@ -33,16 +34,6 @@ END = datetime(2026, 11, 18, tzinfo=UTC)
 DAYS, FORECAST_DAYS, SCORED_DAYS = 28, 16, 10
 FACTORS = {"alpha": 1.3, "beta": 1.02, "gamma": 1.1, "delta": 1.05, "omega": 2.0}
 """How many times what came each fleet was forecast to want: gamma is the middling one of five."""
-ENTRY = """\
-  - id: {name}
-    target: {{kind: ec2_auto_scaling_group, name: {name}}}
-    demand: {{metric: {{namespace: AWS/ApplicationELB, name: RequestCount, dimensions: {{LoadBalancer: {name}}}}}}}
-    objective: {{latency_seconds: 2.0}}
-    serving: {{model: slots, service_seconds: 0.4}}
-    instance_types: [{{name: g5.12xlarge}}]
-    lead_time_seconds: 300
-    bounds: {{min_instances: 2, max_instances: 60}}
-"""
 DEMAND = shaped_demand(24 * (DAYS + 4), noise=0.15)
 BAND = np.linspace(0.85, 1.15, len(QUANTILE_LEVELS))
 
@@ -68,7 +59,7 @@ def opened(folder: Path) -> Workspace:
 def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Demand and forecasts, nothing settled; to be copied, never changed."""
     folder = tmp_path_factory.mktemp("written")
-    (folder / "fleets.yaml").write_text("fleets:\n" + "".join(ENTRY.format(name=name) for name in FACTORS))
+    (folder / "fleets.yaml").write_text("fleets:\n" + "".join(GROUP_ENTRY.format(name=name) for name in FACTORS))
     workspace = opened(folder)
     for number in range(DAYS):
         write_demand(workspace, END - (DAYS - number) * DAY)
