@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.unit.pipelines.test_forecast_page import ENTRY
+from tests.fleet_entries import GROUP_ENTRY
 
 from headroom.columns import QUANTILE_LEVELS
 from headroom.config import load_fleets
@@ -29,7 +29,9 @@ DRIFT = Drift(hours=5, widening=2.0, direction="below")
 
 @pytest.fixture
 def fleets(tmp_path: Path) -> tuple[Fleet, ...]:
-    (tmp_path / "fleets.yaml").write_text("fleets:\n" + "".join(ENTRY.format(name=name) for name in ("chat", "embed")))
+    (tmp_path / "fleets.yaml").write_text(
+        "fleets:\n" + "".join(GROUP_ENTRY.format(name=name) for name in ("chat", "embed"))
+    )
     return load_fleets(tmp_path / "fleets.yaml")
 
 
