@@ -220,6 +220,6 @@ def _joint_weights(made: dict[str, SeriesForecast]) -> dict[str, float]:
 def _joint_note(made: dict[str, SeriesForecast], selection: Selection | None, drift: Drift | None) -> str:
     notes = {target: part.note for target, part in made.items()}
     text = notes["mean"] if notes["mean"] == notes["peak"] else f"mean: {notes['mean']}; peak: {notes['peak']}"
-    text = f"{text}; selected at {selection.selected_at_utc.isoformat()}" if selection else text
+    text = f"{text}; selected at {selection.selected_at_utc:%Y-%m-%d %H:%M} UTC" if selection else text
     is_widened = any(part.is_widened for part in made.values())
     return f"{text}; {drift.remark(is_widened=is_widened)}" if drift else text

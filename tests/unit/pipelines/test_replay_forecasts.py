@@ -79,6 +79,6 @@ def test_demand_that_leaves_its_forecasts_widens_the_next_ones_and_has_members_c
     notes = [forecasts.forecast(START + timedelta(hours=hour)).note for hour in range(HOURS)]
     assert "demand has drifted" not in notes[1]
     first = next(hour for hour, note in enumerate(notes) if "demand has drifted" in note)
-    chosen = f"selected at {(START + timedelta(hours=first)).isoformat()}"
+    chosen = f"selected at {START + timedelta(hours=first):%Y-%m-%d %H:%M} UTC"
     assert chosen not in notes[first]
     assert chosen in notes[first + 1]
