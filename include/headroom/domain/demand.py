@@ -130,4 +130,10 @@ def bought_level(critical_ratio: float) -> float:
 
 
 def _at_level(quantiles: Floats, level: float) -> Floats:
-    return np.array([np.interp(level, QUANTILE_LEVELS, row) for row in quantiles], dtype=np.float64)
+    within = bought_level(level)
+    right = max(int(np.searchsorted(QUANTILE_LEVELS, within)), 1)
+    below, above = QUANTILE_LEVELS[right - 1], QUANTILE_LEVELS[right]
+    slopes = (quantiles[:, right] - quantiles[:, right - 1]) / (above - below)
+    # a stored level is read as it is stored, not by way of the one before it
+    values: Floats = quantiles[:, right] if within == above else slopes * (within - below) + quantiles[:, right - 1]
+    return values.copy()

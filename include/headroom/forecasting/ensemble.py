@@ -179,8 +179,8 @@ def forecast_with_members(
     """Return the forecast of a selection that has weights, whether or not a simple case would serve."""
     if selection.calibration is None:
         raise ValueError(f"{series.series_id}: the selection has no calibration, select first")
-    fitted = _restore(series, selection, horizon_steps=horizon_steps, seed=seed, members=members)
-    combined = _combined(series, fitted, selection.weights, horizon_steps)
+    fitted, paths = _restore(series, selection, horizon_steps=horizon_steps, seed=seed, members=members)
+    combined = _combined(paths, selection.weights, horizon_steps)
     note, is_silent = selection.note, np.isnan(combined)
     if is_silent.any():
         naive = seasonal_naive(series.observed, season=series.day, horizon_steps=horizon_steps)
@@ -199,31 +199,31 @@ def forecast_with_members(
 
 def _restore(
     series: Series, selection: SeriesSelection, *, horizon_steps: int, seed: int, members: Sequence[Forecaster]
-) -> dict[str, FittedForecaster]:
-    """Return the fits, all made anew where one of them does not reach far enough: they are equally old.
+) -> tuple[dict[str, FittedForecaster], dict[str, Floats]]:
+    """Return the fits and their paths, all made anew where one of them does not reach far enough: they are equally old.
 
     Where that fails, the older fit serves as far as it reaches.
     """
     able = [member for member in members if member.name in selection.fits]
     fitted = {member.name: member.restore(selection.fits[member.name]) for member in able}
-    if any(fit.path(series, horizon_steps=horizon_steps) is None for fit in fitted.values()):
-        for member in able:
-            with suppress(MemberError):
-                fitted[member.name] = member.fit(series, horizon_steps=horizon_steps, seed=seed)
-    return fitted
-
-
-def _combined(
-    series: Series, fitted: Mapping[str, FittedForecaster], weights: Mapping[str, Weights], horizon_steps: int
-) -> Floats:
-    """Return the path of all members together, NaN where none of them has anything to say."""
     paths = _paths(series, fitted, horizon_steps)
-    return combine(paths, weights) if paths else np.full(horizon_steps, np.nan)
+    if len(paths) == len(fitted):
+        return fitted, paths
+    for member in able:
+        with suppress(MemberError):
+            fitted[member.name] = member.fit(series, horizon_steps=horizon_steps, seed=seed)
+    return fitted, _paths(series, fitted, horizon_steps)
 
 
 def _paths(series: Series, fitted: Mapping[str, FittedForecaster], horizon_steps: int) -> dict[str, Floats]:
+    """Return the paths of those whose fits reach far enough."""
     paths = {name: fit.path(series, horizon_steps=horizon_steps) for name, fit in fitted.items()}
-    return {name: np.full(horizon_steps, np.nan) if path is None else path for name, path in paths.items()}
+    return {name: path for name, path in paths.items() if path is not None}
+
+
+def _combined(paths: Mapping[str, Floats], weights: Mapping[str, Weights], horizon_steps: int) -> Floats:
+    """Return the path of all members together, NaN where none of them has anything to say."""
+    return combine(paths, weights) if paths else np.full(horizon_steps, np.nan)
 
 
 def _newest_errors(
@@ -237,7 +237,7 @@ def _newest_errors(
     newest = len(series) - NEAR_STEPS
     oldest = max(newest - series.day, 2 * series.day)
     origins = range(newest, oldest, -_HOURS_BETWEEN_CHECKS) if heavy else ()
-    paths = [combine(_paths(series.until(origin), heavy, NEAR_STEPS), weights) for origin in origins]
+    paths = [_combined(_paths(series.until(origin), heavy, NEAR_STEPS), weights, NEAR_STEPS) for origin in origins]
     actuals = [series.observed[origin : origin + NEAR_STEPS] for origin in origins]
     return np.array(paths).reshape(-1, NEAR_STEPS), np.array(actuals).reshape(-1, NEAR_STEPS)
 
