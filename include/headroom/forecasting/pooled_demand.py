@@ -33,9 +33,9 @@ _TRIAL_ORIGINS: Final = tuple(range(24, 96, 9))
 """Hours before now at which the older fleets are taken for young ones, to see whether the pool would have helped."""
 _LEAST_GAIN: Final = 0.05
 """The pool serves where it would have made the error of the older fleets' next day 5 % smaller, when they were cut to
-as few hours. Measured on the next 24 hours: between Crane's services 4 to 6 % less error from 8 to 10 hours of history,
-nothing gained from 12 on; between ServeGen's 20 busiest clients it never serves (it would have cost 3 to 44 %). From a
-day on a series' own day before is the better guide everywhere: the pool doubled the error of Crane's services there.
+as few hours. Measured on the next 24 hours with 8 to 16 hours of history: 28 car parks of a town (their hours of the
+day alike) have 37 to 41 % of the error they have without, power, traffic and bicycles among each other 98 to 102 %;
+between ServeGen's clients after the 20 busiest it serves in 1 to 5 of 100 cases and changes nothing.
 """
 
 
