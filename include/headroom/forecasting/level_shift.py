@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 _LEAST_DAYS, _MOST_DAYS = 2, 10
 """A day alone may be an event; after ten days, weeks of the new level tell of it themselves.
 
-A shift that lasts is worth it: with the demand of 34 series of docs/decisions/0020-which-members.md multiplied by 0.5,
-1.6 or 2.5 from two to seven days before the end, pinball loss of the next 48 hours is 0.36 to 0.68 of what it is without.
+A shift that lasts is worth it: where demand of 34 series of docs/decisions/0020-which-members.md was multiplied by 0.5,
+1.6 or 2.5 two to seven days ago, pinball loss of the next 48 hours is 0.36 to 0.68 of what it is without.
 One that passes costs: over 5,500 days of power, traffic, bicycles, car parks and small LLM services 40 such spells are
 found, most of weather and of holidays that the calendar did not know, and there the loss is 1.17 times as high.
 """
