@@ -63,11 +63,11 @@ def judge(case: Case) -> list[dict[str, Any]]:
     scale = losses.seasonal_scale(case.known.observed, DAY)
     made = forecast_models(known, KNOWN_MODELS, horizon_steps=HORIZON, seed=1)
     made[NAIVE_RESIDUALS] = naive_with_residuals(case.known.observed)
-    better = min(
-        losses.wape(actual, losses_path)
-        for losses_path in (naive_path(case, DAY), naive_path(case, 7 * DAY))
-        if losses_path is not None
-    )
+    demand = float(np.nansum(np.abs(actual)))
+    naive_errors = {
+        name: np.nan if path is None else float(np.nansum(np.abs(actual - path)))
+        for name, path in (("daily_error", naive_path(case, DAY)), ("weekly_error", naive_path(case, 7 * DAY)))
+    }
     rows = []
     for model, quantiles in made.items():
         median = quantiles[:, losses.MEDIAN_INDEX]
@@ -83,7 +83,8 @@ def judge(case: Case) -> list[dict[str, Any]]:
                 "below_q90": float((actual <= quantiles[:, HIGH])[seen].mean()) if seen.any() else np.nan,
                 "below_q95": float((actual <= quantiles[:, NEAR_HIGH])[seen].mean()) if seen.any() else np.nan,
                 "error": float(np.nansum(np.abs(actual - median))),
-                "naive_error": better * float(np.nansum(np.abs(actual))),
+                "demand": demand,
+                **naive_errors,
             }
         )
     return rows
@@ -121,9 +122,12 @@ def place(owa: float) -> int:
 
 def real_table(rows: pd.DataFrame) -> pd.DataFrame:
     """Series count alike; a model is judged where it could serve."""
-    by_series = rows.groupby(["model", "series"])[["scaled_pinball", "coverage80", "error", "naive_error"]]
-    means = by_series.mean().reset_index()
-    means["over_naive"] = means["error"] / means["naive_error"]
+    rows["weekly_demand"] = rows["demand"].where(rows["weekly_error"].notna())
+    sums = rows.groupby(["model", "series"])[["error", "demand", "daily_error", "weekly_error", "weekly_demand"]].sum()
+    naive = np.fmin(sums["daily_error"] / sums["demand"], sums["weekly_error"] / sums["weekly_demand"])
+    means = rows.groupby(["model", "series"])[["scaled_pinball", "coverage80"]].mean()
+    means["over_naive"] = sums["error"] / sums["demand"] / naive
+    means = means.reset_index()
     table = means.groupby("model").agg(
         scaled_pinball=("scaled_pinball", "mean"),
         median_scaled_pinball=("scaled_pinball", "median"),

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from headroom.domain.demand import Floats
 from headroom.forecasting.bands import BAND_NAMES, band_indices
@@ -25,6 +26,7 @@ from headroom.forecasting.series import Series
 from headroom.forecasting.series_forecast import SeriesForecast, finish_quantiles
 from headroom.forecasting.similar_hours import SIMILAR_HOURS
 from headroom.forecasting.simple_cases import forecast_simple_case
+from headroom.forecasting.smoothed_level import SMOOTHED_LEVEL
 from headroom.forecasting.theta import THETA
 from headroom.forecasting.weighting import Weights, combine, weights_by_band
 
@@ -32,7 +34,7 @@ CHEAP_MEMBERS: Final[tuple[Forecaster, ...]] = tuple(
     OnOrdinaryHours(member)
     for member in (
         *(DAILY, WEEKLY, DAY_CORRECTED, DAYS_CORRECTED, WEEKS_CORRECTED, LEVEL_CORRECTED),
-        *(THETA, SIMILAR_HOURS),
+        *(THETA, SIMILAR_HOURS, SMOOTHED_LEVEL),
     )
 )
 """Those whose fit takes a millisecond at most."""
@@ -103,7 +105,13 @@ def choose(series: Series, found: OriginPaths) -> SeriesSelection:
     """Return weights and calibration from what the members would have said; nothing is fitted yet."""
     weights = weights_by_band(found)
     paths = combine(found.paths, weights)
-    calibration = calibrate(paths, found.actuals, log_scale=choose_scale(series.observed))
+    calibration = calibrate(
+        paths,
+        found.actuals,
+        log_scale=choose_scale(series.observed),
+        first_phases=series.phases_after(np.array(found.origins, dtype=np.int64)),
+        day=series.day,
+    )
     errors = calibration.scale.forward(found.actuals) - calibration.scale.forward(paths)
     days = len(series) / series.day
     note = f"weights and bands from {len(found.origins)} past origins in {days:.1f} days of history"
@@ -185,9 +193,13 @@ def forecast_with_members(
     if is_silent.any():
         naive = seasonal_naive(series.observed, season=series.day, horizon_steps=horizon_steps)
         combined, note = np.where(is_silent, naive, combined), f"{note}; {_NONE_SERVES}"
-    newest = _newest_errors(series, fitted, selection.weights)
-    calibration = selection.calibration.stretched(*newest, least=widening if widening > 1 else 0.0)
-    quantiles = calibration.quantiles(combined, steps_late=series.trailing_gap)
+    origins, *newest = _newest_errors(series, fitted, selection.weights)
+    calibration = selection.calibration.stretched(
+        *newest, first_phases=series.phases_after(origins), least=widening if widening > 1 else 0.0
+    )
+    quantiles = calibration.quantiles(
+        combined, first_phases=series.phases_after(len(series)), steps_late=series.trailing_gap
+    )
     return SeriesForecast(
         quantiles=finish_quantiles(quantiles, series),
         weights=selection.weights,
@@ -228,10 +240,10 @@ def _combined(paths: Mapping[str, Floats], weights: Mapping[str, Weights], horiz
 
 def _newest_errors(
     series: Series, fitted: Mapping[str, FittedForecaster], weights: Mapping[str, Weights]
-) -> tuple[Floats, Floats]:
-    """Return what the ensemble says of the next steps from origins of the last day, and what came.
+) -> tuple[npt.NDArray[np.int64], Floats, Floats]:
+    """Return origins of the last day, what the ensemble says of the next steps from there, and what came.
 
-    Both have shape (origins, NEAR_STEPS), of no origins where history is short or no member has weight there.
+    The latter have shape (origins, NEAR_STEPS); no origins where history is short or no member has weight there.
     """
     heavy = {name: fit for name, fit in fitted.items() if name in weights[BAND_NAMES[0]]}
     newest = len(series) - NEAR_STEPS
@@ -239,7 +251,11 @@ def _newest_errors(
     origins = range(newest, oldest, -_HOURS_BETWEEN_CHECKS) if heavy else ()
     paths = [_combined(_paths(series.until(origin), heavy, NEAR_STEPS), weights, NEAR_STEPS) for origin in origins]
     actuals = [series.observed[origin : origin + NEAR_STEPS] for origin in origins]
-    return np.array(paths).reshape(-1, NEAR_STEPS), np.array(actuals).reshape(-1, NEAR_STEPS)
+    return (
+        np.array(origins, dtype=np.int64),
+        np.array(paths).reshape(-1, NEAR_STEPS),
+        np.array(actuals).reshape(-1, NEAR_STEPS),
+    )
 
 
 def _with_remarks(note: str, series: Series) -> str:

@@ -13,6 +13,7 @@ from headroom.domain.demand import Floats
 from headroom.forecasting.members import FittedForecaster, State
 from headroom.forecasting.scale import choose_scale
 from headroom.forecasting.series import Series
+from headroom.forecasting.smoothed_level import bridged, smoothed
 
 _FEWEST_DAYS: Final = 4
 _FEWEST_SEASONS: Final = 3
@@ -44,7 +45,7 @@ class Theta:
         if len(known) <= 2 * series.day:
             return np.full(horizon_steps, np.nan)
         scale = choose_scale(known.observed)
-        scaled = _bridged(scale.forward(known.observed))
+        scaled = bridged(scale.forward(known.observed))
         season = max(
             (season for season in series.seasons if len(known) >= _FEWEST_SEASONS * season), default=series.day
         )
@@ -52,7 +53,7 @@ class Theta:
         left = scaled - profile[np.arange(-len(scaled), 0) % season]
         centred = np.arange(len(left)) - (len(left) - 1) / 2
         drift = _TREND_SHARE * float(centred @ left / (centred @ centred))
-        smoothing, level = _smoothed(left, series.day)
+        smoothing, level = smoothed(left, _SMOOTHINGS, steps_ahead=_JUDGED_STEPS_AHEAD, warm_up=series.day)
         ahead = series.trailing_gap + np.arange(horizon_steps)
         path = level + drift * (ahead + 1 / smoothing) + profile[ahead % season]
         return scale.backward(np.minimum(path, scale.forward(np.array([series.ceiling]))))
@@ -86,24 +87,3 @@ def season_profile(values: Floats, season: int) -> Floats:
     means = np.nanmean(padded, axis=0)
     profile: Floats = means - means.mean()
     return profile
-
-
-def _smoothed(values: Floats, warm_up: int) -> tuple[float, float]:
-    """Return the smoothing with the least absolute error _JUDGED_STEPS_AHEAD, and the level it ends at."""
-    from scipy.signal import lfilter  # noqa: PLC0415  # 0.6 s to import, and only paths need it
-
-    found = []
-    for smoothing in _SMOOTHINGS:
-        start = [(1 - smoothing) * values[:warm_up].mean()]
-        levels, _ = lfilter([smoothing], [1.0, smoothing - 1.0], values, zi=start)
-        missed = values[warm_up + _JUDGED_STEPS_AHEAD - 1 :] - levels[warm_up - 1 : -_JUDGED_STEPS_AHEAD]
-        found.append((float(np.abs(missed).mean()), smoothing, float(levels[-1])))
-    _, smoothing, level = min(found)
-    return smoothing, level
-
-
-def _bridged(values: Floats) -> Floats:
-    """Return the values with gaps bridged by straight lines; the last was seen."""
-    positions, is_seen = np.arange(len(values)), np.isfinite(values)
-    bridged: Floats = np.interp(positions, positions[is_seen], values[is_seen])
-    return bridged

