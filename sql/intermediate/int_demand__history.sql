@@ -13,7 +13,8 @@ final as (
         demand.fleet_id,
         demand.hour_start_utc,
         demand.mean_demand_per_second,
-        demand.peak_demand_per_second
+        demand.peak_demand_per_second,
+        demand.censored_fraction
     from demand
     inner join fleets on demand.fleet_id = fleets.fleet_id
     where

@@ -111,6 +111,14 @@ def test_history_has_the_seen_hours_of_the_window_in_order(run_model: Any) -> No
     assert [row["fleet_id"] for row in found] == ["chat", "chat"]
 
 
+def test_history_tells_which_hours_were_saturated(run_model: Any) -> None:
+    rows = [{**demand(2), "censored_fraction": 0.75}, demand(1)]
+
+    found = run_last_hours(run_model, HISTORY, demand=rows)
+
+    assert [row["censored_fraction"] for row in found] == [0.75, None]
+
+
 def test_a_peak_on_the_edge_of_the_band_is_inside(run_model: Any) -> None:
     peaks = {4: 4.0, 3: 10.0, 2: 3.9, 1: 10.1}  # the band is 4 to 10: two on its edges, one below, one above
 

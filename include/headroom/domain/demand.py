@@ -30,17 +30,22 @@ class DemandHistory:
     """Hourly demand of one fleet on a complete spine of hours; NaN where an hour was not seen.
 
     `hours`: datetime64[s] of each hour's start in UTC, ascending, one hour apart, shape (n,). `mean_per_second` and
-    `peak_per_second` (the largest 5-minute mean inside the hour): work per second, shape (n,).
+    `peak_per_second` (the largest 5-minute mean inside the hour): work per second, shape (n,). `censored_fraction`:
+    share of each hour's samples taken while saturated, when demand is under-reported; None where nobody knows.
     """
 
     fleet_id: str
     hours: Hours
     mean_per_second: Floats
     peak_per_second: Floats
+    censored_fraction: Floats | None = None
 
     def __post_init__(self) -> None:
         if not len(self.hours) == len(self.mean_per_second) == len(self.peak_per_second):
             message = f"demand history of {self.fleet_id}: hours, mean and peak differ in length"
+            raise ValueError(message)
+        if self.censored_fraction is not None and len(self.censored_fraction) != len(self.hours):
+            message = f"demand history of {self.fleet_id}: hours and censored fraction differ in length"
             raise ValueError(message)
         if len(self.hours) > 1 and not (np.diff(self.hours) == np.timedelta64(1, "h")).all():
             message = f"demand history of {self.fleet_id}: hours are not one hour apart"

@@ -263,5 +263,6 @@ def _with_remarks(note: str, series: Series) -> str:
     missing = f"; the newest {gap} hours are missing" if gap else ""
     outliers = f"; hours far above all others that were limited: {limited}" if limited else ""
     factor, since = series.level_shift or (1.0, 0)
+    raised = f"; saturated hours that count as usual ones: {series.raised_count}" if series.raised_count else ""
     shift = f"; hours before the last {since} were brought to the new level, {factor:.2f} times theirs" if since else ""
-    return f"{note}{missing}{outliers}{shift}"
+    return f"{note}{missing}{outliers}{raised}{shift}"

@@ -18,6 +18,7 @@ from headroom.forecasting.joint_paths import draw_paths
 from headroom.forecasting.losses import MEDIAN_INDEX
 from headroom.forecasting.parts import level_of_last_week, median_parts
 from headroom.forecasting.pooled_demand import PooledDemand
+from headroom.forecasting.saturated_hours import raised_where_saturated, saturated_flags
 from headroom.forecasting.selection import Selection
 from headroom.forecasting.series import ONE_HOUR, ForecastError, Series, prepare, seed_of
 from headroom.forecasting.series_forecast import SeriesForecast
@@ -189,17 +190,18 @@ def _target_series(history: DemandHistory, made_at: datetime, calendar: Calendar
     hours = np.concatenate([history.hours[:known], history.hours[known - 1] + ONE_HOUR * np.arange(1, late + 1)])
     is_excluded = calendar.excluded_flags(hours)
     demand = {"mean": history.mean_per_second, "peak": history.peak_per_second}
-    return {
-        target: prepare(
-            Series(
-                series_id=f"{history.fleet_id}/{target}",
-                hours=hours,
-                observed=np.where(is_excluded, np.nan, _known_values(demand[target][:known], late)),
-                calendar=calendar,
-            )
+    censored = np.zeros(known) if history.censored_fraction is None else history.censored_fraction[:known]
+    is_saturated = saturated_flags(_known_values(censored, late))
+    found = {}
+    for target in TARGETS:
+        series = Series(
+            series_id=f"{history.fleet_id}/{target}",
+            hours=hours,
+            observed=np.where(is_excluded, np.nan, _known_values(demand[target][:known], late)),
+            calendar=calendar,
         )
-        for target in TARGETS
-    }
+        found[target] = prepare(raised_where_saturated(series, is_saturated))
+    return found
 
 
 def _known_values(values: Floats, late: int) -> Floats:

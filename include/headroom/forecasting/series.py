@@ -46,6 +46,8 @@ class Series:
     calendar: Calendar = field(default_factory=Calendar)
     outlier_count: int = 0
     """Values that were limited by `limit_outliers`."""
+    raised_count: int = 0
+    """Values of saturated hours that were raised to what is usual (see saturated_hours.py)."""
     level_shift: tuple[float, int] | None = None
     """The factor and the steps since, where older values were brought to the new level (see level_shift.py)."""
 

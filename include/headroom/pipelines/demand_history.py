@@ -43,6 +43,7 @@ def demand_histories(
     fleet_ids = rows["fleet_id"].to_numpy()
     seen_hours = rows["hour_start_utc"].to_numpy().astype("datetime64[s]")
     means, peaks = (rows[f"{statistic}_demand_per_second"].to_numpy() for statistic in ("mean", "peak"))
+    censored = rows["censored_fraction"].to_numpy()
     histories = {}
     for fleet_id in sorted(set(fleet_ids.tolist())):
         chosen = fleet_ids == fleet_id
@@ -54,6 +55,7 @@ def demand_histories(
             hours=spine,
             mean_per_second=_spread(means[chosen], position, len(spine)),
             peak_per_second=_spread(peaks[chosen], position, len(spine)),
+            censored_fraction=_spread(censored[chosen], position, len(spine)),
         )
     return histories
 
@@ -77,7 +79,8 @@ def _spread(values: Any, position: Any, length: int) -> Any:  # noqa: ANN401, ar
 def inputs_hash(history: DemandHistory) -> str:
     """Return the SHA-256 of what a forecast was made from."""
     digest = hashlib.sha256(history.fleet_id.encode())
-    for part in (history.hours.astype("int64"), history.mean_per_second, history.peak_per_second):
+    known = (history.mean_per_second, history.peak_per_second, history.censored_fraction)
+    for part in (history.hours.astype("int64"), *(part for part in known if part is not None)):
         digest.update(np.ascontiguousarray(part).tobytes())
     return digest.hexdigest()
 

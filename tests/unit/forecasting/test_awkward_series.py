@@ -1,7 +1,8 @@
 """What a series that is not an even, well-known one gets: an answer that is defined, and why."""
 
 import time
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
@@ -179,6 +180,31 @@ def test_hours_are_utc_so_clock_changes_and_leap_days_are_days_like_others(first
     assert made[0].quantiles.tolist() == made[1].quantiles.tolist()
 
 
+def test_demand_by_a_local_clock_is_followed_when_the_clocks_change() -> None:
+    """New York goes from UTC-5 to UTC-4 on 2026-03-08 at 07:00 UTC: every hour of the week comes an hour sooner.
+
+    The week before, which weekly naive repeats, is an hour late for seven days.
+    """
+    days = 60
+    first = datetime(2026, 2, 2, tzinfo=UTC)
+    clock = [(first + timedelta(hours=hour)).astimezone(ZoneInfo("America/New_York")) for hour in range(24 * days)]
+    shape = [(10 + 8 * np.sin(2 * np.pi * (at.hour - 8) / 24)) * (0.5 if at.weekday() >= 5 else 1.0) for at in clock]
+    values = np.array(shape) * np.exp(0.1 * np.random.default_rng(1).standard_normal(24 * days))
+    hours = np.datetime64("2026-02-02T00:00:00", "s") + ONE_HOUR * np.arange(24 * days)
+    changed = 24 * 34  # the day of the change, whose origin knows nothing of it
+    errors, naive_errors, inside = [], [], []
+    for origin in range(changed, changed + 24 * 8, 24):
+        known = Series(series_id="x", hours=hours[:origin], observed=values[:origin], calendar=Calendar(country="US"))
+        made = forecast(prepare(known), NOTHING_LEARNT, horizon_steps=24, seed=0, members=CHEAP_MEMBERS)
+        came = values[origin : origin + 24]
+        errors.append(float(np.abs(made.median - came).sum() / came.sum()))
+        naive_errors.append(float(np.abs(values[origin - 168 : origin - 144] - came).sum() / came.sum()))
+        inside.append(covered(made, came))
+    assert all(ours < 1.05 * naive for ours, naive in zip(errors, naive_errors, strict=True))
+    assert np.mean(errors) < 0.95 * np.mean(naive_errors)
+    assert np.mean(inside) > 0.7
+
+
 def test_twenty_thousand_hours_take_no_longer_than_twelve_weeks_and_thirty_are_enough() -> None:
     values = shaped_demand(20_000)
     started = time.process_time()
@@ -186,12 +212,3 @@ def test_twenty_thousand_hours_take_no_longer_than_twelve_weeks_and_thirty_are_e
     assert time.process_time() - started < 10
     assert long.quantiles.tolist() == forecast_values(values[-24 * 7 * 12 :]).quantiles.tolist()
     assert forecast_values(values[:30]).median[:24] == pytest.approx(values[6:30])
-
-
-def test_hours_known_only_to_have_been_at_least_something_count_as_they_were_seen() -> None:
-    """Saturated hours under-report demand: the mart marks them, and the ceiling leaves room above the most seen."""
-    whole = shaped_demand(24 * 21)
-    censored = np.minimum(whole, np.quantile(whole, 0.9))
-    made = forecast_values(censored)
-    assert np.isfinite(made.quantiles).all()
-    assert made.quantiles[:, -1].max() > censored.max()

@@ -55,3 +55,20 @@ def test_pinball_and_coverage_agree_with_loops_over_steps_and_levels() -> None:
             count += 1
     assert losses.pinball(actual, quantiles) == pytest.approx(total / count)
     assert losses.coverage80(actual, quantiles) == pytest.approx(inside / hours)
+
+
+def test_losses_of_a_path_agree_with_loops_over_steps() -> None:
+    generator = np.random.default_rng(4)
+    history, actual, forecast = (generator.normal(size=size) for size in (50, 40, 40))
+    history[::9], actual[::7] = np.nan, np.nan
+    changes = [abs(now - before) for before, now in zip(history, history[24:], strict=False)]
+    known_changes = [change for change in changes if not math.isnan(change)]
+    scale = sum(known_changes) / len(known_changes)
+    pairs = [(came, said) for came, said in zip(actual, forecast, strict=True) if not math.isnan(came)]
+    errors = [abs(said - came) for came, said in pairs]
+    assert losses.seasonal_scale(history, 24) == pytest.approx(scale)
+    assert losses.mase(actual, forecast, scale=scale) == pytest.approx(sum(errors) / len(errors) / scale)
+    assert losses.wape(actual, forecast) == pytest.approx(sum(errors) / sum(abs(came) for came, _ in pairs))
+    symmetric = [2 * abs(said - came) / (abs(said) + abs(came)) for came, said in pairs]
+    assert losses.smape(actual, forecast) == pytest.approx(sum(symmetric) / len(symmetric))
+    assert losses.bias(actual, forecast) == pytest.approx(sum(said - came for came, said in pairs) / len(pairs))

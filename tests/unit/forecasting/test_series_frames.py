@@ -43,6 +43,28 @@ def test_neither_order_nor_jobs_change_the_result() -> None:
     pd.testing.assert_frame_equal(same, alone.frame)
 
 
+def test_members_that_are_fitted_by_chance_say_the_same_in_any_process() -> None:
+    """Prophet and the trees draw numbers: from the seed of their series, whichever process they are in."""
+    frame = pd.concat([frame_of(name, shaped_demand(24 * 9, seed=seed)) for seed, name in enumerate("ab")])
+    one = forecast_series(frame, horizon=30)
+    parallel = forecast_series(frame.iloc[::-1], horizon=30, jobs=2)
+    pd.testing.assert_frame_equal(one.frame, parallel.frame)
+    used = {name for weights in one.frame["model"] for name in json.loads(weights)}
+    assert {"prophet", "gradient_boosting"} <= used
+
+
+def test_stamps_of_a_zone_whose_clock_changes_are_hours_one_after_the_other() -> None:
+    """In Berlin 2026-10-25 has 25 hours, two of them called 02:00."""
+    stamps = pd.date_range("2026-10-23", periods=60, freq="h", tz="Europe/Berlin")
+    values = shaped_demand(60)
+    made = forecast_series(frame_of("a", values, ds=stamps), horizon=30)
+    in_utc = forecast_series(frame_of("a", values, ds=stamps.tz_convert("UTC")), horizon=30)
+    assert made.failures == {}
+    assert made.frame["ds"].dtype == stamps.dtype
+    assert made.frame["ds"].tolist() == pd.date_range(stamps[-1], periods=31, freq="h").tolist()[1:]
+    assert made.frame["yhat"].tolist() == in_utc.frame["yhat"].tolist()
+
+
 @pytest.mark.parametrize("kind", ["int64", "int32", "Int64"])
 def test_integer_steps_stay_integer_steps(kind: str) -> None:
     frame = frame_of("a", shaped_demand(60), ds=pd.Series(np.arange(101, 161)).astype(kind))
@@ -181,6 +203,17 @@ def test_a_backtest_scores_every_model_at_every_cutoff_and_band() -> None:
     cutoffs = sorted(made.frame["cutoff"].unique())
     assert cutoffs == [pd.Timestamp("2026-10-15 23:00", tz="UTC"), pd.Timestamp("2026-10-16 11:00", tz="UTC")]
     assert made.frame["wape"].between(0, 2).all()
+
+
+def test_nothing_a_backtest_says_knows_what_came_after_its_cutoff() -> None:
+    values = shaped_demand(24 * 9)
+    changed = np.where(np.arange(len(values)) >= len(values) - 12, 3 * values, values)
+    one, other = (
+        backtest_series(frame_of("a", known), horizon=12, windows=1, models=["headroom"]) for known in (values, changed)
+    )
+    said = ["cutoff", "ds", "q10", "q50", "q90"]
+    pd.testing.assert_frame_equal(one.forecasts[said], other.forecasts[said])
+    assert (one.frame["wape"] < other.frame["wape"]).all()
 
 
 def test_a_backtest_scales_errors_by_demand_as_it_was_also_after_a_level_shift() -> None:

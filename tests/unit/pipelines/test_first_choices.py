@@ -21,13 +21,20 @@ from headroom.config import load_fleets
 from headroom.domain.demand import DemandForecast
 from headroom.domain.window import HOUR, Window
 from headroom.forecasting.fleet_forecast import PROVISIONAL_NOTE
+from headroom.forecasting.selection import Selection
 from headroom.lake.lake import Lake
 from headroom.lake.layout import chunk_name, chunk_of, hourly_path, settled_path
 from headroom.lake.sql_runner import SqlModels
 from headroom.lake.storage import LocalStorage
 from headroom.lake.tables import TABLES
 from headroom.pipelines.demand_history import FORECAST_TABLE, demand_histories, forecast_rows
-from headroom.pipelines.forecasts import CHOICES_BEFORE_PUSH, forecast_fleets, read_forecasts, refit_fleets
+from headroom.pipelines.forecasts import (
+    CHOICES_BEFORE_PUSH,
+    forecast_fleets,
+    newest_selection,
+    read_forecasts,
+    refit_fleets,
+)
 from headroom.pipelines.outcomes import OutcomeStatus
 from headroom.pipelines.workspace import SQL_FOLDER, Workspace
 
@@ -172,3 +179,22 @@ def test_a_fleet_whose_demand_leaves_its_forecasts_is_served_wider_and_chooses_a
     assert refitted == {drifting: OutcomeStatus.OK, steady: OutcomeStatus.NOTHING_TO_DO}
     again = {item.subject: item.status for item in refit_fleets(few, LAST_HOUR, CHUNK)}
     assert again == dict.fromkeys(refitted, OutcomeStatus.NOTHING_TO_DO)  # the new choice knows of the drift
+
+
+def test_members_are_fitted_daily_and_chosen_weekly(workspace: Workspace) -> None:
+    few = replace(workspace, fleets=workspace.fleets[:1])
+    first = END - timedelta(days=7)
+
+    def refitted_at(moment: datetime) -> tuple[OutcomeStatus, Selection]:
+        (outcome,) = refit_fleets(few, Window(moment - HOUR, moment), CHUNK)
+        kept = newest_selection(few, FLEETS[0], moment)
+        assert kept is not None
+        return outcome.status, kept
+
+    told = [refitted_at(first + after) for after in (0 * HOUR, 23 * HOUR, 24 * HOUR, 25 * HOUR, timedelta(days=7))]
+
+    assert [status is OutcomeStatus.OK for status, _ in told] == [True, False, True, False, True]
+    next_day = first + timedelta(days=1)
+    made = [(kept.selected_at_utc, kept.fitted_at_utc) for _, kept in told]
+    assert made == [(first, first), (first, first), (first, next_day), (first, next_day), (END, END)]
+    assert told[2][1].targets["peak"].weights == told[0][1].targets["peak"].weights

@@ -1,5 +1,6 @@
 """Fleets with little or no history: what a forecast rests on, and what is said where there is nothing to rest on."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from headroom.lake.layout import settled_path
 from headroom.lake.sql_runner import SqlModels
 from headroom.lake.storage import LocalStorage
 from headroom.lake.tables import TABLES
-from headroom.pipelines.demand_history import demand_histories
+from headroom.pipelines.demand_history import demand_histories, inputs_hash
 from headroom.pipelines.forecasts import forecast_from, known_history
 from headroom.pipelines.report import build_run_report
 from headroom.pipelines.workspace import SQL_FOLDER, Workspace
@@ -136,3 +137,27 @@ def test_zeros_that_a_source_did_publish_are_believed(tmp_path: Path) -> None:
     save_demand(workspace, hours=30, rate=lambda _: 0.0)
 
     assert "no demand in any hour seen" in forecast_of(workspace).note
+
+
+def test_which_hours_were_saturated_comes_out_of_the_mart_with_the_demand(tmp_path: Path) -> None:
+    workspace = workspace_in(tmp_path)
+    saturated = END - timedelta(hours=3)
+    rows = [
+        {
+            "fleet_id": "chat-large",
+            "hour_start_utc": END - timedelta(hours=ago),
+            "mean_demand_per_second": 40.0,
+            "peak_demand_per_second": 50.0,
+            "samples_expected": 12,
+            "samples_seen": 12,
+            "censored_fraction": 0.75 if END - timedelta(hours=ago) == saturated else 0.0,
+        }
+        for ago in (5, 3, 2)  # the hours 4 and 1 before were not seen
+    ]
+    frame = pa.Table.from_pylist(rows, schema=DEMAND.schema)
+    workspace.lake.write_table(settled_path(DEMAND.name, END.date()), DEMAND, frame, fingerprint="")
+    history = demand_histories(workspace, workspace.fleets, END)["chat-large"]
+    assert history.censored_fraction is not None
+    assert history.censored_fraction[[0, 2, 3]].tolist() == [0.0, 0.75, 0.0]
+    untold = replace(history, censored_fraction=None)
+    assert inputs_hash(history) != inputs_hash(untold)
