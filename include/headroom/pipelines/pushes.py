@@ -41,6 +41,7 @@ _STATUS = {
     PushState.PAUSED: OutcomeStatus.REFUSED,
     PushState.RECOMMENDED: OutcomeStatus.RECOMMENDED,
     PushState.AWAITING_APPROVAL: OutcomeStatus.RECOMMENDED,
+    PushState.REJECTED: OutcomeStatus.NOTHING_TO_DO,
     PushState.OBSERVED: OutcomeStatus.NOTHING_TO_DO,
     PushState.UNCHANGED: OutcomeStatus.NOTHING_TO_DO,
 }
@@ -151,6 +152,8 @@ class _RunInputs:
             plan_id=plan["plan_id"],
             inputs_hash=plan["inputs_hash"],
             approved_by=str(answer["by"]) if answer.get("is_approved") else None,
+            rejected_by=(answer["by"] or "") if answer and not answer["is_approved"] else None,
+            answer_note=redact(answer.get("note") or ""),
         )
         return push_fleet(
             request,
