@@ -19,6 +19,7 @@ class PushState(StrEnum):
     """The window is past or overtaken: what would have been pushed is in the ledger."""
     RECOMMENDED = "recommended"
     AWAITING_APPROVAL = "awaiting_approval"
+    REJECTED = "rejected"
     PAUSED = "paused"
     REFUSED = "refused"
     UNCHANGED = "unchanged"
@@ -34,6 +35,7 @@ _REFUSALS = frozenset(
         PushState.PLANNED,
         PushState.RECOMMENDED,
         PushState.AWAITING_APPROVAL,
+        PushState.REJECTED,
         PushState.PAUSED,
         PushState.REFUSED,
     },

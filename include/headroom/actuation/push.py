@@ -130,7 +130,7 @@ class _Push:
     ) -> PushOutcome:
         request = self.request
         if request.approved_by is not None:
-            self.note(LedgerState.APPROVED, {"approved_by": request.approved_by, "note": request.approval_note})
+            self.note(LedgerState.APPROVED, {"approved_by": request.approved_by, "note": request.answer_note})
         if memory is None:
             memory = first_memory(state)
             detail = {"baseline": baseline_record(memory.baseline)}
@@ -262,6 +262,8 @@ class _Push:
     def _hold(self, diff: ActionDiff, verdicts: tuple[Verdict, ...]) -> PushOutcome:
         """The mode does not let it write: say what would be."""
         is_approve = self.request.fleet.mode is Mode.APPROVE
+        if is_approve and self.request.rejected_by is not None:
+            return self._reject(diff, verdicts)
         detail = {"verdicts": verdict_records(verdicts), "plan_id": self.request.plan_id, **diff_record(diff)}
         self.note(LedgerState.PLANNED if is_approve else LedgerState.RECOMMENDED, detail)
         return self.outcome(
@@ -270,6 +272,16 @@ class _Push:
             verdicts=verdicts,
             reasons=("the plan is not approved" if is_approve else "the fleet's mode is recommend",),
         )
+
+    def _reject(self, diff: ActionDiff, verdicts: tuple[Verdict, ...]) -> PushOutcome:
+        """Somebody said no, or nobody said anything in time, which means no."""
+        request = self.request
+        by, note = request.rejected_by, request.answer_note
+        detail = {"rejected_by": by or None, "note": note, "plan_id": request.plan_id}
+        self.note(LedgerState.REJECTED, detail)
+        reason = f"{by} rejected the plan" if by else "nobody approved the plan in time"
+        reasons = (f"{reason}: {note}" if note else reason,)
+        return self.outcome(PushState.REJECTED, diff=diff, verdicts=verdicts, reasons=reasons)
 
     def _foreign(self, actions: tuple[PresentAction, ...]) -> set[tuple[object, ...]]:
         """Return the owner's actions still to come; a recurring one's next start moves by itself and says nothing."""

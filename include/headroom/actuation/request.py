@@ -18,7 +18,8 @@ class PushRequest:
 
     `wanted` holds every action of the plan, the restore last; none means that nothing of ours is to stand there.
     `diff`, `is_ours` and `guardrails` are the scheduling's, passed in, since actuation decides nothing about plans.
-    `approved_by` says who approved exactly this plan, where the fleet's mode asks for it.
+    `approved_by` or `rejected_by` says who answered about exactly this plan, where the fleet's mode asks for it, and
+    `answer_note` why; an empty `rejected_by` means that nobody answered in time.
     """
 
     fleet: Fleet
@@ -30,7 +31,8 @@ class PushRequest:
     plan_id: str = ""
     inputs_hash: str = ""
     approved_by: str | None = None
-    approval_note: str = ""
+    rejected_by: str | None = None
+    answer_note: str = ""
 
     @property
     def push_id(self) -> str:

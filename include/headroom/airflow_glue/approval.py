@@ -9,10 +9,11 @@ from datetime import timedelta
 from typing import Any
 
 from airflow.providers.standard.operators.hitl import ApprovalOperator
-from airflow.sdk import Context
+from airflow.sdk import Context, Param
 
 ANSWER_WITHIN = timedelta(minutes=50)
 """Under an hour, so that an unanswered request is rejected before the next hour's plan asks again."""
+MOST_NOTE_CHARACTERS = 500
 
 
 class AskForApproval(ApprovalOperator):
@@ -28,7 +29,7 @@ class AskForApproval(ApprovalOperator):
             subject="Push of scheduled-scaling actions",
             response_timeout=ANSWER_WITHIN,
             defaults=self.REJECT,
-            **options,
+            **{**options, "params": {"note": _note()}},  # instead of the DAG's own, which Airflow puts there
         )
         self.request = request
 
@@ -39,7 +40,7 @@ class AskForApproval(ApprovalOperator):
         return super().execute(context)
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
-        """Return `fleet_id`, `plan_id`, `is_approved`, `by` (None where nobody answered in time) and `at_utc`."""
+        """Return `fleet_id`, `plan_id`, `is_approved`, `by` (None where nobody answered in time), `note`, `at_utc`."""
         # Past ApprovalOperator, whose own version would skip what follows.
         answer = super(ApprovalOperator, self).execute_complete(context, event)
         user = answer["responded_by_user"]
@@ -48,5 +49,18 @@ class AskForApproval(ApprovalOperator):
             "plan_id": self.request["plan_id"],
             "is_approved": answer["chosen_options"] == [self.APPROVE],
             "by": user["name"] if user else None,
+            "note": answer["params_input"].get("note") or "",
             "at_utc": answer["responded_at"].isoformat(),
         }
+
+
+def _note() -> Param:
+    """Return the form's field for the reason, which the ledger keeps beside the name."""
+    return Param(
+        "",
+        type=["null", "string"],
+        maxLength=MOST_NOTE_CHARACTERS,
+        title="Why",
+        description="Kept in the ledger with your name. No secrets.",
+        source="task",  # what comes from the DAG is no field of the form
+    )

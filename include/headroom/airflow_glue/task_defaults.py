@@ -8,6 +8,7 @@ from airflow.sdk import BaseNotifier
 from airflow.sdk.definitions.retry_policy import ExceptionRetryPolicy, RetryAction, RetryRule
 
 from headroom.airflow_glue.aws_connection import use_aws_connection
+from headroom.airflow_glue.kill_switch import use_kill_switch
 from headroom.airflow_glue.notifications import FailureNotifier
 from headroom.airflow_glue.secret_masking import mask_secrets
 
@@ -42,5 +43,11 @@ def task_defaults(
         "execution_timeout": execution_timeout,
         "on_execute_callback": [mask_secrets],
         "on_failure_callback": [notifier],
-        "pre_execute": use_aws_connection,
+        "pre_execute": prepare_task,
     }
+
+
+def prepare_task(context: Mapping[str, Any] | None = None) -> None:
+    """Give a task, before it begins, its credentials and what stops it."""
+    use_aws_connection(context)
+    use_kill_switch(context)

@@ -10,6 +10,8 @@ from headroom.config.errors import ConfigError
 
 PACKAGE_ROOT = Path(__file__).resolve().parents[1]
 PROJECT_ROOT = PACKAGE_ROOT.parents[1]
+KILL_SWITCH_VARIABLE = "HEADROOM_KILL_SWITCH"
+"""Stops pushes as the file in the lake does; airflow_glue/kill_switch.py sets it from an Airflow Variable."""
 DEPLOYMENT_PATTERN = re.compile(r"[a-z0-9]{1,40}")
 
 

@@ -14,6 +14,8 @@ class LedgerState(StrEnum):
     RECOMMENDED = "recommended"
     REFUSED = "refused"
     APPROVED = "approved"
+    REJECTED = "rejected"
+    """A person rejected the plan, or nobody answered in time."""
     INTENDED = "intended"
     APPLIED = "applied"
     PARTIALLY_APPLIED = "partially_applied"

@@ -16,6 +16,7 @@ REACHED: Final = frozenset(
         PushState.UNCHANGED,
         PushState.RECOMMENDED,
         PushState.AWAITING_APPROVAL,
+        PushState.REJECTED,
         PushState.OBSERVED,
     },
 )

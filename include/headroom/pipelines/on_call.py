@@ -99,7 +99,7 @@ def on_call_record(workspace: Workspace, window: Window, *, now_utc: datetime) -
     bands = band_record(workspace, workspace.fleets, window.end_utc)
     samples = _instances_in_service(workspace, window)
     failed = {item.subject for item in _bad_steps(workspace, window) if item.step == "push"}
-    is_thrown = workspace.lake.storage.exists(KILL_SWITCH_PATH)
+    is_thrown = bool(workspace.kill_switch) or workspace.lake.storage.exists(KILL_SWITCH_PATH)
     sources = [item for dag_id, about in runs_of(window) for item in _source_outcomes(workspace, dag_id, about)]
     size = workspace.lake.read_json(LAKE_SIZE_PATH) or {}
     return OnCallRecord(

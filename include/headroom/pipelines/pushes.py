@@ -1,5 +1,6 @@
 """Push tasks: a fleet's plan, checked and applied, and the requests for approval that wait for a person."""
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,6 +13,7 @@ from headroom.actuation.push import push_fleet
 from headroom.actuation.registry import target_for
 from headroom.actuation.request import PushRequest
 from headroom.config.secrets import redact
+from headroom.config.settings import KILL_SWITCH_VARIABLE
 from headroom.domain.demand import DemandForecast
 from headroom.domain.fleet import Fleet, Mode
 from headroom.domain.foreign_text import code_span
@@ -41,6 +43,7 @@ _STATUS = {
     PushState.PAUSED: OutcomeStatus.REFUSED,
     PushState.RECOMMENDED: OutcomeStatus.RECOMMENDED,
     PushState.AWAITING_APPROVAL: OutcomeStatus.RECOMMENDED,
+    PushState.REJECTED: OutcomeStatus.NOTHING_TO_DO,
     PushState.OBSERVED: OutcomeStatus.NOTHING_TO_DO,
     PushState.UNCHANGED: OutcomeStatus.NOTHING_TO_DO,
 }
@@ -151,6 +154,8 @@ class _RunInputs:
             plan_id=plan["plan_id"],
             inputs_hash=plan["inputs_hash"],
             approved_by=str(answer["by"]) if answer.get("is_approved") else None,
+            rejected_by=(answer["by"] or "") if answer and not answer["is_approved"] else None,
+            answer_note=redact(answer.get("note") or ""),
         )
         return push_fleet(
             request,
@@ -269,21 +274,36 @@ def ownership(workspace: Workspace, fleet: Fleet) -> Callable[[str], bool]:
 
 
 def kill_switch_reason(workspace: Workspace, fleet: Fleet) -> str | None:
-    """Return why the kill switch in the lake stops this fleet, or None where it does not.
+    """Return why a kill switch, the environment's or the lake's, stops this fleet, or None where none does.
 
     A switch that cannot be read is thrown: somebody meant to stop something.
     """
+    if workspace.kill_switch:
+        reason = _reason_of(_variable_switch(workspace.kill_switch), fleet, where=f"{KILL_SWITCH_VARIABLE} is set")
+        if reason is not None:
+            return reason
     try:
         switch = workspace.lake.read_json(KILL_SWITCH_PATH)
     except LakeError as error:
         return f"it cannot be read, so all is stopped ({error})"
-    if switch is None:
-        return None
+    return None if switch is None else _reason_of(switch, fleet, where=f"{KILL_SWITCH_PATH} is in the lake")
+
+
+def _variable_switch(text: str) -> object:
+    """Return what the variable says: JSON as in the lake's file, or any other text, which is the reason."""
+    try:
+        switch = json.loads(text)
+    except ValueError:
+        return {"reason": text}
+    return switch if isinstance(switch, dict) else {"reason": text}
+
+
+def _reason_of(switch: object, fleet: Fleet, *, where: str) -> str | None:
     if not isinstance(switch, dict) or not isinstance(switch.get("fleets", []), list):
-        return f"{KILL_SWITCH_PATH} is in the lake, and names no list of fleets"
+        return f"{where}, and names no list of fleets"
     if fleet.id not in switch.get("fleets", [fleet.id]):
         return None
-    return str(switch.get("reason") or f"{KILL_SWITCH_PATH} is in the lake")
+    return str(switch.get("reason") or where)
 
 
 def outcome_of(fleet_id: str, result: PushOutcome | str) -> Outcome:

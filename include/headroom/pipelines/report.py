@@ -52,6 +52,7 @@ _STATUS_BY_STATE = {
     PushState.UNCHANGED: "standing",
     PushState.RECOMMENDED: "recommended",
     PushState.AWAITING_APPROVAL: "awaits approval",
+    PushState.REJECTED: "rejected",
     PushState.PLANNED: "recorded only, the window is past",
     PushState.DRY_RUN: "would be pushed",
 }

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from headroom.config import ConfigError, Settings, load_events, load_fleets
-from headroom.config.settings import PROJECT_ROOT
+from headroom.config.settings import KILL_SWITCH_VARIABLE, PROJECT_ROOT
 from headroom.config.sources import load_sources
 from headroom.domain.event import CalendarEvent
 from headroom.domain.fleet import Fleet
@@ -33,6 +33,8 @@ class Workspace:
     warehouse_path: Path
     events: tuple[CalendarEvent, ...] = ()
     """The events calendar of events.yaml, by start; empty without that file."""
+    kill_switch: str = ""
+    """What HEADROOM_KILL_SWITCH says; empty where it is not thrown."""
 
     def fleet(self, fleet_id: str) -> Fleet:
         """Return the fleet with `fleet_id`; raise ConfigError naming the fleets there are."""
@@ -58,7 +60,8 @@ class Workspace:
 
 def open_workspace(environment: Mapping[str, str] | None = None) -> Workspace:
     """Open the workspace that the HEADROOM_ variables describe; raise ConfigError where they cannot be used."""
-    settings = Settings.from_environment(os.environ if environment is None else environment)
+    variables = os.environ if environment is None else environment
+    settings = Settings.from_environment(variables)
     fleets = tuple(sorted(load_fleets(settings.config_folder / "fleets.yaml"), key=lambda fleet: fleet.id))
     return Workspace(
         fleets=fleets,
@@ -69,6 +72,7 @@ def open_workspace(environment: Mapping[str, str] | None = None) -> Workspace:
         deployment=settings.deployment,
         warehouse_path=settings.warehouse_path,
         events=_events(settings.config_folder, fleets),
+        kill_switch=variables.get(KILL_SWITCH_VARIABLE, ""),
     )
 
 

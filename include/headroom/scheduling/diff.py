@@ -7,6 +7,7 @@ from typing import Final
 
 from headroom.domain.scaling import Action, ActionDiff, ActionPurpose, PresentAction, TargetState
 from headroom.scheduling.names import action_name, is_ours
+from headroom.scheduling.schedule import earliest_start
 
 MOST_SHIFTED: Final = timedelta(minutes=10)
 """How far an action may move from a start time that somebody else's action holds."""
@@ -45,7 +46,9 @@ def diff_actions(
     Ours are told by their whole name; of them, those that are past are left alone even when still listed (the cloud
     removes them), and those to come that are not wanted are deleted. Everybody else's are foreign and never touched.
     AWS rejects a start time that another action has, so a raise moves to a free minute before it and anything else to
-    one after it, by at most MOST_SHIFTED; where there is none, and where the start is past, the action is refused.
+    one after it, by at most MOST_SHIFTED; where there is none, the action is refused.
+    Of steps whose start passed while a person was asked, or a task waited, the newest says what should stand by now:
+    it moves to the next minute, unless it stands already. A restore whose start is past is refused.
     Applying the result and asking again gives an empty diff.
     """
     owner = _Owner(deployment, fleet_id)
@@ -55,8 +58,10 @@ def diff_actions(
         for action in state.actions
         if owner.owns(action) and (action.starts_at_utc is None or action.starts_at_utc > now_utc)
     }
-    placed, refused = _place(wanted, foreign, owner, now_utc=now_utc)
-    placed = _keep_sooner_raise(placed, pending, owner)
+    ordered = sorted(wanted, key=lambda action: action.starts_at_utc)
+    due, late = _catch_up(ordered, state, owner, now_utc=now_utc)
+    placed, refused = _place(due, foreign, owner, now_utc=now_utc)
+    placed = _keep_sooner(placed, pending, owner, late=late)
     create = tuple(action for action in placed if action.name not in pending)
     keep = tuple(action for action in placed if action.name in pending and _is_same(action, pending[action.name]))
     names = {action.name for action in placed}
@@ -87,8 +92,42 @@ def _is_same(wanted: Action, present: PresentAction) -> bool:
     return present_action(wanted) == present
 
 
+def _catch_up(
+    ordered: Sequence[Action],
+    state: TargetState,
+    owner: _Owner,
+    *,
+    now_utc: datetime,
+) -> tuple[list[Action], Action | None]:
+    """Return the actions that are still to be put, and which of them is late and was moved to the next minute."""
+    past = [action for action in ordered if action.starts_at_utc <= now_utc and not _gives_back(action)]
+    to_come = [action for action in ordered if action not in past]
+    soonest = earliest_start(now_utc)
+    is_overtaken = bool(to_come) and to_come[0].starts_at_utc <= soonest
+    if not past or is_overtaken or _stands(past[-1], state):
+        return to_come, None
+    late = owner.moved(past[-1], soonest)
+    return [late, *to_come], late
+
+
+def _gives_back(action: Action) -> bool:
+    return action.purpose is ActionPurpose.RESTORE
+
+
+def _stands(action: Action, state: TargetState) -> bool:
+    """Whether the target's bounds are what `action` asks for; the desired instances may be a policy's by now."""
+    wanted, found = action.setting, state.setting
+    return all(
+        size in (None, standing)
+        for size, standing in (
+            (wanted.min_instances, found.min_instances),
+            (wanted.max_instances, found.max_instances),
+        )
+    )
+
+
 def _place(
-    wanted: Sequence[Action],
+    ordered: Sequence[Action],
     foreign: Sequence[PresentAction],
     owner: _Owner,
     *,
@@ -96,7 +135,6 @@ def _place(
 ) -> tuple[list[Action], list[tuple[Action, str]]]:
     """Give every wanted action a start of its own that nobody else holds, keeping their order."""
     holders = {action.starts_at_utc: action.name for action in foreign if action.starts_at_utc is not None}
-    ordered = sorted(wanted, key=lambda action: action.starts_at_utc)
     placed: list[Action] = []
     refused: list[tuple[Action, str]] = []
     for position, action in enumerate(ordered):
@@ -131,11 +169,19 @@ def _starts(action: Action) -> Iterator[datetime]:
     yield from (action.starts_at_utc + minute * _MINUTE for minute in minutes)
 
 
-def _keep_sooner_raise(placed: list[Action], pending: dict[str, PresentAction], owner: _Owner) -> list[Action]:
-    """Return `placed` with its first raise replaced by an equal one of ours that stands shortly before it."""
-    if not placed or placed[0].purpose is not ActionPurpose.RAISE or placed[0].name in pending:
+def _keep_sooner(
+    placed: list[Action],
+    pending: dict[str, PresentAction],
+    owner: _Owner,
+    *,
+    late: Action | None,
+) -> list[Action]:
+    """Return `placed` with its first raise, or `late`, replaced by an equal one of ours that stands shortly before."""
+    if not placed or placed[0].name in pending:
         return placed
     first, rest = placed[0], placed[1:]
+    if first.purpose is not ActionPurpose.RAISE and first != late:
+        return placed
     for present in pending.values():
         start = present.starts_at_utc
         if start is None or not timedelta(0) < first.starts_at_utc - start <= SAME_RAISE_WITHIN:

@@ -117,9 +117,14 @@ def test_3_the_hours_tasks_and_the_days_plans_run_to_their_end() -> None:
     requests = [item for chunk in utilization.list_chunks() for item in scale.pending_approvals(LIVE_HOUR, chunk)]
     assert [item["fleet_id"] for item in requests] == ["vision-batch"]
     assert "Estimated cost, no bill: about" in requests[0]["body"]
+    (request,) = requests
+    answer = {"plan_id": request["plan_id"], "is_approved": False, "by": "ada", "note": "a load test runs"}
+    told = scale.push_chunk(LIVE_HOUR, request["chunk"], approvals={"vision-batch": answer})
+    assert told == {"nothing_to_do": 1, "write_calls": 0}
+    assert scale.pending_approvals(LIVE_HOUR, request["chunk"]) == []  # a no is an answer: nobody is asked twice
     for chunk in list_chunks_to_plan(DAY):
         plan_day(DAY, chunk)
-    assert check_outcomes(dag_id="scale_ahead", window=LIVE_HOUR)["served"] == 12  # 4 fleets x 3 steps
+    assert check_outcomes(dag_id="scale_ahead", window=LIVE_HOUR)["served"] == 13  # 4 fleets x 3 steps, and the answer
     assert check_outcomes(dag_id="plan_fleets", window=DAY)["served"] == 4
 
 

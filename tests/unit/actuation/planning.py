@@ -143,6 +143,8 @@ def request(
     window_end: datetime = WINDOW_END,
     guardrails: object = all_clear,
     approved_by: str | None = None,
+    rejected_by: str | None = None,
+    answer_note: str = "",
 ) -> PushRequest:
     return PushRequest(
         fleet=fleet(mode),
@@ -153,6 +155,8 @@ def request(
         guardrails=guardrails,  # type: ignore[arg-type]
         plan_id="plan-1",
         approved_by=approved_by,
+        rejected_by=rejected_by,
+        answer_note=answer_note,
     )
 
 

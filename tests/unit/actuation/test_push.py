@@ -143,12 +143,38 @@ def test_only_auto_writes_unasked(desk: Desk, mode: Mode, state: PushState, ledg
     assert desk.group.write_calls == []
 
 
-def test_an_approved_plan_is_written_and_the_ledger_says_who_approved(desk: Desk) -> None:
+def test_an_approved_plan_is_written_and_the_ledger_says_who_approved_and_why(desk: Desk) -> None:
     desk.push(request(PLAN, mode=Mode.APPROVE))
-    outcome = desk.push(request(PLAN, mode=Mode.APPROVE, approved_by="ada"))
+    outcome = desk.push(request(PLAN, mode=Mode.APPROVE, approved_by="ada", answer_note="agreed with search"))
     assert outcome.state is PushState.VERIFIED
     approved = [event for event in desk.ledger.events(outcome.push_id) if event.state is LedgerState.APPROVED]
-    assert [event.detail["approved_by"] for event in approved] == ["ada"]
+    assert [event.detail for event in approved] == [{"approved_by": "ada", "note": "agreed with search"}]
+
+
+@pytest.mark.parametrize(
+    ("by", "note", "reason"),
+    [
+        ("ada", "", "ada rejected the plan"),
+        ("ada", "a load test runs", "ada rejected the plan: a load test runs"),
+        ("", "", "nobody approved the plan in time"),
+    ],
+)
+def test_a_rejection_and_no_answer_write_nothing_and_stand_in_the_ledger_once(
+    desk: Desk, by: str, note: str, reason: str
+) -> None:
+    asked = request(PLAN, mode=Mode.APPROVE, rejected_by=by, answer_note=note)
+    for _ in range(2):
+        outcome = desk.push(asked)
+        assert (outcome.state, outcome.reasons) == (PushState.REJECTED, (reason,))
+        assert outcome.is_refused
+    (event,) = desk.ledger.events(outcome.push_id)
+    assert event.state is LedgerState.REJECTED
+    assert event.detail == {"rejected_by": by or None, "note": note, "plan_id": "plan-1"}
+    assert desk.group.write_calls == []
+
+
+def test_only_a_fleet_that_is_asked_about_can_be_rejected(desk: Desk) -> None:
+    assert desk.push(request(PLAN, mode=Mode.RECOMMEND, rejected_by="ada")).state is PushState.RECOMMENDED
 
 
 @pytest.mark.parametrize("mode", list(Mode))

@@ -4,7 +4,6 @@ import boto3
 import pytest
 
 from headroom.airflow_glue.aws_connection import session_of, set_credentials, use_aws_connection
-from headroom.airflow_glue.task_defaults import task_defaults
 from headroom.config import ConfigError
 
 CONNECTION = "aws://CONNKEY:secret@/?region_name=eu-west-1&endpoint_url=http%3A%2F%2F127.0.0.1%3A5000"
@@ -18,10 +17,6 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SESSION_TOKEN", "before")
     monkeypatch.delenv("AWS_PROFILE", raising=False)
     monkeypatch.delenv("HEADROOM_AWS_CONN_ID", raising=False)
-
-
-def test_every_task_is_given_its_credentials_before_it_runs() -> None:
-    assert task_defaults()["pre_execute"] is use_aws_connection
 
 
 def test_without_a_connection_nothing_is_changed() -> None:

@@ -133,30 +133,43 @@ REQUEST = {
 }
 
 
-def answered(choice: str, user: dict[str, str] | None) -> dict[str, Any]:
+def answered(choice: str, user: dict[str, str] | None, **entered: str | None) -> dict[str, Any]:
     operator = AskForApproval(task_id="ask", request=REQUEST)
     event = {
         "chosen_options": [choice],
-        "params_input": {},
+        "params_input": entered,
         "responded_at": datetime(2026, 11, 18, 6, 10, tzinfo=UTC),
         "responded_by_user": user,
     }
     return operator.execute_complete({}, event)  # type: ignore[typeddict-item]
 
 
-def test_an_approval_says_who_and_when() -> None:
-    assert answered("Approve", {"id": "7", "name": "ada"}) == {
+def test_an_approval_says_who_why_and_when() -> None:
+    assert answered("Approve", {"id": "7", "name": "ada"}, note="agreed with search") == {
         "fleet_id": "chat-large",
         "plan_id": "plan-1",
         "is_approved": True,
         "by": "ada",
+        "note": "agreed with search",
         "at_utc": "2026-11-18T06:10:00+00:00",
     }
 
 
 def test_no_answer_in_time_is_a_rejection_by_nobody() -> None:
     answer = answered("Reject", None)
-    assert (answer["is_approved"], answer["by"]) == (False, None)
+    assert (answer["is_approved"], answer["by"], answer["note"]) == (False, None, "")
+
+
+def test_why_may_be_left_out() -> None:
+    assert answered("Approve", {"id": "7", "name": "ada"})["note"] == ""
+    assert answered("Approve", {"id": "7", "name": "ada"}, note=None)["note"] == ""
+
+
+def test_the_form_asks_why_and_nothing_that_the_run_was_started_with() -> None:
+    with DAG("scale_ahead", schedule=None, params={"window": hour_param()}):
+        form = AskForApproval(task_id="ask", request=REQUEST).serialized_params
+    assert list(form) == ["note"]
+    assert form["note"]["schema"]["title"] == "Why"
 
 
 def test_a_request_is_shown_as_it_is_and_never_taken_for_a_template() -> None:

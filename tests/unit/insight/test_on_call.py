@@ -49,7 +49,8 @@ def test_a_fleet_that_reached_no_hour_of_the_last_day_counts_as_a_day_behind() -
         (PushState.RECOMMENDED, 0),
         (PushState.AWAITING_APPROVAL, 0),
         (PushState.OBSERVED, 0),
-        # A guardrail's or an owner's no is an answer, given in time.
+        # A person's, a guardrail's or an owner's no is an answer, given in time.
+        (PushState.REJECTED, 0),
         (PushState.REFUSED, 0),
         (PushState.PAUSED, 0),
         (PushState.PLANNED, 0),

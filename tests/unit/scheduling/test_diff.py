@@ -8,7 +8,7 @@ from headroom.scheduling import apply_diff, diff_actions
 LOWER = ActionPurpose.LOWER
 
 
-def diff(wanted: list[Action], state: TargetState, *, minutes_later: int = 0) -> ActionDiff:
+def diff(wanted: list[Action], state: TargetState, *, minutes_later: float = 0) -> ActionDiff:
     now = NOW + timedelta(minutes=minutes_later)
     return diff_actions(wanted, state, deployment=DEPLOYMENT, fleet_id=FLEET, now_utc=now)
 
@@ -66,12 +66,46 @@ def test_other_peoples_actions_are_reported_and_never_touched() -> None:
     assert not made.replace
 
 
-def test_a_past_start_is_refused() -> None:
-    made = diff([action("06:05"), restore()], target())
+def test_a_step_whose_start_has_passed_is_asked_for_at_the_next_minute() -> None:
+    # Planned at 06:05 for 06:06, approved at 06:20: what should stand since 06:06 is asked for at 06:21.
+    made = diff([action("06:06"), action("07:00", 9), restore()], target(), minutes_later=15)
+    assert starts(made.create) == ["06:21", "07:00", "20:00"]
+    assert made.create[0].name.endswith("T0621Z")
+    assert not made.refused
+
+
+def test_of_several_that_have_passed_the_newest_says_what_should_stand() -> None:
+    made = diff([action("06:06", 9), action("06:15", 4, purpose=LOWER), restore()], target(), minutes_later=15)
+    assert starts(made.create) == ["06:21", "20:00"]
+    assert made.create[0].setting.min_instances == 4
+
+
+def test_a_late_step_that_the_next_one_overtakes_is_left_out() -> None:
+    made = diff([action("06:06", 9), action("06:21", 4, purpose=LOWER), restore()], target(), minutes_later=15)
+    assert starts(made.create) == ["06:21", "20:00"]
+    assert made.create[0].setting.min_instances == 4
+
+
+def test_a_late_step_whose_bounds_stand_already_is_not_asked_for_again() -> None:
+    wanted = [action("06:06", 2), restore()]  # the minimum is 2
+    assert starts(diff(wanted, target(), minutes_later=15).create) == ["20:00"]
+
+
+def test_a_late_step_that_was_asked_for_a_minute_ago_is_kept() -> None:
+    for late in (action("06:06"), action("06:06", purpose=LOWER)):
+        wanted = [late, restore()]
+        after = apply_diff(target(), diff(wanted, target(), minutes_later=15))
+        again = diff(wanted, after, minutes_later=15.5)
+        assert again.is_empty
+        assert starts(again.keep) == ["06:21", "20:00"]
+
+
+def test_a_restore_that_is_past_is_refused_and_nothing_is_put_after_it() -> None:
+    made = diff([action("06:00"), restore("06:05")], target())
     assert [(item.name[-5:], reason) for item, reason in made.refused] == [
         ("0605Z", "its start 2026-11-18 06:05Z is past"),
     ]
-    assert starts(made.create) == ["20:00"]
+    assert not made.create
 
 
 def test_a_raise_moves_before_a_start_that_somebody_else_holds() -> None:

@@ -160,9 +160,17 @@ def test_more_actions_than_the_quota_leaves_are_refused() -> None:
 
 
 def test_a_refused_action_refuses_the_push() -> None:
-    wanted = (action("06:00", 12, None, 12), action("06:01", 12, None, 12), *WANTED[1:])
+    wanted = (restore("06:00"), restore("06:01"))
     reason = refusals(context(wanted=wanted))["actions_available"]
     assert "20261118T0600Z cannot be had: its start 2026-11-18 06:00Z is past (and 1 more)" in reason
+
+
+def test_a_plan_that_waited_for_its_approval_is_still_safe_to_push() -> None:
+    wanted = (action("06:06", 12, None, 12), *WANTED[1:])
+    later = at("06:40")
+    diff = diff_actions(wanted, target(), deployment=DEPLOYMENT, fleet_id=FLEET, now_utc=later)
+    assert [f"{item.starts_at_utc:%H:%M}" for item in diff.create] == ["06:41", "14:00", "20:00"]
+    assert refusals(context(wanted=wanted, now_utc=later, diff=diff)) == {}
 
 
 def test_a_plan_that_does_not_give_the_fleet_back_is_refused() -> None:
