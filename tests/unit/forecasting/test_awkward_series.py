@@ -195,3 +195,13 @@ def test_hours_known_only_to_have_been_at_least_something_count_as_they_were_see
     made = forecast_values(censored)
     assert np.isfinite(made.quantiles).all()
     assert made.quantiles[:, -1].max() > censored.max()
+
+
+@pytest.mark.parametrize("hours_missing", [11 * 24, 30 * 24])
+def test_demand_that_nobody_has_seen_for_long_is_not_forecast_with_certainty(hours_missing: int) -> None:
+    """No past origin has anything to be judged by, and a band without errors had no width."""
+    values = np.concatenate([shaped_demand(24 * 21), np.full(hours_missing, np.nan)])
+    made = forecast(prepare(series_of(values)), NOTHING_LEARNT, horizon_steps=48, seed=0, members=CHEAP_MEMBERS)
+    assert (made.quantiles[:, 10] > 2 * made.median).all()
+    assert (made.quantiles[:, 2] < made.median / 2).all()
+    assert "too little was seen to judge: bands of typical width" in made.note

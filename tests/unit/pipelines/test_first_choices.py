@@ -172,3 +172,13 @@ def test_a_fleet_whose_demand_leaves_its_forecasts_is_served_wider_and_chooses_a
     assert refitted == {drifting: OutcomeStatus.OK, steady: OutcomeStatus.NOTHING_TO_DO}
     again = {item.subject: item.status for item in refit_fleets(few, LAST_HOUR, CHUNK)}
     assert again == dict.fromkeys(refitted, OutcomeStatus.NOTHING_TO_DO)  # the new choice knows of the drift
+
+
+@pytest.mark.parametrize("content", [b"[]", b'{"format": 2, "targets": {}}', b'{"format": 2', b""])
+def test_a_damaged_choice_takes_no_forecast_from_any_fleet(
+    workspace: Workspace, content: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("headroom.pipelines.forecasts.CHOICES_BEFORE_PUSH", 0)
+    workspace.lake.storage.write_bytes(f"selections/{FLEETS[0]}/{END - HOUR:%Y-%m-%dT%H}.json", content)
+    outcomes = forecast_fleets(workspace, LAST_HOUR, CHUNK)
+    assert {item.subject: item.status for item in outcomes} == dict.fromkeys(FLEETS, OutcomeStatus.OK)
