@@ -47,9 +47,10 @@ class Selection:
 
         Then one selects again.
         """
-        found = state.get("format") if isinstance(state, dict) else None
-        if found != FORMAT:
-            raise ValueError(f"a selection of format {found!r}, expected {FORMAT}")
+        said = state if isinstance(state, dict) else {}
+        subject = f"selection of {said.get('fleet_id')}"
+        if said.get("format") != FORMAT:
+            raise ValueError(f"{subject}: format {said.get('format')!r}, expected {FORMAT}")
         try:
             return cls(
                 fleet_id=state["fleet_id"],
@@ -58,4 +59,4 @@ class Selection:
                 targets={target: SeriesSelection.restore(state["targets"][target]) for target in TARGETS},
             )
         except (KeyError, TypeError, AttributeError, OverflowError) as error:
-            raise ValueError(f"a damaged selection of {state.get('fleet_id')}: {error!r}") from error
+            raise ValueError(f"{subject}: damaged, {error!r}") from error

@@ -62,7 +62,7 @@ def test_what_was_kept_is_read_again(kept: str) -> None:
 
 @pytest.mark.parametrize("document", [None, [], 5, "a selection", {}])
 def test_what_is_no_selection_is_refused(document: Any) -> None:
-    with pytest.raises(ValueError, match="a selection of format None, expected 2"):
+    with pytest.raises(ValueError, match="selection of None: format None, expected 2"):
         Selection.from_json(document)
 
 
