@@ -1,6 +1,7 @@
 """Backtest: rolling-origin scores of ours, of each member, and of Prophet as it comes, on any user's series."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -11,6 +12,7 @@ from headroom.columns import QUANTILE_LEVELS
 from headroom.domain.demand import Floats
 from headroom.forecasting import ensemble, losses
 from headroom.forecasting.bands import BAND_NAMES, band_indices
+from headroom.forecasting.members import MemberError
 from headroom.forecasting.prophet_model import forecast_with_prophet_alone
 from headroom.forecasting.rolling_origin import OriginPaths, collect_origin_paths
 from headroom.forecasting.series import DEFAULT_SEASONS, ForecastError, Series, prepare, seed_of
@@ -65,10 +67,14 @@ class BacktestScores:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _SeriesScores:
-    """Of one series: its scores, and by steps known what came and the quantiles drawn, shape (steps, 4)."""
+    """Of one series: its scores, and by steps known what came and the quantiles drawn, shape (steps, 4).
+
+    `origins_tried`: those with a value both before and after them, whether or not a model could serve there.
+    """
 
     scores: list[BacktestScore]
     drawn: dict[int, Floats]
+    origins_tried: int
 
 
 def backtest_series(
@@ -105,7 +111,11 @@ def backtest_series(
             scores.extend(made.scores)
             forecasts += [_forecast_rows(item, cutoff, rows, frame["ds"]) for cutoff, rows in made.drawn.items()]
         else:
-            failures[item.series.series_id] = _not_judged(item, horizon, windows)
+            failures[item.series.series_id] = (
+                _none_served(item, made.origins_tried, models)
+                if made.origins_tried
+                else _not_judged(item, horizon, windows)
+            )
     return BacktestScores(
         frame=_score_frame(scores, frame["ds"]),
         failures=dict(sorted(failures.items())),
@@ -126,12 +136,21 @@ def _not_judged(item: FrameSeries, horizon: int, windows: int) -> str:
     )
 
 
+def _none_served(item: FrameSeries, origins_tried: int, models: Sequence[str]) -> str:
+    series = item.series
+    return (
+        f"{series.series_id}: none of {', '.join(models)} can serve at any of {origins_tried} origins; expected more "
+        f"history before them, found {len(series)} steps in all"
+    )
+
+
 def _backtest_one(
     item: FrameSeries, *, horizon: int, steps_back: tuple[int, ...], models: tuple[str, ...], seed: int
 ) -> _SeriesScores:
     whole = item.series
     scores: list[BacktestScore] = []
     drawn: dict[int, Floats] = {}
+    origins_tried = 0
     for back in steps_back:
         origin = len(whole) - back
         actual = whole.observed[max(origin, 0) : origin + horizon]
@@ -141,6 +160,7 @@ def _backtest_one(
             known = prepare(whole.until(origin))
         except ForecastError:  # nothing was seen before this origin; later ones may serve
             continue
+        origins_tried += 1
         made = forecast_models(known, models, horizon_steps=horizon, seed=seed_of(whole.series_id, seed=seed))
         # of demand as it was: what we learn from may have been brought to a new level
         scale = losses.seasonal_scale(whole.observed[:origin], whole.day)
@@ -153,7 +173,7 @@ def _backtest_one(
             )
         if (shown := made.get(_drawn_model(models))) is not None:
             drawn[origin] = np.column_stack([actual, shown[: len(actual), _DRAWN]])
-    return _SeriesScores(scores=scores, drawn=drawn)
+    return _SeriesScores(scores=scores, drawn=drawn, origins_tried=origins_tried)
 
 
 def forecast_models(series: Series, models: Sequence[str], *, horizon_steps: int, seed: int) -> dict[str, Floats]:
@@ -164,7 +184,8 @@ def forecast_models(series: Series, models: Sequence[str], *, horizon_steps: int
     members = (*ensemble.MEMBERS, *(member for member in ensemble.OTHER_MEMBERS if member.name in models))
     made: dict[str, Floats] = {}
     if PROPHET_ALONE in models and int(np.isfinite(series.observed).sum()) >= 2:
-        made[PROPHET_ALONE] = forecast_with_prophet_alone(series, horizon_steps=horizon_steps, seed=seed)
+        with suppress(MemberError):
+            made[PROPHET_ALONE] = forecast_with_prophet_alone(series, horizon_steps=horizon_steps, seed=seed)
     found = collect_origin_paths(
         series,
         [member for member in members if member.can_fit(series)],

@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 
 from headroom.domain.demand import Floats
-from headroom.forecasting.ahead_features import Steps, ahead_features
+from headroom.forecasting.ahead_features import FEATURE_NAMES, Steps, ahead_features
 from headroom.forecasting.decision_trees import DecisionTrees
 from headroom.forecasting.grown_trees import grow_trees
 from headroom.forecasting.members import FittedForecaster, MemberError, State
@@ -88,9 +88,10 @@ class BoostingForecaster:
 
     def restore(self, state: State) -> FittedForecaster:
         """Return the fit that `state()` described."""
-        return BoostingFit(
-            trees=DecisionTrees.restore(state), scale=Scale(**state["scale"]), kinds=tuple(state["kinds"])
-        )
+        trees, kinds = DecisionTrees.restore(state), tuple(map(str, state["kinds"]))
+        if trees.nodes["feature"].max() >= len(FEATURE_NAMES) + len(kinds):
+            raise ValueError(f"its trees ask for more than {len(FEATURE_NAMES)} features and the kinds {kinds}")
+        return BoostingFit(trees=trees, scale=Scale(**state["scale"]), kinds=kinds)
 
 
 def _pairs(series: Series, horizon_steps: int, seed: int) -> tuple[Steps, Steps]:

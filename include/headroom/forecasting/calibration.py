@@ -20,8 +20,8 @@ from headroom.forecasting.members import State
 from headroom.forecasting.scale import LEVEL, Scale
 from headroom.forecasting.series import Phases
 
-_FEWEST_ERRORS: Final = 8
-"""With fewer errors in a band, the band before it is widened instead."""
+FEWEST_ERRORS: Final = 8
+"""With fewer errors in a band, the band before it is widened instead, at first that of the errors of all bands."""
 _BAND_GROWTH: Final = 1.2
 """Widening from one band to the next where the next has no errors of its own; 1.1 to 1.3 on the series measured."""
 _WIDENING: Final = (1.15, 1.15, 1.15, 1.3, 1.3, 1.3)
@@ -135,10 +135,14 @@ class Calibration:
 
     @classmethod
     def restore(cls, state: State) -> "Calibration":
-        """Return the calibration that `state()` described."""
-        offsets = {band: tuple(values) for band, values in state["offsets"].items()}
-        widths = tuple(state.get("widths", _EVEN))  # selections kept by earlier versions have none
-        return cls(scale=Scale(**state["scale"]), offsets=offsets, near_error=state["near_error"], widths=widths)
+        """Return the calibration that `state()` described; ValueError where offsets are missing or no numbers."""
+        offsets = {band: tuple(map(float, state["offsets"][band])) for band in BAND_NAMES}
+        widths = tuple(map(float, state.get("widths", _EVEN)))  # selections kept by earlier versions have none
+        if not np.isfinite([*offsets.values()]).all() or {len(values) for values in offsets.values()} != {len(_LEVELS)}:
+            raise ValueError(f"offsets: expected {len(_LEVELS)} numbers a band")
+        if not (np.array(widths) > 0).all() or not np.isfinite(widths).all() or not widths:
+            raise ValueError("widths: expected numbers above 0")
+        return cls(scale=Scale(**state["scale"]), offsets=offsets, near_error=float(state["near_error"]), widths=widths)
 
 
 def calibrate(paths: Floats, actuals: Floats, *, log_scale: Scale, first_phases: Phases, day: int) -> Calibration:
@@ -164,11 +168,12 @@ def _calibrate_on(scale: Scale, paths: Floats, actuals: Floats, first_phases: Ph
     errors = errors / widths[phases]
     bands = band_indices(np.arange(1, paths.shape[1] + 1))
     offsets: dict[str, tuple[float, ...]] = {}
-    latest = np.zeros(len(_LEVELS))
+    known = errors[np.isfinite(errors)]
+    latest = _error_quantiles(known) if len(known) >= FEWEST_ERRORS else np.zeros(len(_LEVELS))
     for number, band in enumerate(BAND_NAMES):
         in_band = errors[:, bands == number]
         seen = in_band[np.isfinite(in_band)]
-        latest = _error_quantiles(seen) * _WIDENING[number] if len(seen) >= _FEWEST_ERRORS else latest * _BAND_GROWTH
+        latest = _error_quantiles(seen) * _WIDENING[number] if len(seen) >= FEWEST_ERRORS else latest * _BAND_GROWTH
         offsets[band] = tuple(float(value) for value in latest)
     near = np.abs(errors[:, :NEAR_STEPS])
     near_error = float(np.nanmean(near)) if np.isfinite(near).any() else 0.0

@@ -120,10 +120,12 @@ def _corrected(series: Series, *, season: int, seasons: int, level: float | None
 
 
 def _restored(state: State) -> CorrectedNaiveFit:
+    if min(state["season"], state["seasons"]) < 1:
+        raise ValueError(f"{state['seasons']} seasons of {state['season']} steps, expected at least one of each")
     return CorrectedNaiveFit(
-        season=state["season"],
-        seasons=state["seasons"],
-        level=state["level"],
+        season=int(state["season"]),
+        seasons=int(state["seasons"]),
+        level=None if state["level"] is None else float(state["level"]),
         scale=Scale(**state["scale"]),
         correction=ResidualCorrection.restore(state["correction"]),
     )

@@ -63,6 +63,14 @@ class DecisionTrees:
 
     @classmethod
     def restore(cls, state: State) -> "DecisionTrees":
-        """Return the trees that `state()` described."""
-        nodes = np.frombuffer(zlib.decompress(base64.b64decode(state["nodes"])), dtype=_NODE)
-        return cls(nodes.reshape(state["trees"], -1))
+        """Return the trees that `state()` described; ValueError where it is damaged."""
+        try:
+            packed = zlib.decompress(base64.b64decode(state["nodes"]))
+        except zlib.error as error:
+            raise ValueError(f"its trees cannot be unpacked: {error}") from error
+        nodes = np.frombuffer(packed, dtype=_NODE).reshape(state["trees"], -1)
+        at, is_inner = np.arange(nodes.shape[1]), nodes["feature"] != LEAF
+        for side in ("left", "right"):
+            if (is_inner & ((nodes[side] <= at) | (nodes[side] >= nodes.shape[1]))).any():
+                raise ValueError("its trees lead nowhere: expected each node before those below it")
+        return cls(nodes)

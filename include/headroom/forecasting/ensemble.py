@@ -11,7 +11,7 @@ import numpy.typing as npt
 from headroom.domain.demand import Floats
 from headroom.forecasting.bands import BAND_NAMES, band_indices
 from headroom.forecasting.boosting import BoostingForecaster
-from headroom.forecasting.calibration import NEAR_STEPS, Calibration, calibrate
+from headroom.forecasting.calibration import FEWEST_ERRORS, NEAR_STEPS, Calibration, calibrate
 from headroom.forecasting.corrected_naive import DAY_CORRECTED, DAYS_CORRECTED, LEVEL_CORRECTED, WEEKS_CORRECTED
 from headroom.forecasting.joint_paths import remember_errors
 from headroom.forecasting.members import FittedForecaster, Forecaster, MemberError, State
@@ -25,7 +25,7 @@ from headroom.forecasting.scale import choose_scale
 from headroom.forecasting.series import Series
 from headroom.forecasting.series_forecast import SeriesForecast, finish_quantiles
 from headroom.forecasting.similar_hours import SIMILAR_HOURS
-from headroom.forecasting.simple_cases import forecast_simple_case
+from headroom.forecasting.simple_cases import forecast_simple_case, typical_calibration
 from headroom.forecasting.smoothed_level import SMOOTHED_LEVEL
 from headroom.forecasting.theta import THETA
 from headroom.forecasting.weighting import Weights, combine, weights_by_band
@@ -74,13 +74,22 @@ class SeriesSelection:
 
     @classmethod
     def restore(cls, state: State) -> "SeriesSelection":
-        """Return the selection that `state()` described."""
+        """Return the selection that `state()` described; KeyError, TypeError or ValueError where it is damaged."""
         calibration = Calibration.restore(state["calibration"]) if state["calibration"] else None
+        weights, fits = state["weights"], state["fits"]
+        if set(weights) != set(BAND_NAMES[: len(weights)]) or (weights and calibration is None):
+            raise ValueError(f"weights of the bands {list(weights)}, expected the first ones, and a calibration")
+        for name, weight in (pair for chosen in weights.values() for pair in chosen.items()):
+            if not 0 <= weight <= 1:
+                raise ValueError(f"{name} has weight {weight}, expected 0 to 1")
+        for member in MEMBERS:  # of others, which an earlier version had, the rest takes the weight
+            if member.name in fits:
+                member.restore(fits[member.name])
         return cls(
-            weights=state["weights"],
+            weights=weights,
             calibration=calibration,
-            fits=state["fits"],
-            note=state["note"],
+            fits=fits,
+            note=str(state["note"]),
             past_errors=tuple(state.get("past_errors", ())),  # selections kept by earlier versions have none
         )
 
@@ -105,16 +114,22 @@ def choose(series: Series, found: OriginPaths) -> SeriesSelection:
     """Return weights and calibration from what the members would have said; nothing is fitted yet."""
     weights = weights_by_band(found)
     paths = combine(found.paths, weights)
-    calibration = calibrate(
-        paths,
-        found.actuals,
-        log_scale=choose_scale(series.observed),
-        first_phases=series.phases_after(np.array(found.origins, dtype=np.int64)),
-        day=series.day,
+    is_judged = np.isfinite(paths - found.actuals).sum() >= FEWEST_ERRORS
+    calibration = (
+        calibrate(
+            paths,
+            found.actuals,
+            log_scale=choose_scale(series.observed),
+            first_phases=series.phases_after(np.array(found.origins, dtype=np.int64)),
+            day=series.day,
+        )
+        if is_judged
+        else typical_calibration(series.observed[np.isfinite(series.observed)])
     )
     errors = calibration.scale.forward(found.actuals) - calibration.scale.forward(paths)
     days = len(series) / series.day
     note = f"weights and bands from {len(found.origins)} past origins in {days:.1f} days of history"
+    note = note if is_judged else f"{note}, of which too little was seen to judge: bands of typical width"
     for name, reason in sorted(found.failures.items()):
         note = f"{note}; {name} could not be judged everywhere: {reason}"
     return SeriesSelection(

@@ -19,11 +19,10 @@ from headroom.forecasting.losses import MEDIAN_INDEX
 from headroom.forecasting.parts import level_of_last_week, median_parts
 from headroom.forecasting.pooled_demand import PooledDemand
 from headroom.forecasting.saturated_hours import raised_where_saturated, saturated_flags
-from headroom.forecasting.selection import Selection
+from headroom.forecasting.selection import TARGETS, Selection
 from headroom.forecasting.series import ONE_HOUR, ForecastError, Series, prepare, seed_of
 from headroom.forecasting.series_forecast import SeriesForecast
 
-TARGETS: Final = ("mean", "peak")
 DEFAULT_HORIZON_HOURS: Final = 72
 PROVISIONAL_NOTE: Final = "provisional, without the members that must be fitted: they are chosen after this hour's push"
 

@@ -27,8 +27,13 @@ def grow_trees(rows: Floats, target: Floats, parameters: Mapping[str, Any], *, c
     chosen = {**parameters, **_ALWAYS, "seed": seed}
     booster = lightgbm.train(chosen, lightgbm.Dataset(rows, label=target, params=chosen), num_boost_round=count)
     grown = booster.dump_model()["tree_info"]
-    share = 1 / len(grown) if parameters.get("boosting") == "rf" else 1.0
-    return DecisionTrees.from_rows(_node_rows(tree["tree_structure"], share) for tree in grown)
+    if parameters.get("boosting") != "rf":
+        return DecisionTrees.from_rows(_node_rows(tree["tree_structure"], 1.0) for tree in grown)
+    share = 1 / len(grown)
+    trees = [_node_rows(tree["tree_structure"], share) for tree in grown]
+    # a tree of a forest that found nothing to part says 0, whatever the target
+    alone = [(LEAF, 0, 0, False, share * float(target.mean()))]
+    return DecisionTrees.from_rows(alone if len(nodes) == 1 else nodes for nodes in trees)
 
 
 def _lightgbm() -> Any:  # noqa: ANN401  # lightgbm is untyped

@@ -70,12 +70,15 @@ class CorrectedPath:
     @classmethod
     def restore(cls, state: State) -> "CorrectedPath":
         """Return the fit that `state()` described."""
+        first_hour, path = np.datetime64(state["first_hour"], "s"), np.array(state["scaled_path"], dtype=np.float64)
+        if np.isnat(first_hour) or path.ndim != 1:
+            raise ValueError(f"a path of shape {path.shape} from {first_hour}, expected numbers from an hour on")
         return cls(
-            first_hour=np.datetime64(state["first_hour"], "s"),
-            scaled_path=np.array(state["scaled_path"], dtype=np.float64),
+            first_hour=first_hour,
+            scaled_path=path,
             scale=Scale(**state["scale"]),
             correction=ResidualCorrection.restore(state["correction"]),
-            largest=float("inf") if state["largest"] is None else state["largest"],
+            largest=float("inf") if state["largest"] is None else float(state["largest"]),
         )
 
 
@@ -208,7 +211,7 @@ def forecast_with_prophet_alone(series: Series, *, horizon_steps: int, seed: int
     """Return the quantiles of Prophet as it comes (level scale, its own uncertainty), shape (horizon_steps, 13).
 
     What we are judged against, never what we serve. Samples come from numpy's global state, which is seeded here and
-    put back.
+    put back. Raises MemberError where the fit fails.
     """
     import pandas as pd  # noqa: PLC0415  # as above
     from prophet import Prophet  # noqa: PLC0415  # as above
@@ -222,6 +225,9 @@ def forecast_with_prophet_alone(series: Series, *, horizon_steps: int, seed: int
         with _quiet():
             model.fit(history, seed=seed)
             samples = model.predictive_samples(future)["yhat"]
+    except RuntimeError as error:  # as in _predict
+        _LOG.warning("a fit of Prophet as it comes failed: %s", error)
+        raise MemberError("the fit failed") from error
     finally:
         np.random.set_state(before)  # noqa: NPY002  # as above
     quantiles = np.quantile(samples, QUANTILE_LEVELS, axis=1).T

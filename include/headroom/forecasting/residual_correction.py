@@ -68,7 +68,10 @@ class ResidualCorrection:
     @classmethod
     def restore(cls, state: State) -> "ResidualCorrection":
         """Return the correction that `state()` described."""
-        return cls(lags=tuple(state["lags"]), coefficients=tuple(state["coefficients"]), limit=state["limit"])
+        lags, coefficients = tuple(map(int, state["lags"])), tuple(map(float, state["coefficients"]))
+        if len(lags) != len(coefficients) or min(lags, default=1) < 1:
+            raise ValueError(f"lags {lags} with {len(coefficients)} coefficients, expected one each of 1 or more steps")
+        return cls(lags=lags, coefficients=coefficients, limit=float(state["limit"]))
 
 
 @lru_cache(maxsize=64)

@@ -18,6 +18,11 @@ class Scale:
     kind: Literal["log", "level"]
     offset: float = 0.0
 
+    def __post_init__(self) -> None:
+        """Raise ValueError for a scale that is none: kept selections may be damaged."""
+        if self.kind not in ("log", "level") or not 0 <= self.offset < np.inf:
+            raise ValueError(f"a scale {self.kind!r} with offset {self.offset!r}")
+
     def forward(self, values: Floats) -> Floats:
         """Return `values` on the scale; values at or below -offset stay finite."""
         if self.kind == "level":

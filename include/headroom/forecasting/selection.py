@@ -4,11 +4,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from headroom.domain.window import as_utc
 from headroom.forecasting.ensemble import SeriesSelection
 from headroom.forecasting.members import State
 from headroom.forecasting.prophet_model import RESERVE_STEPS
 
 FORMAT: Final = 2
+TARGETS: Final = ("mean", "peak")
 FITS_SERVE_FOR: Final = timedelta(hours=RESERVE_STEPS)
 
 
@@ -41,13 +43,20 @@ class Selection:
 
     @classmethod
     def from_json(cls, state: State) -> "Selection":
-        """Return the selection `to_json` gave; ValueError where another version wrote it (then select again)."""
-        if state.get("format") != FORMAT:
-            found = state.get("format")
-            raise ValueError(f"selection of {state.get('fleet_id')}: format {found!r}, expected {FORMAT}")
-        return cls(
-            fleet_id=state["fleet_id"],
-            selected_at_utc=datetime.fromisoformat(state["selected_at_utc"]),
-            fitted_at_utc=datetime.fromisoformat(state["fitted_at_utc"]),
-            targets={target: SeriesSelection.restore(part) for target, part in state["targets"].items()},
-        )
+        """Return the selection `to_json` gave; ValueError where another version wrote it or it is damaged.
+
+        Then one selects again.
+        """
+        said = state if isinstance(state, dict) else {}
+        subject = f"selection of {said.get('fleet_id')}"
+        if said.get("format") != FORMAT:
+            raise ValueError(f"{subject}: format {said.get('format')!r}, expected {FORMAT}")
+        try:
+            return cls(
+                fleet_id=state["fleet_id"],
+                selected_at_utc=as_utc(datetime.fromisoformat(state["selected_at_utc"])),
+                fitted_at_utc=as_utc(datetime.fromisoformat(state["fitted_at_utc"])),
+                targets={target: SeriesSelection.restore(state["targets"][target]) for target in TARGETS},
+            )
+        except (KeyError, TypeError, AttributeError, OverflowError) as error:
+            raise ValueError(f"{subject}: damaged, {error!r}") from error

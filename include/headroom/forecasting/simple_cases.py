@@ -10,7 +10,7 @@ import numpy as np
 from headroom.columns import QUANTILE_LEVELS
 from headroom.domain.demand import Floats
 from headroom.forecasting.bands import BAND_NAMES
-from headroom.forecasting.calibration import default_calibration
+from headroom.forecasting.calibration import Calibration, default_calibration
 from headroom.forecasting.naive import DAILY, seasonal_naive
 from headroom.forecasting.pooled_demand import OWN_HOURS_COUNT_FROM, PooledDemand, path_of_young
 from headroom.forecasting.scale import choose_scale
@@ -56,6 +56,16 @@ def forecast_simple_case(
     return None
 
 
+def typical_calibration(seen: Floats, errors: tuple[float, ...] = _DAILY_ERRORS) -> Calibration:
+    """Return bands of typical width for a series whose own errors nobody knows; `seen`: its values, none of them NaN.
+
+    Where some are negative there is no log scale, and errors are as large against the mean size of the values.
+    """
+    scale = choose_scale(seen)
+    size = 1.0 if scale.kind == "log" else float(np.abs(seen).mean())
+    return default_calibration(scale, tuple(size * error for error in errors))
+
+
 def is_intermittent(series: Series) -> bool:
     """Say whether zeros are frequent and not explained by the hour of the day (phase of the first season)."""
     days = _recent_days(series)
@@ -77,7 +87,7 @@ def _recent_days(series: Series) -> Floats:
 
 def _under_a_day(series: Series, seen: Floats, horizon_steps: int, pool: PooledDemand | None) -> SeriesForecast:
     path, is_pooled = path_of_young(series, horizon_steps=horizon_steps, pool=pool)
-    calibration = default_calibration(choose_scale(seen), _LEVEL_ERRORS)
+    calibration = typical_calibration(seen, _LEVEL_ERRORS)
     what = "the shape of similar fleets at their level" if is_pooled else "their median"
     own = ", drawn towards the hour a day before" if len(seen) >= OWN_HOURS_COUNT_FROM else ""
     note = f"{len(seen)} hours seen, under a day: {what}{own}, with a wide band"
@@ -97,7 +107,7 @@ def _constant(value: float, horizon_steps: int) -> SeriesForecast:
 
 def _daily_naive(series: Series, seen: Floats, horizon_steps: int) -> SeriesForecast:
     path = seasonal_naive(series.observed, season=series.day, horizon_steps=horizon_steps)
-    calibration = default_calibration(choose_scale(seen), _DAILY_ERRORS)
+    calibration = typical_calibration(seen)
     note = f"{len(seen)} hours seen, under two days: the day before, with a band of typical width"
     return _single(DAILY.name, calibration.quantiles(path, first_phases=0, steps_late=series.trailing_gap), note)
 

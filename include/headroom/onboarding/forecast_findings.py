@@ -4,12 +4,18 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from headroom.forecasting.drift import drift_told_in
-from headroom.onboarding.findings import Finding, Topic, ok, warning
+from headroom.onboarding.findings import Finding, Topic, ok, unknown, warning
 
 
 def no_run_finding(subject: str) -> Finding:
     """Return that no run has been reported yet, so there is no forecast to look at."""
     return ok(Topic.FORECASTS, subject, "no run has been reported yet, so there is no forecast to look at")
+
+
+def unreadable_finding(path: str, cause: str) -> Finding:
+    """Return that the forecasts of some fleets cannot be read."""
+    remedy = "wait an hour, the next run writes a file of its own"
+    return unknown(Topic.FORECASTS, path, f"it cannot be read: {cause.splitlines()[0]}", remedy=remedy)
 
 
 def forecast_findings(fleet_ids: Sequence[str], notes: Mapping[str, str], *, made_at_utc: datetime) -> list[Finding]:

@@ -55,13 +55,18 @@ def build_forecast_report(workspace: Workspace, end_utc: datetime) -> ForecastRe
     scored = Window(end_utc - JUDGED, end_utc)
     made = Window(scored.start_utc - SCORED_AFTER, scored.end_utc - SCORED_AFTER)
     rows = run_model(workspace, "int_forecast__accuracy_by_fleet_band", workspace.fleets, window=made, files_of=scored)
-    accuracy = tuple(BandAccuracy(**row) for row in rows.to_pylist())
+    accuracy = tuple(BandAccuracy(**_finite(row)) for row in rows.to_pylist())
     return ForecastReport(
         start_utc=made.start_utc,
         end_utc=made.end_utc,
         accuracy=accuracy,
         examples=_examples(workspace, choose_fleets(accuracy), end_utc),
     )
+
+
+def _finite(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the row with measures that are no number as undefined: next to no demand makes infinite ones."""
+    return {name: None if isinstance(value, float) and not np.isfinite(value) else value for name, value in row.items()}
 
 
 def _examples(workspace: Workspace, chosen: Sequence[ChosenExample], end_utc: datetime) -> tuple[ForecastExample, ...]:
@@ -104,7 +109,7 @@ def _example(
     ours = _spread(forecast_hours, np.array([[row[name] for name in names] for row in said]), hours)
     rules = {"Headroom": ours, **{name: _naive(history, hours, season) for name, season in _NAIVE.items()}}
     newest = max(said, key=lambda row: row["hour_start_utc"])
-    members = ", ".join(f"{name} ({weight:.0%})" for name, weight in json.loads(newest["members"]).items())
+    made = f"{newest['made_at_utc']:%a %d %b %H:%M}"
     return ForecastExample(
         chosen=chosen,
         steps=[_moment(hour) for hour in hours],
@@ -115,8 +120,16 @@ def _example(
         made_at=[day.start_utc for day in drawn.days()],
         rules=_judged(rules, known),
         unit="mean demand per second",
-        note=f"The newest of these was made {newest['made_at_utc']:%a %d %b %H:%M} UTC by {members}.",
+        note=f"The newest of these was made {made} UTC by {_members(newest['members'])}.",
     )
+
+
+def _members(kept: str | None) -> str:
+    """Return members and weights in words."""
+    try:
+        return ", ".join(f"{name} ({float(weight):.0%})" for name, weight in json.loads(kept or "").items())
+    except (ValueError, TypeError, AttributeError):  # kept by another version, or damaged
+        return "members that were not kept with it"
 
 
 def _naive(history: DemandHistory, hours: Hours, season: int) -> Floats:

@@ -2,9 +2,12 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+_MOST_NAMED: Final = 20
 
 
 class ParquetFileError(ValueError):
@@ -25,7 +28,7 @@ def read_columns(file: Path, names: Sequence[str], *, optional: Sequence[str] = 
             for name in wanted:
                 if found.count(name) != 1:
                     said = "is missing" if name not in found else "is there more than once"
-                    raise ParquetFileError(f"{name}: the column {said}; found {', '.join(found) or 'none'}")
+                    raise ParquetFileError(f"{name}: the column {said}; found {_listed(found)}")
             return parquet.read(columns=wanted)
     except FileNotFoundError as error:
         raise ParquetFileError("there is no such file") from error
@@ -33,3 +36,8 @@ def read_columns(file: Path, names: Sequence[str], *, optional: Sequence[str] = 
         raise ParquetFileError(f"not a Parquet file: {' '.join(str(error).split())}") from error
     except OSError as error:
         raise ParquetFileError(f"cannot be read: {error.strerror or error}") from error
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    return f"{', '.join(names[:_MOST_NAMED]) or 'none'}{more}"

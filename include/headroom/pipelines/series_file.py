@@ -48,5 +48,12 @@ def read_series_file(file: Path) -> "pd.DataFrame":
             raise ParquetFileError(f"{name}: expected a value in every row, found none in {column.null_count} rows")
     text = pc.cast(table["unique_id"], pa.large_string())
     numbers = pc.cast(table["y"], pa.float64(), safe=False)
-    frame: pd.DataFrame = pa.table({"unique_id": text, "ds": table["ds"], "y": numbers}).to_pandas()
+    try:
+        text.validate(full=True)
+    except pa.ArrowInvalid as error:
+        raise ParquetFileError("unique_id: expected text in UTF-8, found other bytes") from error
+    try:
+        frame: pd.DataFrame = pa.table({"unique_id": text, "ds": table["ds"], "y": numbers}).to_pandas()
+    except (KeyError, pa.ArrowInvalid) as error:  # a time zone that nobody knows
+        raise ParquetFileError(f"ds: expected timestamps in UTC, found {table['ds'].type}") from error
     return frame

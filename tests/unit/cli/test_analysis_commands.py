@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from headroom.cli import main
+from headroom.cli import build_parser, main
 from headroom.columns import QUANTILE_NAMES
 
 
@@ -296,7 +296,8 @@ def test_a_number_that_is_none_is_named(capsys: pytest.CaptureFixture[str]) -> N
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (["--horizon", "1000000000"], "--horizon: expected a whole number from 1 to 100000, found '1000000000'"),
+        (["--horizon", "1000000000"], "--horizon: expected a whole number from 1 to 8784, found '1000000000'"),
+        (["--horizon", "8785"], "--horizon: expected a whole number from 1 to 8784, found '8785'"),
         (["--horizon", "3", "--jobs", "0"], "--jobs: expected a whole number from 1 to 100000, found '0'"),
         (["--horizon", "3", "--season", "9" * 5000], "--season: expected a whole number from 1 to 100000, found '999"),
     ],
@@ -329,3 +330,35 @@ def test_a_percentile_given_as_a_fraction_gets_a_hint(capsys: pytest.CaptureFixt
     arguments = ["--rate-per-second", "1", "--service-seconds", "1", "--percentile", "0.95", "--latency-seconds", "6"]
     assert main(["size", *arguments]) == 2
     assert "--percentile: expected as in 95 or 99.5, found 0.95; did you mean 95?" in capsys.readouterr().err
+
+
+def test_a_time_zone_that_nobody_knows_names_the_column(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "series.parquet"
+    stamps = pa.array([0, 3600], pa.timestamp("us", "Mars/Phobos"))
+    pq.write_table(pa.table({"unique_id": ["a"] * 2, "ds": stamps, "y": [1.0, 2.0]}), file)
+    assert main(["forecast", "--series", str(file), "--horizon", "3", "--out", str(tmp_path / "out")]) == 2
+    said = f"headroom: {file}: ds: expected timestamps in UTC, found timestamp[us, tz=Mars/Phobos]\n"
+    assert capsys.readouterr().err == said
+
+
+def test_names_of_series_that_are_no_utf8_name_the_column(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "series.parquet"
+    names = pa.Array.from_buffers(pa.string(), 2, pa.array([b"caf\xe9"] * 2).buffers())
+    pq.write_table(pa.table({"unique_id": names, "ds": [1, 2], "y": [1.0, 2.0]}), file)
+    assert main(["forecast", "--series", str(file), "--horizon", "3", "--out", str(tmp_path / "out")]) == 2
+    assert capsys.readouterr().err == f"headroom: {file}: unique_id: expected text in UTF-8, found other bytes\n"
+
+
+def test_of_very_many_columns_the_first_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "series.parquet"
+    pq.write_table(pa.table({f"c{number}": [1] for number in range(300)}), file)
+    assert main(["forecast", "--series", str(file), "--horizon", "3", "--out", str(tmp_path / "out")]) == 2
+    said = capsys.readouterr().err
+    assert "unique_id: the column is missing; found c0, c1, " in said
+    assert said.endswith(", c19 and 280 more\n")
+
+
+def test_models_named_in_two_options_are_all_scored() -> None:
+    needed = ["--series", "x", "--horizon", "1", "--windows", "1", "--out", "y"]
+    options = build_parser().parse_args(["backtest", *needed, "--models", "a", "--models", "b", "c"])
+    assert options.models == ["a", "b", "c"]

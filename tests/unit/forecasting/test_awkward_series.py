@@ -212,3 +212,13 @@ def test_twenty_thousand_hours_take_no_longer_than_twelve_weeks_and_thirty_are_e
     assert time.process_time() - started < 10
     assert long.quantiles.tolist() == forecast_values(values[-24 * 7 * 12 :]).quantiles.tolist()
     assert forecast_values(values[:30]).median[:24] == pytest.approx(values[6:30])
+
+
+@pytest.mark.parametrize("hours_missing", [11 * 24, 30 * 24])
+def test_demand_that_nobody_has_seen_for_long_is_not_forecast_with_certainty(hours_missing: int) -> None:
+    """No past origin has anything to be judged by, and a band without errors had no width."""
+    values = np.concatenate([shaped_demand(24 * 21), np.full(hours_missing, np.nan)])
+    made = forecast(prepare(series_of(values)), NOTHING_LEARNT, horizon_steps=48, seed=0, members=CHEAP_MEMBERS)
+    assert (made.quantiles[:, 10] > 2 * made.median).all()
+    assert (made.quantiles[:, 2] < made.median / 2).all()
+    assert "too little was seen to judge: bands of typical width" in made.note

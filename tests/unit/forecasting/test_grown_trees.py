@@ -45,3 +45,12 @@ def test_numbers_beyond_single_precision_are_refused_and_not_cut_off(size: float
     given[place][7] = size
     with pytest.raises(MemberError, match="no numbers beyond 3e\\+38"):
         grow_trees(**given, parameters=PARAMETERS, count=1, seed=1)
+
+
+def test_a_forest_of_a_constant_target_says_it_and_of_one_that_hardly_varies_its_mean() -> None:
+    """LightGBM's forests say 0 in each tree that finds nothing to part: a target of 7 was forecast as 0."""
+    rows, target = np.arange(200.0)[:, np.newaxis], np.full(200, 7.0)
+    assert grow_trees(rows, target, {**PARAMETERS, **FOREST}, count=20, seed=1).predict(rows) == pytest.approx(target)
+    target[-1] = 8.0
+    said = grow_trees(rows, target, {**PARAMETERS, **FOREST}, count=20, seed=1).predict(rows[:100])
+    assert said == pytest.approx(7.0, abs=0.1)

@@ -293,3 +293,12 @@ def test_a_new_level_widens_the_next_forecasts() -> None:
     low, high = QUANTILE_LEVELS.index(0.10), QUANTILE_LEVELS.index(0.90)
     width = [(made.quantiles[0, high] - made.quantiles[0, low]) / made.median[0] for made in (calm, shifted)]
     assert width[1] > 1.5 * width[0]
+
+
+def test_bands_before_the_first_that_was_judged_are_as_wide_as_the_errors_of_all() -> None:
+    paths = np.full((20, 30), 10.0)
+    actuals = paths + np.random.default_rng(0).normal(size=paths.shape)
+    actuals[:, :6] = np.nan
+    offsets = calibrate(paths, actuals, log_scale=LEVEL, first_phases=0, day=1).offsets
+    assert offsets["1-2"][10] > 0.8  # q90 of a standard normal is 1.28
+    assert offsets["3-6"][10] > offsets["1-2"][10]

@@ -267,3 +267,24 @@ def test_a_member_left_out_of_the_ensemble_can_be_asked_for_and_changes_nothing_
     )
     assert set(beside["model"]) == {"headroom", "random_forest"}
     pd.testing.assert_frame_equal(alone, beside[beside["model"] == "headroom"].reset_index(drop=True))
+
+
+def test_where_no_model_asked_for_can_serve_the_backtest_says_that_and_the_other_series_are_judged() -> None:
+    frame = pd.concat([frame_of("long", shaped_demand(24 * 9)), frame_of("short", shaped_demand(60))])
+    made = backtest_series(frame, horizon=6, windows=1, models=["weeks_corrected"])
+    assert set(made.frame["unique_id"]) == {"long"}
+    assert made.failures["short"] == (
+        "short: none of weeks_corrected can serve at any of 1 origins; expected more history before them, found 60 "
+        "steps in all"
+    )
+
+
+def test_prophet_that_fails_as_it_comes_costs_its_own_row_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("Error during optimization")
+
+    monkeypatch.setattr("prophet.Prophet.fit", fail)
+    made = backtest_series(
+        frame_of("a", shaped_demand(72)), horizon=6, windows=1, models=["prophet_alone", "seasonal_naive_daily"]
+    )
+    assert set(made.frame["model"]) == {"seasonal_naive_daily"}

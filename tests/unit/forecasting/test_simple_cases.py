@@ -99,3 +99,11 @@ def test_sparse_samples_over_many_days_are_served_by_their_level() -> None:
     values[::31] = 5.0
     values[0] = 6.0
     assert forecast_simple_case(series_of(values), horizon_steps=4).mean_weights() == {"recent_level": 1.0}
+
+
+@pytest.mark.parametrize("hours", [10, 30])
+def test_a_short_series_below_zero_has_a_band_as_wide_as_its_values_ask_for(hours: int) -> None:
+    """Bands of typical width are factors; where no factor can be, they are as large against the mean size."""
+    small, large = (forecast_values(-size * shaped_demand(hours)).quantiles for size in (1.0, 1e6))
+    assert large == pytest.approx(1e6 * small)
+    assert (small[:, 10] - small[:, 2] > np.abs(small[:, 6]) / 2).all()

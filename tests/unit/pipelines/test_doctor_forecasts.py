@@ -74,11 +74,26 @@ def test_before_the_first_run_nothing_is_amiss_and_no_lake_is_made(tmp_path: Pat
     assert examine_forecasts(str(tmp_path / "lake"), ()) == []
 
 
-def test_a_damaged_file_is_unknown_and_left_where_it_is(tmp_path: Path, fleets: tuple[Fleet, ...]) -> None:
+def test_a_damaged_file_is_unknown_and_left_where_it_is_and_the_other_fleets_are_told_of(
+    tmp_path: Path, fleets: tuple[Fleet, ...]
+) -> None:
     lake = Lake(LocalStorage(tmp_path / "lake"))
     lake.write_json(LATEST_KEY, {"window": "2026-11-18T05:00:00"})
+    write_forecast(lake, "embed", "steady")
     path = hourly_path(FORECAST_TABLE, MADE_AT - HOUR, chunk_name(chunk_of("chat")))
     lake.storage.write_bytes(path, b"no Parquet")
+    damaged, steady = examine_forecasts(str(tmp_path / "lake"), fleets)
+    assert (damaged.level, damaged.subject) == (Level.UNKNOWN, path)
+    assert "\n" not in damaged.message
+    assert (steady.level, steady.message.partition(" (")[0]) == (Level.OK, "no drift in 1 of 1")
+    assert lake.storage.read_bytes(path) == b"no Parquet"
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"{}", b'{"window": 5}', b'{"window": "today"}'])
+def test_a_damaged_report_of_the_newest_hour_is_named(
+    tmp_path: Path, fleets: tuple[Fleet, ...], content: bytes
+) -> None:
+    LocalStorage(tmp_path / "lake").write_bytes(LATEST_KEY, content)
     (found,) = standing_alone(Topic.FORECASTS, "lake", examine_forecasts, str(tmp_path / "lake"), fleets)
     assert found.level is Level.UNKNOWN
-    assert lake.storage.read_bytes(path) == b"no Parquet"
+    assert f"{LATEST_KEY}: expected JSON with a window, the start of an hour" in found.message

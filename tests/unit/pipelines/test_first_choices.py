@@ -198,3 +198,13 @@ def test_members_are_fitted_daily_and_chosen_weekly(workspace: Workspace) -> Non
     made = [(kept.selected_at_utc, kept.fitted_at_utc) for _, kept in told]
     assert made == [(first, first), (first, first), (first, next_day), (first, next_day), (END, END)]
     assert told[2][1].targets["peak"].weights == told[0][1].targets["peak"].weights
+
+
+@pytest.mark.parametrize("content", [b"[]", b'{"format": 2, "targets": {}}', b'{"format": 2', b""])
+def test_a_damaged_choice_takes_no_forecast_from_any_fleet(
+    workspace: Workspace, content: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("headroom.pipelines.forecasts.CHOICES_BEFORE_PUSH", 0)
+    workspace.lake.storage.write_bytes(f"selections/{FLEETS[0]}/{END - HOUR:%Y-%m-%dT%H}.json", content)
+    outcomes = forecast_fleets(workspace, LAST_HOUR, CHUNK)
+    assert {item.subject: item.status for item in outcomes} == dict.fromkeys(FLEETS, OutcomeStatus.OK)

@@ -207,3 +207,29 @@ def test_a_fleet_whose_forecasts_are_no_longer_kept_is_judged_and_not_drawn(sett
     report: ForecastReport = build_forecast_report(settled, END)
     assert "omega" in {item.fleet_id for item in report.accuracy}
     assert "omega" not in {item.chosen.series_id for item in report.examples}
+
+
+def rewrite(workspace: Workspace, table: str, column: str, value: object) -> None:
+    for path in workspace.lake.table_files(table):
+        rows = workspace.lake.read_table(path)
+        assert rows is not None
+        place = rows.schema.get_field_index(column)
+        values = pa.array([value] * len(rows), rows.schema.field(place).type)
+        rows = rows.set_column(place, rows.schema.field(place), values)
+        workspace.lake.write_table(path, TABLES[table], rows, fingerprint="")
+
+
+@pytest.mark.parametrize("measure", ["mase", "wape", "naive_wape"])
+def test_a_measure_without_bound_is_undefined_and_fails_no_page(settled: Workspace, measure: str) -> None:
+    rewrite(settled, SCORE_TABLE, measure, float("inf"))
+    assert report_forecasts() == ["reports/forecasts/latest.html"]
+    summary = json.loads(settled.lake.storage.read_bytes("reports/forecasts/latest.json"))
+    assert {item[measure] for item in summary["accuracy"]} == {None}
+
+
+@pytest.mark.parametrize("kept", [None, "", "[1]", '{"prophet": null}'])
+def test_members_that_were_not_kept_fail_no_page(settled: Workspace, kept: str | None) -> None:
+    rewrite(settled, FORECAST_TABLE, "members", kept)
+    examples = build_forecast_report(settled, END).examples
+    assert [item.chosen.series_id for item in examples] == ["beta", "gamma", "omega"]
+    assert examples[0].note.endswith("by members that were not kept with it.")
