@@ -1,15 +1,10 @@
-"""Conformal calibration: quantiles of the forecast are its path plus the quantiles of its own past errors, per band.
-
-Errors of each phase of the day are first divided by how wide errors are there (normalised conformal prediction,
-Papadopoulos et al. 2008): nights are quieter than noons.
-"""
+"""Conformal calibration: quantiles of the forecast are its path plus the quantiles of its own past errors, per band."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 from scipy.special import ndtri
 
 from headroom.columns import QUANTILE_LEVELS
@@ -18,7 +13,6 @@ from headroom.forecasting import losses
 from headroom.forecasting.bands import BAND_CENTRES, BAND_NAMES, band_indices
 from headroom.forecasting.members import State
 from headroom.forecasting.scale import LEVEL, Scale
-from headroom.forecasting.series import Phases
 
 FEWEST_ERRORS: Final = 8
 """With fewer errors in a band, the band before it is widened instead, at first that of the errors of all bands."""
@@ -43,18 +37,6 @@ _BANDS_NARROWED: Final = 2
 """A calm day narrows the first bands only: it promises nothing for tomorrow."""
 _STRETCH_FADES: Final = 0.7
 """Power, per band, by which the stretch of a band is less than that of the band before it."""
-_EVEN: Final = (1.0,)
-_WIDTH_PRIOR_ERRORS: Final = 72
-"""So many errors of the usual size stand beside those of a phase of the day.
-
-On the series of docs/decisions/0020-which-members.md widths by phase lower pinball loss by 3, 4 and 2 %; with 24 of
-them the same, but the third group's 80 % band covers a point less, with 200 less by 3, 0 and 1 %.
-"""
-_MOST_TIMES_USUAL: Final = 5.0
-"""An error counts for at most 5 usual ones in a phase's width."""
-_LEAST_WIDTH, _MOST_WIDTH = 0.3, 3.0
-_NEIGHBOURS: Final = 0.25
-"""Share of the phase before and of the one after in a phase's width."""
 _LEVELS: Final = np.array(QUANTILE_LEVELS)
 _SPELL_QUANTILE: Final = 0.75
 """A spell of half a day shows in this quantile of the day's errors, a lone hour does not."""
@@ -67,19 +49,15 @@ _NORMAL_OFFSETS: Final = ndtri(_LEVELS) / np.sqrt(2 / np.pi)
 class Calibration:
     """Per band the 13 offsets that turn a path into quantiles, on `scale`.
 
-    `near_error`: mean size of the past errors of the next NEAR_STEPS steps, on `scale` and over the width of their
-    phases; 0 where none was seen. `widths`: how wide errors are by phase of the day, the usual being 1.
+    `near_error`: mean size of the past errors of the next NEAR_STEPS steps, on `scale`; 0 where none was seen.
     """
 
     scale: Scale
     offsets: dict[str, tuple[float, ...]]
     near_error: float = 0.0
-    widths: tuple[float, ...] = _EVEN
 
-    def quantiles(self, path: Floats, *, first_phases: Phases, steps_late: int = 0) -> Floats:
+    def quantiles(self, path: Floats, *, steps_late: int = 0) -> Floats:
         """Return quantiles (..., steps, 13) around `path` (..., steps); never crossing.
-
-        `first_phases`: the phase of the day of each path's first step, shape (...), as Series.phases_after has it.
 
         Between the centres of two bands the offsets are drawn out evenly over the logarithm of the steps ahead.
         `steps_late`: hours missing at the end of the history; each step ahead is that much further from the newest
@@ -88,18 +66,16 @@ class Calibration:
         ahead = np.log(np.arange(1, path.shape[-1] + 1) + steps_late)
         offsets = np.array([self.offsets[band] for band in BAND_NAMES])
         rows = np.column_stack([np.interp(ahead, np.log(BAND_CENTRES), column) for column in offsets.T])
-        around = rows * self._widths_of(first_phases, path.shape[-1])[..., np.newaxis]
-        return np.maximum.accumulate(self.scale.backward(self.scale.forward(path)[..., np.newaxis] + around), axis=-1)
+        return np.maximum.accumulate(self.scale.backward(self.scale.forward(path)[..., np.newaxis] + rows), axis=-1)
 
-    def stretched(self, paths: Floats, actuals: Floats, *, first_phases: Phases, least: float = 0.0) -> "Calibration":
+    def stretched(self, paths: Floats, actuals: Floats, *, least: float = 0.0) -> "Calibration":
         """Return the calibration with offsets as wide as the newest errors ask for.
 
-        `paths`, `actuals`: shape (origins, NEAR_STEPS), from origins of the last day, whose first steps have the phases
-        `first_phases` (origins,). After a new level or in a rough spell the past's bands are too narrow, in a calm one
-        too wide. `least`: no band gets less than so many times its width, 0 for no opinion.
+        `paths`, `actuals`: any shape, the next NEAR_STEPS steps from origins of the last day. After a new level or in
+        a rough spell the past's bands are too narrow, in a calm one too wide. `least`: no band gets less than so many
+        times its width, 0 for no opinion.
         """
         errors = np.abs(self.scale.forward(actuals) - self.scale.forward(paths))
-        errors = errors / self._widths_of(first_phases, errors.shape[-1])
         seen = errors[np.isfinite(errors)]
         if seen.any() and np.ptp(self.offsets[BAND_NAMES[0]][_Q10 : _Q90 + 1]) == 0:
             return self._as_wide_as(float(np.quantile(seen, _SPELL_QUANTILE)))
@@ -113,14 +89,10 @@ class Calibration:
         ]
         return self._widened([max(width, least) for width in widths])
 
-    def _widths_of(self, first_phases: Phases, steps: int) -> Floats:
-        """Return the widths (..., steps) of paths that begin at `first_phases` (...)."""
-        return np.array(self.widths)[_phases(first_phases, steps, len(self.widths))]
-
     def _as_wide_as(self, size: float) -> "Calibration":
         """Return offsets of normal errors of mean size `size`: a past that was always right tells of none."""
         offsets = tuple((size * _NORMAL_OFFSETS).tolist())
-        return replace(self, offsets=dict.fromkeys(BAND_NAMES, offsets), widths=_EVEN)
+        return replace(self, offsets=dict.fromkeys(BAND_NAMES, offsets))
 
     def _widened(self, widths: Sequence[float]) -> "Calibration":
         bands = zip(BAND_NAMES, widths, strict=True)
@@ -131,28 +103,24 @@ class Calibration:
         """Return the calibration as JSON values."""
         offsets = {band: list(values) for band, values in self.offsets.items()}
         scale = {"kind": self.scale.kind, "offset": self.scale.offset}
-        return {"scale": scale, "offsets": offsets, "near_error": self.near_error, "widths": list(self.widths)}
+        return {"scale": scale, "offsets": offsets, "near_error": self.near_error}
 
     @classmethod
     def restore(cls, state: State) -> "Calibration":
         """Return the calibration that `state()` described; ValueError where offsets are missing or no numbers."""
         offsets = {band: tuple(map(float, state["offsets"][band])) for band in BAND_NAMES}
-        widths = tuple(map(float, state.get("widths", _EVEN)))  # selections kept by earlier versions have none
         if not np.isfinite([*offsets.values()]).all() or {len(values) for values in offsets.values()} != {len(_LEVELS)}:
             raise ValueError(f"offsets: expected {len(_LEVELS)} numbers a band")
-        if not (np.array(widths) > 0).all() or not np.isfinite(widths).all() or not widths:
-            raise ValueError("widths: expected numbers above 0")
-        return cls(scale=Scale(**state["scale"]), offsets=offsets, near_error=float(state["near_error"]), widths=widths)
+        return cls(scale=Scale(**state["scale"]), offsets=offsets, near_error=float(state["near_error"]))
 
 
-def calibrate(paths: Floats, actuals: Floats, *, log_scale: Scale, first_phases: Phases, day: int) -> Calibration:
+def calibrate(paths: Floats, actuals: Floats, *, log_scale: Scale) -> Calibration:
     """Return the calibration of `paths` (origins, steps) against `actuals`, on whichever scale gives less pinball loss.
 
     Errors of a growing or daily-cycling demand are proportional to it, those of a noisy floor are not: both are tried.
-    `first_phases`: the phase of each path's first step in a `day` of so many, shape (origins,).
     """
-    choices = [_calibrate_on(scale, paths, actuals, first_phases, day) for scale in dict.fromkeys((log_scale, LEVEL))]
-    return min(choices, key=lambda choice: _loss(choice, paths, actuals, first_phases))
+    choices = [_calibrate_on(scale, paths, actuals) for scale in dict.fromkeys((log_scale, LEVEL))]
+    return min(choices, key=lambda choice: _loss(choice, paths, actuals))
 
 
 def default_calibration(scale: Scale, offsets: tuple[float, ...]) -> Calibration:
@@ -161,11 +129,8 @@ def default_calibration(scale: Scale, offsets: tuple[float, ...]) -> Calibration
     return Calibration(scale=scale, offsets=grown)
 
 
-def _calibrate_on(scale: Scale, paths: Floats, actuals: Floats, first_phases: Phases, day: int) -> Calibration:
+def _calibrate_on(scale: Scale, paths: Floats, actuals: Floats) -> Calibration:
     errors = scale.forward(actuals) - scale.forward(paths)
-    phases = np.broadcast_to(_phases(first_phases, errors.shape[-1], day), errors.shape)
-    widths = _widths(np.abs(errors), phases, day)
-    errors = errors / widths[phases]
     bands = band_indices(np.arange(1, paths.shape[1] + 1))
     offsets: dict[str, tuple[float, ...]] = {}
     known = errors[np.isfinite(errors)]
@@ -177,25 +142,7 @@ def _calibrate_on(scale: Scale, paths: Floats, actuals: Floats, first_phases: Ph
         offsets[band] = tuple(float(value) for value in latest)
     near = np.abs(errors[:, :NEAR_STEPS])
     near_error = float(np.nanmean(near)) if np.isfinite(near).any() else 0.0
-    return Calibration(scale=scale, offsets=offsets, near_error=near_error, widths=tuple(widths.tolist()))
-
-
-def _phases(first_phases: Phases, steps: int, day: int) -> npt.NDArray[np.int64]:
-    """Return the phases (..., steps) in a day of so many, of paths that begin at `first_phases` (...)."""
-    return (np.asarray(first_phases, dtype=np.int64)[..., np.newaxis] + np.arange(steps)) % day
-
-
-def _widths(sizes: Floats, phases: npt.NDArray[np.int64], day: int) -> Floats:
-    """Return the mean of `sizes` of errors by phase of the day, over that of all; 1 where nothing tells of it."""
-    seen = np.isfinite(sizes)
-    usual = float(sizes[seen].mean()) if seen.any() else 0.0
-    if usual == 0:
-        return np.ones(day)
-    limited = np.minimum(sizes[seen] / usual, _MOST_TIMES_USUAL)
-    total, count = (np.bincount(phases[seen], weights=weights, minlength=day) for weights in (limited, None))
-    raw = (total + _WIDTH_PRIOR_ERRORS) / (count + _WIDTH_PRIOR_ERRORS)
-    smooth = (1 - 2 * _NEIGHBOURS) * raw + _NEIGHBOURS * (np.roll(raw, 1) + np.roll(raw, -1))
-    return np.clip(smooth, _LEAST_WIDTH, _MOST_WIDTH)
+    return Calibration(scale=scale, offsets=offsets, near_error=near_error)
 
 
 def _error_quantiles(errors: Floats) -> Floats:
@@ -209,8 +156,8 @@ def _error_quantiles(errors: Floats) -> Floats:
     return offsets
 
 
-def _loss(calibration: Calibration, paths: Floats, actuals: Floats, first_phases: Phases) -> float:
+def _loss(calibration: Calibration, paths: Floats, actuals: Floats) -> float:
     is_there = np.isfinite(paths)
-    quantiles = calibration.quantiles(np.where(is_there, paths, 0.0), first_phases=first_phases)
+    quantiles = calibration.quantiles(np.where(is_there, paths, 0.0))
     loss = losses.pinball(actuals[is_there], quantiles[is_there])
     return loss if np.isfinite(loss) else 0.0  # nothing was seen to judge by

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
 from headroom.domain.demand import Floats
 from headroom.forecasting.bands import BAND_NAMES, band_indices
@@ -116,13 +115,7 @@ def choose(series: Series, found: OriginPaths) -> SeriesSelection:
     paths = combine(found.paths, weights)
     is_judged = np.isfinite(paths - found.actuals).sum() >= FEWEST_ERRORS
     calibration = (
-        calibrate(
-            paths,
-            found.actuals,
-            log_scale=choose_scale(series.observed),
-            first_phases=series.phases_after(np.array(found.origins, dtype=np.int64)),
-            day=series.day,
-        )
+        calibrate(paths, found.actuals, log_scale=choose_scale(series.observed))
         if is_judged
         else typical_calibration(series.observed[np.isfinite(series.observed)])
     )
@@ -208,13 +201,9 @@ def forecast_with_members(
     if is_silent.any():
         naive = seasonal_naive(series.observed, season=series.day, horizon_steps=horizon_steps)
         combined, note = np.where(is_silent, naive, combined), f"{note}; {_NONE_SERVES}"
-    origins, *newest = _newest_errors(series, fitted, selection.weights)
-    calibration = selection.calibration.stretched(
-        *newest, first_phases=series.phases_after(origins), least=widening if widening > 1 else 0.0
-    )
-    quantiles = calibration.quantiles(
-        combined, first_phases=series.phases_after(len(series)), steps_late=series.trailing_gap
-    )
+    newest = _newest_errors(series, fitted, selection.weights)
+    calibration = selection.calibration.stretched(*newest, least=widening if widening > 1 else 0.0)
+    quantiles = calibration.quantiles(combined, steps_late=series.trailing_gap)
     return SeriesForecast(
         quantiles=finish_quantiles(quantiles, series),
         weights=selection.weights,
@@ -255,10 +244,10 @@ def _combined(paths: Mapping[str, Floats], weights: Mapping[str, Weights], horiz
 
 def _newest_errors(
     series: Series, fitted: Mapping[str, FittedForecaster], weights: Mapping[str, Weights]
-) -> tuple[npt.NDArray[np.int64], Floats, Floats]:
-    """Return origins of the last day, what the ensemble says of the next steps from there, and what came.
+) -> tuple[Floats, Floats]:
+    """Return what the ensemble says of the next steps from origins of the last day, and what came.
 
-    The latter have shape (origins, NEAR_STEPS); no origins where history is short or no member has weight there.
+    Both have shape (origins, NEAR_STEPS), of no origins where history is short or no member has weight there.
     """
     heavy = {name: fit for name, fit in fitted.items() if name in weights[BAND_NAMES[0]]}
     newest = len(series) - NEAR_STEPS
@@ -266,11 +255,7 @@ def _newest_errors(
     origins = range(newest, oldest, -_HOURS_BETWEEN_CHECKS) if heavy else ()
     paths = [_combined(_paths(series.until(origin), heavy, NEAR_STEPS), weights, NEAR_STEPS) for origin in origins]
     actuals = [series.observed[origin : origin + NEAR_STEPS] for origin in origins]
-    return (
-        np.array(origins, dtype=np.int64),
-        np.array(paths).reshape(-1, NEAR_STEPS),
-        np.array(actuals).reshape(-1, NEAR_STEPS),
-    )
+    return np.array(paths).reshape(-1, NEAR_STEPS), np.array(actuals).reshape(-1, NEAR_STEPS)
 
 
 def _with_remarks(note: str, series: Series) -> str:

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
 from headroom.domain.demand import Floats, Hours
 from headroom.forecasting.calendar import Calendar
@@ -22,9 +21,6 @@ _OUTLIER_QUANTILE: Final = 0.98
 _OUTLIER_FACTOR: Final = 8.0
 """A value above 8 times the q98 of a series counts as that much: a broken counter, or a burst no plan should repeat."""
 _SEED_RANGE: Final = 2**31 - 1
-
-Phases = int | npt.NDArray[np.int64]
-"""One step of the day or many; also steps, which become phases."""
 
 
 class ForecastError(ValueError):
@@ -88,11 +84,6 @@ class Series:
     def newest(self, steps: int) -> "Series":
         """Return the last `steps` steps."""
         return replace(self, hours=self.hours[-steps:], observed=self.observed[-steps:])
-
-    def phases_after(self, steps: Phases) -> npt.NDArray[np.int64]:
-        """Return the phase of the day, 0 to `day` - 1, of the step after the first `steps`, whatever the start."""
-        first = self.hours[0].astype("datetime64[h]").astype(np.int64)
-        return np.asarray((first + np.asarray(steps)) % self.day, dtype=np.int64)
 
     def hours_after(self, horizon_steps: int) -> Hours:
         """Return the `horizon_steps` hours that follow the series' end."""

@@ -91,7 +91,7 @@ def _under_a_day(series: Series, seen: Floats, horizon_steps: int, pool: PooledD
     what = "the shape of similar fleets at their level" if is_pooled else "their median"
     own = ", drawn towards the hour a day before" if len(seen) >= OWN_HOURS_COUNT_FROM else ""
     note = f"{len(seen)} hours seen, under a day: {what}{own}, with a wide band"
-    quantiles = calibration.quantiles(path, first_phases=0, steps_late=series.trailing_gap)
+    quantiles = calibration.quantiles(path, steps_late=series.trailing_gap)
     return _single(POOLED_MEMBER if is_pooled else LEVEL_MEMBER, _with_zero_kept(quantiles, seen), note)
 
 
@@ -109,7 +109,7 @@ def _daily_naive(series: Series, seen: Floats, horizon_steps: int) -> SeriesFore
     path = seasonal_naive(series.observed, season=series.day, horizon_steps=horizon_steps)
     calibration = typical_calibration(seen)
     note = f"{len(seen)} hours seen, under two days: the day before, with a band of typical width"
-    return _single(DAILY.name, calibration.quantiles(path, first_phases=0, steps_late=series.trailing_gap), note)
+    return _single(DAILY.name, calibration.quantiles(path, steps_late=series.trailing_gap), note)
 
 
 def _single(member: str, quantiles: Floats, note: str) -> SeriesForecast:

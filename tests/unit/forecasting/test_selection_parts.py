@@ -123,7 +123,7 @@ def test_errors_of_a_fair_coin_give_a_symmetric_band_that_covers() -> None:
     generator = np.random.default_rng(0)
     paths = np.full((400, 2), 100.0)
     actuals = paths + generator.normal(scale=5, size=paths.shape)
-    offsets = np.array(calibrate(paths, actuals, log_scale=LEVEL, first_phases=0, day=1).offsets["1-2"])
+    offsets = np.array(calibrate(paths, actuals, log_scale=LEVEL).offsets["1-2"])
     # the normal's q90 is 1.2816 sigma = 6.4, times the widening of 1.15 = 7.4
     assert offsets[QUANTILE_LEVELS.index(0.90)] == pytest.approx(7.4, abs=1.0)
     assert offsets[QUANTILE_LEVELS.index(0.10)] == pytest.approx(-7.4, abs=1.0)
@@ -134,57 +134,28 @@ def test_proportional_errors_are_calibrated_on_the_log_scale_and_constant_ones_o
     paths = np.tile([1.0, 1000.0], (200, 1))
     log = Scale(kind="log")
     noise = generator.normal(size=paths.shape)
-    assert calibrate(paths, paths * np.exp(0.3 * noise), log_scale=log, first_phases=0, day=1).scale == log
-    assert (
-        calibrate(paths + 5000, paths + 5000 + 50 * noise * (paths < 5), log_scale=LEVEL, first_phases=0, day=1).scale
-        == LEVEL
-    )
+    assert calibrate(paths, paths * np.exp(0.3 * noise), log_scale=log).scale == log
+    assert calibrate(paths + 5000, paths + 5000 + 50 * noise * (paths < 5), log_scale=LEVEL).scale == LEVEL
 
 
 def test_a_band_without_errors_is_wider_than_the_one_before() -> None:
     paths = np.full((20, 30), 10.0)
     actuals = paths + np.random.default_rng(0).normal(size=paths.shape)
     actuals[:, 24:] = np.nan
-    offsets = calibrate(paths, actuals, log_scale=LEVEL, first_phases=0, day=1).offsets
+    offsets = calibrate(paths, actuals, log_scale=LEVEL).offsets
     assert offsets["25-72"] == pytest.approx(1.2 * np.array(offsets["7-24"]))
 
 
 def test_hours_missing_at_the_end_move_every_step_into_a_later_band() -> None:
     calibration = default_calibration(LEVEL, (-1.0,) * 6 + (0.0,) + (1.0,) * 6)
-    on_time = calibration.quantiles(np.full(3, 10.0), first_phases=0)
-    late = calibration.quantiles(np.full(3, 10.0), first_phases=0, steps_late=24)
+    on_time = calibration.quantiles(np.full(3, 10.0))
+    late = calibration.quantiles(np.full(3, 10.0), steps_late=24)
     # centres lie at 2 ** .5, 18 ** .5 and 168 ** .5 steps: step 1 is before the first; step 3 lies
     # log(3 / 1.414) / log(3) = .685 of the way from offset 1 to 1.2. Steps 25 to 27 lie .554, .587 and .619 of the way
     # from 168 ** .5 to 1800 ** .5 steps, offsets 1.44 to 1.728
     assert on_time[:, -1] == pytest.approx([11.0, 11.063, 11.137], abs=1e-3)
     assert late[:, -1] == pytest.approx([11.5995, 11.6091, 11.6182], abs=1e-3)
-    assert calibration.quantiles(np.full((2, 3), 10.0), first_phases=0).tolist() == [on_time.tolist(), on_time.tolist()]
-
-
-def test_hours_of_the_day_with_small_errors_get_narrow_bands_wherever_the_series_begins() -> None:
-    generator = np.random.default_rng(0)
-    origins = np.arange(200)
-    phases = (origins[:, np.newaxis] + np.arange(24)) % 24
-    actuals = 100.0 + generator.normal(size=phases.shape) * np.where(phases < 12, 2.0, 10.0)
-    calibration = calibrate(np.full(phases.shape, 100.0), actuals, log_scale=LEVEL, first_phases=origins, day=24)
-    # 200 errors of each phase, of 1/3 or 5/3 times the usual size 6, beside 72 of the usual: 0.51 and 1.49
-    assert calibration.widths[6] == pytest.approx((200 / 3 + 72) / 272, abs=0.05)
-    assert calibration.widths[18] == pytest.approx((200 * 5 / 3 + 72) / 272, abs=0.1)
-    at_noon, at_midnight = (
-        np.diff(calibration.quantiles(np.full(24, 100.0), first_phases=phase)[:, [3, 9]])[:, 0] for phase in (12, 0)
-    )
-    assert at_noon[3] / at_midnight[3] == pytest.approx(calibration.widths[15] / calibration.widths[3])
-    assert at_noon[-1] == pytest.approx(at_midnight[11], rel=0.2)
-
-
-def test_the_newest_errors_are_judged_by_the_width_of_their_hours() -> None:
-    calibration = replace(calm_calibration(), widths=(0.5, 2.0))
-    # errors of 1 and 4 are the typical 2 there: nothing is stretched
-    paths = np.full((6, 2), 10.0)
-    assert calibration.stretched(paths, paths + np.array([1.0, 4.0]), first_phases=0).offsets == calibration.offsets
-    assert calibration.stretched(paths, paths + np.array([1.0, 4.0]), first_phases=1).offsets["1-2"][
-        -1
-    ] == pytest.approx(1.675)
+    assert calibration.quantiles(np.full((2, 3), 10.0)).tolist() == [on_time.tolist(), on_time.tolist()]
 
 
 def calm_calibration() -> Calibration:
@@ -194,7 +165,7 @@ def calm_calibration() -> Calibration:
 
 def test_quantiles_widen_after_errors_above_the_typical_and_less_so_further_ahead() -> None:
     # twelve errors of 6, three times the typical 2, beside eight typical ones: (12 x 3 + 8 x 1) / 20 = 2.2
-    stretched = calm_calibration().stretched(np.full((6, 2), 10.0), np.full((6, 2), 16.0), first_phases=0)
+    stretched = calm_calibration().stretched(np.full((6, 2), 10.0), np.full((6, 2), 16.0))
     assert stretched.offsets["1-2"][-1] == pytest.approx(2.2)
     assert stretched.offsets["3-6"][-1] == pytest.approx(2.2**0.7)
     assert stretched.offsets["7-24"][0] == pytest.approx(-(2.2**0.49))
@@ -202,22 +173,18 @@ def test_quantiles_widen_after_errors_above_the_typical_and_less_so_further_ahea
 
 def test_quantiles_narrow_in_a_calm_spell_but_not_without_bound() -> None:
     paths = np.full((6, 2), 10.0)
-    assert calm_calibration().stretched(paths, paths + 1.5, first_phases=0).offsets["1-2"][-1] == pytest.approx(
-        0.85
-    )  # (9 + 8) / 20
-    assert (
-        calm_calibration().stretched(paths, paths + 1.5, first_phases=0).offsets["7-24"][-1] == 1.0
-    )  # and no band further ahead
-    assert calm_calibration().stretched(paths, paths, first_phases=0).offsets["1-2"][-1] == 0.7  # not 8 / 20
-    assert calm_calibration().stretched(paths, paths + 1e9, first_phases=0).offsets["1-2"][-1] == 4.0
+    assert calm_calibration().stretched(paths, paths + 1.5).offsets["1-2"][-1] == pytest.approx(0.85)  # (9 + 8) / 20
+    assert calm_calibration().stretched(paths, paths + 1.5).offsets["7-24"][-1] == 1.0  # and no band further ahead
+    assert calm_calibration().stretched(paths, paths).offsets["1-2"][-1] == 0.7  # not 8 / 20
+    assert calm_calibration().stretched(paths, paths + 1e9).offsets["1-2"][-1] == 4.0
 
 
 def test_quantiles_stay_where_no_newest_error_or_no_typical_one_is_known() -> None:
     calibration = calm_calibration()
-    assert calibration.stretched(np.empty((0, 2)), np.empty((0, 2)), first_phases=0) == calibration
-    assert calibration.stretched(np.full((6, 2), np.nan), np.ones((6, 2)), first_phases=0) == calibration
+    assert calibration.stretched(np.empty((0, 2)), np.empty((0, 2))) == calibration
+    assert calibration.stretched(np.full((6, 2), np.nan), np.ones((6, 2))) == calibration
     unknown = replace(calibration, near_error=0.0)
-    assert unknown.stretched(np.ones((6, 2)), np.zeros((6, 2)), first_phases=0) == unknown
+    assert unknown.stretched(np.ones((6, 2)), np.zeros((6, 2))) == unknown
 
 
 def test_a_calibration_survives_json() -> None:
@@ -235,7 +202,7 @@ def test_a_member_that_cannot_be_refitted_leaves_its_weight_to_the_others_and_is
     assert refitted.note.endswith("; left out: spy, 240 steps, 24 ahead, seed 0: does not converge")
     assert chosen.calibration is not None
     path = forecast_with_members(series, refitted, horizon_steps=24, seed=0, members=members).median
-    shift = chosen.calibration.quantiles(series.observed[-24:], first_phases=0)[:, 6]
+    shift = chosen.calibration.quantiles(series.observed[-24:])[:, 6]
     assert path == pytest.approx(shift)
 
 
@@ -299,6 +266,6 @@ def test_bands_before_the_first_that_was_judged_are_as_wide_as_the_errors_of_all
     paths = np.full((20, 30), 10.0)
     actuals = paths + np.random.default_rng(0).normal(size=paths.shape)
     actuals[:, :6] = np.nan
-    offsets = calibrate(paths, actuals, log_scale=LEVEL, first_phases=0, day=1).offsets
+    offsets = calibrate(paths, actuals, log_scale=LEVEL).offsets
     assert offsets["1-2"][10] > 0.8  # q90 of a standard normal is 1.28
     assert offsets["3-6"][10] > offsets["1-2"][10]
