@@ -54,6 +54,7 @@ def schedule_for(
         starts_after_utc=starts_after_utc,
         ends_at_utc=forecast.made_at_utc + PUSHED_HOURS * HOUR,
         current_instances=current_instances,
+        step_limits=fleet.step_limits,
     )
     return FleetSchedule(requirement=requirement, schedule=schedule)
 
