@@ -16,7 +16,7 @@ from headroom.actuation.registry import target_for
 from headroom.capacity import SustainableRate, cost_curve
 from headroom.domain.demand import Floats
 from headroom.domain.fleet import Fleet
-from headroom.domain.scaling import Action, ActionPurpose, CapacityShortfall, Counts
+from headroom.domain.scaling import Action, ActionPurpose, Counts
 from headroom.domain.window import Window
 from headroom.extract.errors import SourceError
 from headroom.lake.errors import LakeError
@@ -275,7 +275,7 @@ class _Planner:
             "on_demand_usd_per_hour": costs.usd_per_hour,
             "estimate": costs.record(),
             "sizing_method": requirement.method,
-            "short_of_capacity": _what_is_short(decided.schedule.shortfalls),
+            "short_of_capacity": decided.short_of_capacity,
             "rate_not_measured": self.market.why_not_measured(fleet),
             "cost_curve": cost_curve,
             "current_instances": adoption.state.current_instances,
@@ -284,15 +284,3 @@ class _Planner:
             "wanted": [action_record(action) for action in wanted],
         }
         return FleetPlan(record=record, rows=rows)
-
-
-def _what_is_short(shortfalls: Sequence[CapacityShortfall]) -> str | None:
-    """Return in words which hours the fleet's step limits leave short; None where they leave none."""
-    if not shortfalls:
-        return None
-    first = shortfalls[0]
-    more = f", and {len(shortfalls) - 1} more hours" if len(shortfalls) > 1 else ""
-    return (
-        f"step_limits leave it short: {first.reachable_instances} of the {first.required_instances} instances needed "
-        f"at {first.need_at_utc:%Y-%m-%d %H:%MZ} can be asked for in time{more}"
-    )

@@ -1,17 +1,24 @@
 """From the instances each hour needs to the cheapest piecewise-constant floor that covers them, exactly.
 
 The problem. Between `starts_after_utc` and `ends_at_utc` choose a floor f(t), piecewise constant, with at most N
-changes that lie at least a dwell apart. An instance asked for at t serves from t + lead time on, so the need r of an
-hour that starts at h asks for f(t) >= r on [h - lead time, h + 1 h): raises move earlier, lowers never before the need
-has ended. Cost is the integral of f (instance-hours). The first change may come at `starts_after_utc` itself; until
-then, and for as long as nothing is changed, `current_instances` hold. The giving back of the baseline at `ends_at_utc`
-is no change and waits for no dwell.
+changes that lie at least a dwell apart, each by no more than the step limits up or down. An instance asked for at t
+serves from t + lead time on, so the need r of an hour that starts at h asks for f(t) >= r on [h - lead time, h + 1 h):
+raises move earlier, lowers never before the need has ended. Cost is the integral of f (instance-hours). The first
+change may come at `starts_after_utc` itself; until then, and for as long as nothing is changed, `current_instances`
+hold; what of them lies outside the bounds may be brought to the nearer one at once, whatever the step limits. The
+giving back of the baseline at `ends_at_utc` is no change: it waits for no dwell and knows no limit.
+
+What cannot be reached. Where the raise limit, the dwell and N let no floor be as high as a need in time, there is a
+highest floor, a raise at every dwell from `starts_after_utc` on; what a need asks for beyond it is left out, since no
+floor could have it, and every hour of which that is true is among the schedule's shortfalls. The rest is covered, and
+so each moment is as little short as it can be.
 
 Why the answer is exact. For a fixed order of levels the cost is linear in the change times and every constraint is a
 bound by a need's edge or a difference of two neighbours, so some optimum has each change at an edge of a need, or a
-whole number of dwells from one, or from `starts_after_utc`. Over these times a shortest path with at most N segments,
-each held at the largest need inside it, is found by dynamic programming: in O(M^2) for M times, and in O(N M^2) where
-the cheapest of all has more than N.
+whole number of dwells from one, or from `starts_after_utc`. For fixed times it is linear in the levels, and the least
+ones are needs, what stands, or whole steps below one of them. Over these times and levels a shortest path is found by
+dynamic programming (cheapest_floor.py): in O(M L) for M times and L levels, in O(N M L) where the cheapest of all has
+more than N changes.
 """
 
 import math
@@ -75,7 +82,8 @@ def schedule_capacity(
     whole minutes. `min_dwell_seconds` is rounded up to five minutes; divisors of an hour are quickest. `max_changes`
     leaves the restore out. `current_instances`: what stands without us, the desired count where nothing else scales,
     the minimum where a reactive policy does. Needs are held inside `bounds`. ScheduleImpossibleError when
-    `max_changes` is 0 and what stands is too little; ValueError for a schedule that ends before it starts.
+    `max_changes` is 0 and what stands is too little; ValueError for a schedule that ends before it starts, step limits
+    without a dwell, and step limits at fleets so large that a search takes more memory than a task should.
     """
     start = _ceil_minute(as_utc(starts_after_utc))
     end = int(as_utc(ends_at_utc).timestamp()) // SECONDS_PER_MINUTE * SECONDS_PER_MINUTE
