@@ -1,7 +1,8 @@
 """What must never happen between a requirement and a target.
 
 - The floor covers every need, lead time before it and until it has ended, with no more changes than allowed, each at
-  least a dwell after the one before, inside the bounds; more changes or less dwell never cost more.
+  least a dwell after the one before and no further from it than the step limits, inside the bounds; more changes,
+  less dwell or larger steps never cost more. Only a need that is reported as short is not covered.
 - Names round-trip, and a name of another deployment or fleet is never taken for ours.
 - Applying a diff leaves nothing to change; what is not ours is never created, replaced or deleted, and is there after
   it exactly as before; no two actions of a target start at the same moment because of us.
@@ -16,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.scheduling.small_plan import BASELINE, DEPLOYMENT, FLEET, NOW, at, target
 
-from headroom.domain.fleet import Bounds
+from headroom.domain.fleet import NO_STEP_LIMITS, Bounds, StepLimits
 from headroom.domain.scaling import (
     Action,
     ActionPurpose,
@@ -42,6 +43,11 @@ from headroom.scheduling import (
 START = at("06:06")
 BOUNDS = Bounds(min_instances=1, max_instances=30)
 NEEDS = st.lists(st.integers(min_value=0, max_value=35), min_size=1, max_size=30)
+STEP_LIMITS = st.builds(
+    StepLimits,
+    max_raise_instances=st.none() | st.integers(min_value=1, max_value=30),
+    max_lowering_instances=st.none() | st.integers(min_value=1, max_value=30),
+)
 MINUTES = st.integers(min_value=0, max_value=24 * 60)
 
 
@@ -52,6 +58,7 @@ def schedule(
     dwell_minutes: int,
     max_changes: int,
     current: int,
+    step_limits: StepLimits = NO_STEP_LIMITS,
 ) -> CapacitySchedule:
     hours = np.datetime64("2026-11-18T06:00:00", "s") + np.arange(len(needs)) * np.timedelta64(1, "h")
     requirement = CapacityRequirement(
@@ -70,6 +77,7 @@ def schedule(
         starts_after_utc=START,
         ends_at_utc=at("06:00") + timedelta(hours=len(needs)),
         current_instances=current,
+        step_limits=step_limits,
     )
 
 
@@ -87,20 +95,25 @@ def cost_of(made: CapacitySchedule, *, current: int) -> float:
     dwell_minutes=st.sampled_from([0, 15, 30, 45, 60, 120]),
     max_changes=st.integers(min_value=1, max_value=12),
     current=st.integers(min_value=0, max_value=40),
+    step_limits=STEP_LIMITS,
 )
 def test_the_floor_covers_every_need_within_all_limits(
+    *,
     needs: list[int],
     lead_seconds: int,
     dwell_minutes: int,
     max_changes: int,
     current: int,
+    step_limits: StepLimits,
 ) -> None:
+    step_limits = step_limits if dwell_minutes else NO_STEP_LIMITS
     made = schedule(
         needs,
         lead_seconds=lead_seconds,
         dwell_minutes=dwell_minutes,
         max_changes=max_changes,
         current=current,
+        step_limits=step_limits,
     )
     starts = [step.starts_at_utc for step in made.steps]
     assert len(starts) <= max_changes
@@ -108,10 +121,20 @@ def test_the_floor_covers_every_need_within_all_limits(
     assert all(START <= start < made.ends_at_utc and start.second == 0 for start in starts)
     assert all(BOUNDS.min_instances <= step.instances <= BOUNDS.max_instances for step in made.steps)
     assert all(before.instances != after.instances for before, after in itertools.pairwise(made.steps))
+    before = min(max(current, BOUNDS.min_instances), BOUNDS.max_instances)
+    for step in made.steps:
+        assert step.instances - before <= (step_limits.max_raise_instances or BOUNDS.max_instances)
+        assert before - step.instances <= (step_limits.max_lowering_instances or BOUNDS.max_instances)
+        before = step.instances
+    short = {item.need_at_utc: item for item in made.shortfalls}
+    assert not short or step_limits.max_raise_instances
     for hour, need in enumerate(needs):
         begin, end = at("06:00") + timedelta(hours=hour), at("07:00") + timedelta(hours=hour)
         first = max(START, begin - timedelta(seconds=lead_seconds))
         asked = min(max(need, BOUNDS.min_instances), BOUNDS.max_instances)
+        if begin in short:
+            assert short[begin].required_instances == asked
+            asked = short[begin].reachable_instances
         moments = [first, *(start for start in starts if first <= start < end)]
         assert all(floor_at(made, moment, current_instances=current) >= asked for moment in moments)
 
@@ -122,15 +145,27 @@ def test_the_floor_covers_every_need_within_all_limits(
     dwell_minutes=st.sampled_from([30, 60, 120]),
     max_changes=st.integers(min_value=1, max_value=8),
     current=st.integers(min_value=0, max_value=40),
+    lowering=st.integers(min_value=1, max_value=30),
 )
-def test_more_freedom_never_costs_more(needs: list[int], dwell_minutes: int, max_changes: int, current: int) -> None:
-    def cost(*, dwell: int, changes: int) -> float:
-        made = schedule(needs, lead_seconds=300, dwell_minutes=dwell, max_changes=changes, current=current)
+def test_more_freedom_never_costs_more(
+    needs: list[int], dwell_minutes: int, max_changes: int, current: int, lowering: int
+) -> None:
+    def cost(*, dwell: int, changes: int, lowering: int | None = None) -> float:
+        made = schedule(
+            needs,
+            lead_seconds=300,
+            dwell_minutes=dwell,
+            max_changes=changes,
+            current=current,
+            step_limits=StepLimits(max_lowering_instances=lowering),
+        )
         return cost_of(made, current=current)
 
     strict = cost(dwell=dwell_minutes, changes=max_changes)
     assert cost(dwell=dwell_minutes, changes=max_changes + 1) <= strict
     assert cost(dwell=0, changes=max_changes) <= strict
+    limited = cost(dwell=dwell_minutes, changes=max_changes, lowering=lowering)
+    assert strict <= cost(dwell=dwell_minutes, changes=max_changes, lowering=lowering + 1) <= limited
 
 
 @given(needs=NEEDS, current=st.integers(min_value=0, max_value=40))

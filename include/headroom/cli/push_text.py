@@ -26,7 +26,11 @@ def push_json(fleet_id: str, result: PushOutcome | str, plans: Mapping[str, Mapp
     """Return a push's result with the plan's estimate and what its forecast rests on; `plans` are by fleet."""
     if isinstance(result, str):
         return {"fleet_id": fleet_id, "state": "failed", "reasons": [result]}
-    about = {key: plans[fleet_id][key] for key in ("estimate", "forecast_note")} if fleet_id in plans else {}
+    about = (
+        {key: plans[fleet_id][key] for key in ("estimate", "forecast_note", "short_of_capacity")}
+        if fleet_id in plans
+        else {}
+    )
     return {**result.summary(), **about}
 
 
@@ -42,6 +46,8 @@ def print_push(fleet_id: str, result: PushOutcome | str, *, plan: Mapping[str, A
     if plan is not None:
         console.print(plain(f"  {describe_estimate(plan['estimate'], plan['instance_type'])}"))
         console.print(plain(f"  forecast: {plan['forecast_note']}"))
+        if plan["short_of_capacity"]:
+            console.print(plain(f"  {plan['short_of_capacity']}"))
     shown = Table("change", "starts (UTC)", "min", "max", "desired", "why", "name")
     summary = result.summary()
     for change, sign in (("create", "+"), ("replace", "~"), ("keep", "=")):

@@ -9,7 +9,7 @@ import math
 import re
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Final, Literal
 
 from headroom.domain import limits
 
@@ -203,6 +203,22 @@ class Bounds:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StepLimits:
+    """The most instances by which one change may raise or lower the floor; None is no limit."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = FORBID_UNKNOWN_KEYS
+    max_raise_instances: int | None = None
+    max_lowering_instances: int | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("max_raise_instances", "max_lowering_instances"):
+            limits.require_within(name, getattr(self, name), limits.STEP_INSTANCES)
+
+
+NO_STEP_LIMITS: Final = StepLimits()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Workload:
     """The model served, for GPU memory and tier: weights, batch, context."""
 
@@ -260,6 +276,7 @@ class Fleet:
     instance_types: tuple[InstanceOption, ...]
     lead_time_seconds: float
     bounds: Bounds
+    step_limits: StepLimits = NO_STEP_LIMITS
     account: str | None = None
     region: str = "us-east-1"
     mode: Mode = Mode.RECOMMEND

@@ -16,6 +16,7 @@ CV2: Final[Limits] = (0, 10_000)
 """Squared coefficient of variation, of service times or of gaps between arrivals."""
 SLOTS: Final[Limits] = (1, 100_000)
 INSTANCES: Final[Limits] = (0, 100_000)
+STEP_INSTANCES: Final[Limits] = (1, 100_000)
 RATE_PER_SECOND: Final[Limits] = (1e-9, 1e9)
 USD_PER_HOUR: Final[Limits] = (1e-6, 1e6)
 COST_RATIO: Final[Limits] = (1e-6, 1e6)

@@ -38,12 +38,26 @@ class CapacityStep:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CapacityShortfall:
+    """An hour whose `required_instances` no floor inside the fleet's step limits has asked for in time.
+
+    `reachable_instances` are the most that can be asked for by the lead time before the hour; the rest comes later.
+    """
+
+    need_at_utc: datetime
+    required_instances: int
+    reachable_instances: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CapacitySchedule:
     """A piecewise-constant floor: steps in time order; it ends at `ends_at_utc`, when the baseline is given back."""
 
     fleet_id: str
     steps: tuple[CapacityStep, ...]
     ends_at_utc: datetime
+    shortfalls: tuple[CapacityShortfall, ...] = ()
+    """The hours that step limits leave short, in time order."""
 
 
 class ScalingApi(StrEnum):
@@ -112,6 +126,11 @@ class TargetState:
     has_reactive_policy: bool
     has_predictive_policy: bool
     is_scheduled_scaling_suspended: bool
+
+    @property
+    def instances_without_us(self) -> int:
+        """What stands until an action of ours: the minimum where a reactive policy scales in, else what is desired."""
+        return (self.setting.min_instances or 0) if self.has_reactive_policy else self.current_instances
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

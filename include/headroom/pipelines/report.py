@@ -116,6 +116,7 @@ def build_run_report(workspace: Workspace, window: Window) -> RunReport:
                 usd_per_hour=amount_of(hours[0]["usd_per_hour"]) if hours else None,
                 price_day=hours[0]["price_day_utc"] if hours else None,
                 sizing_method="" if plan is None else plan["sizing_method"],
+                short_of_capacity=(plan or {}).get("short_of_capacity"),
                 rate_not_measured=(plan or {}).get("rate_not_measured"),
                 cost_curve=_cost_curve(fleet, plan),
                 rightsizing=tuple(types.get(fleet.id, ())),

@@ -16,7 +16,7 @@ from headroom.actuation.registry import target_for
 from headroom.capacity import SustainableRate, cost_curve
 from headroom.domain.demand import Floats
 from headroom.domain.fleet import Fleet
-from headroom.domain.scaling import Action, ActionPurpose, CapacityRequirement, Counts
+from headroom.domain.scaling import Action, ActionPurpose, Counts
 from headroom.domain.window import Window
 from headroom.extract.errors import SourceError
 from headroom.lake.errors import LakeError
@@ -34,6 +34,7 @@ from headroom.pipelines.windows import window_key
 from headroom.pipelines.workspace import Workspace
 from headroom.scheduling import (
     SCHEDULED_ACTIONS_PER_TARGET,
+    FleetSchedule,
     ScheduleImpossibleError,
     actions_for,
     earliest_start,
@@ -76,7 +77,7 @@ def schedule_fleets(workspace: Workspace, window: Window, chunk: int) -> list[Ou
             outcomes.append(_outcome(fleet_id, OutcomeStatus.FAILED, plan))
         else:
             rows += plan.rows
-            outcomes.append(_outcome(fleet_id, OutcomeStatus.OK))
+            outcomes.append(_outcome(fleet_id, OutcomeStatus.OK, plan.record["short_of_capacity"] or ""))
     table = TABLES[SCHEDULE_TABLE]
     path = hourly_path(SCHEDULE_TABLE, window.start_utc, chunk_name(chunk))
     replace_fleets(workspace, path, table, pa.Table.from_pylist(rows, schema=table.schema))
@@ -177,7 +178,7 @@ class _Planner:
             is_ours=self._is_ours,
             now_utc=self.now_utc,
         )
-        holds = _holds_without_us(adoption)
+        holds = adoption.state.instances_without_us
         starts_after_utc = earliest_start(made_at if self._is_past else self.now_utc)
         try:
             decided = schedule_for(
@@ -209,7 +210,7 @@ class _Planner:
         )
         planned = hourly_floor(schedule, pushed.hours, current_instances=holds)
         running = mean_floor(schedule, pushed.hours, current_instances=holds)
-        return self._written(pushed, planned, running, wanted, adoption, cost_curve=self._cost_curve(rate))
+        return self._written(decided, planned, running, wanted, adoption, cost_curve=self._cost_curve(rate))
 
     @property
     def _is_past(self) -> bool:
@@ -228,7 +229,7 @@ class _Planner:
 
     def _written(
         self,
-        requirement: CapacityRequirement,
+        decided: FleetSchedule,
         planned: Counts,
         floor: Floats,
         wanted: tuple[Action, ...],
@@ -236,7 +237,7 @@ class _Planner:
         *,
         cost_curve: dict[str, Any] | None,
     ) -> FleetPlan:
-        fleet, made_at = self.fleet, self.known.forecast.made_at_utc
+        fleet, requirement, made_at = self.fleet, decided.requirement, self.known.forecast.made_at_utc
         today, basis = today_instances(adoption, self.observed, len(planned))
         costs = PlanCosts(
             today_instances=today,
@@ -274,6 +275,7 @@ class _Planner:
             "on_demand_usd_per_hour": costs.usd_per_hour,
             "estimate": costs.record(),
             "sizing_method": requirement.method,
+            "short_of_capacity": decided.short_of_capacity,
             "rate_not_measured": self.market.why_not_measured(fleet),
             "cost_curve": cost_curve,
             "current_instances": adoption.state.current_instances,
@@ -282,11 +284,3 @@ class _Planner:
             "wanted": [action_record(action) for action in wanted],
         }
         return FleetPlan(record=record, rows=rows)
-
-
-def _holds_without_us(adoption: Adoption) -> int:
-    """Return what stands until our first action: the minimum where a policy scales in, else the desired instances."""
-    state = adoption.state
-    if state.has_reactive_policy:
-        return state.setting.min_instances or 0
-    return state.current_instances

@@ -86,6 +86,8 @@ class FleetSection:
     sizing_method: str = ""
     rate_not_measured: str | None = None
     """Why history does not tell what an instance carries; None where it does."""
+    short_of_capacity: str | None = None
+    """Which hours the fleet's step limits leave short; None where they leave none."""
     cost_curve: CostCurve | None = None
     """What the plan's first day is expected to cost at each quantile of its minutes; None without a price."""
     rightsizing: tuple[RightsizingOption, ...] = ()
@@ -208,6 +210,7 @@ def _section_summary(section: FleetSection) -> dict[str, Any]:
         "cause": section.cause,
         "history": None if section.history_span is None else _history_summary(section.history_span),
         "forecast_note": None if section.forecast is None else section.forecast.note,
+        "short_of_capacity": section.short_of_capacity,
         "drift": section.drift or None,
         "explanation": None if section.forecast is None else section.forecast.explanation or None,
         "cost_basis": section.cost_basis.value,

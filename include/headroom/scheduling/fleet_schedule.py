@@ -29,6 +29,19 @@ class FleetSchedule:
     requirement: CapacityRequirement
     schedule: CapacitySchedule
 
+    @property
+    def short_of_capacity(self) -> str | None:
+        """In words, which hours the fleet's step limits leave short; None where they leave none."""
+        shortfalls = self.schedule.shortfalls
+        if not shortfalls:
+            return None
+        first, others = shortfalls[0], len(shortfalls) - 1
+        more = "" if not others else f", and {others} hours more are short" if others > 1 else ", and one hour more"
+        return (
+            f"step_limits leave it short: of the {first.required_instances} instances needed at "
+            f"{first.need_at_utc:%Y-%m-%d %H:%MZ} only {first.reachable_instances} can be asked for in time{more}"
+        )
+
 
 def schedule_for(
     fleet: Fleet,
@@ -54,6 +67,7 @@ def schedule_for(
         starts_after_utc=starts_after_utc,
         ends_at_utc=forecast.made_at_utc + PUSHED_HOURS * HOUR,
         current_instances=current_instances,
+        step_limits=fleet.step_limits,
     )
     return FleetSchedule(requirement=requirement, schedule=schedule)
 

@@ -29,8 +29,6 @@ class GuardrailLimits:
     """
     max_window_age_seconds: float = 2 * SECONDS_PER_HOUR
     """A window that ended longer ago has a successor whose plan knows more: it only records."""
-    max_raise_instances_per_hour: int | None = None
-    max_lowering_instances_per_hour: int | None = None
     max_usd_per_day: float | None = None
     reserved_actions: int = DEFAULT_RESERVE
 

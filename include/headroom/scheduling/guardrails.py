@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Final
 
+from headroom.domain.fleet import NO_STEP_LIMITS
 from headroom.domain.scaling import Action, ActionPurpose, ScalingApi, Verdict
 from headroom.scheduling.conflicts import find_conflicts
 from headroom.scheduling.guardrail_context import GuardrailContext
@@ -137,22 +138,24 @@ def actions_are_inside_bounds(context: GuardrailContext) -> Verdict:
 
 
 def steps_are_small(context: GuardrailContext) -> Verdict:
-    """Within any hour the floor rises and falls by no more than the limits, where they are set."""
-    raise_limit = context.limits.max_raise_instances_per_hour
-    lowering_limit = context.limits.max_lowering_instances_per_hour
-    if raise_limit is None and lowering_limit is None:
+    """No action moves the floor further than the fleet's step limits, from what stands at the target on.
+
+    Of actions whose start has passed only the last is pushed; what stands outside the bounds may come to them at once.
+    """
+    limits, bounds = context.fleet.step_limits, context.fleet.bounds
+    if limits == NO_STEP_LIMITS:
         return Verdict(rule="step_size", is_passed=True, reason="no step limit is set")
-    levels = [(context.now_utc, context.state.current_instances)]
-    levels += [(action.starts_at_utc, action.setting.min_instances or 0) for action in _steps(context.wanted)]
-    for position, (later, level) in enumerate(levels):
-        for earlier, before in levels[:position]:
-            if (later - earlier).total_seconds() >= SECONDS_PER_HOUR:
-                continue
-            limit = raise_limit if level > before else lowering_limit
-            if limit is not None and abs(level - before) > limit:
-                reason = f"from {before} to {level} instances within an hour at {later:{_TIME}}; the limit is {limit}"
-                return Verdict(rule="step_size", is_passed=False, reason=reason)
-    return Verdict(rule="step_size", is_passed=True, reason="no hour changes the floor by more than the limit")
+    before = min(max(context.state.instances_without_us, bounds.min_instances), bounds.max_instances)
+    steps = sorted(_steps(context.wanted), key=lambda action: action.starts_at_utc)
+    is_past = [action.starts_at_utc <= context.now_utc for action in steps]
+    for action in steps[max(sum(is_past) - 1, 0) :]:
+        level = action.setting.min_instances or 0
+        limit = limits.max_raise_instances if level > before else limits.max_lowering_instances
+        if limit is not None and abs(level - before) > limit:
+            reason = f"{action.name} goes from {before} to {level} instances at once; the fleet's step limit is {limit}"
+            return Verdict(rule="step_size", is_passed=False, reason=reason)
+        before = level
+    return Verdict(rule="step_size", is_passed=True, reason="no action changes the floor by more than the step limits")
 
 
 def quota_is_kept(context: GuardrailContext) -> Verdict:

@@ -17,9 +17,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from headroom.compiled import compiled
 from headroom.domain.demand import Floats
 from headroom.domain.scaling import Counts
-from headroom.simulation.compiled import compiled
 
 NO_REACTION, THRESHOLD, TARGET_TRACKING, HPA = 0, 1, 2, 3
 PARAMETERS = 6

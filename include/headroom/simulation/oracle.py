@@ -20,10 +20,10 @@ from typing import Final
 
 import numpy as np
 
+from headroom.compiled import compiled
 from headroom.domain.demand import Floats
 from headroom.domain.scaling import Counts
 from headroom.simulation import minute_loop
-from headroom.simulation.compiled import compiled
 from headroom.simulation.engine import Pool, queue_arrays
 from headroom.simulation.latency_table import ServingQueue
 from headroom.units import SECONDS_PER_HOUR

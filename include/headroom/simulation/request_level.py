@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special
 
+from headroom.compiled import compiled
 from headroom.domain.demand import Floats
-from headroom.simulation.compiled import compiled
 
 
 def poisson_arrival_seconds(random: np.random.Generator, *, rate_per_second: float, count: int) -> Floats:

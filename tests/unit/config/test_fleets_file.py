@@ -128,6 +128,12 @@ ENTRY_FAULTS = [
     ("seconds: 300", "seconds: .inf", "FILE:14: lead_time_seconds: expected a finite number, found inf"),
     ("seconds: 300", "seconds: -1", "FILE:14: document: lead_time_seconds must be at least 0, found -1.0"),
     ("min_instances: 2", "min_instances: 2.5", "FILE:15: bounds.min_instances: Input should be a valid integer"),
+    (
+        "instances: 60}",
+        "instances: 60}\nstep_limits: {max_raise_instances: 0}",
+        "FILE:16: step_limits: max_raise_instances must be at least 1, found 0",
+    ),
+    ("instances: 60}", "instances: 60}\nstep_limits: {max_raise: 5}", "FILE:16: step_limits.max_raise"),
     ("max_instances: 60", "max_instances: 1", "FILE:15: bounds: max_instances must be at least 1 and at least min"),
     ('"123456789012"', "123456789012", "FILE:2: account: Input should be a valid string, found 123456789012"),
     ("region: us-east-1", "region: [us-east-1]", "FILE:3: region: Input should be a valid string"),

@@ -224,6 +224,14 @@ def test_a_rate_that_history_does_not_tell_has_its_reason_on_the_page() -> None:
     assert "not measured from history" not in render_run_report(_report(_section()))
 
 
+def test_hours_that_step_limits_leave_short_are_on_the_page_and_in_the_summary() -> None:
+    short = "step_limits leave it short: of the 12 instances needed only 8 can be asked for in time"
+    report = _report(replace(_section(), short_of_capacity=short))
+    assert short in render_run_report(report)
+    assert run_summary(report)["fleets"][0]["short_of_capacity"] == short
+    assert "step_limits" not in render_run_report(_report(_section()))
+
+
 def test_the_cost_curve_is_drawn_where_a_price_is_known() -> None:
     curve = CostCurve(
         instance_usd=np.linspace(10.0, 130.0, 13), shortage_usd=np.linspace(240.0, 0.0, 13), critical_ratio=0.9

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
-from headroom.domain.fleet import Bounds
+from headroom.domain.fleet import NO_STEP_LIMITS, Bounds, StepLimits
 from headroom.domain.scaling import (
     Action,
     ActionPurpose,
@@ -56,6 +56,7 @@ def schedule(
     max_changes: int = 100,
     bounds: Bounds = BOUNDS,
     starts: datetime | None = None,
+    step_limits: StepLimits = NO_STEP_LIMITS,
 ) -> CapacitySchedule:
     """Plan from 06:06 on for the hours from 06:00; the delay of actions is left out, to keep numbers round."""
     return schedule_capacity(
@@ -67,6 +68,7 @@ def schedule(
         starts_after_utc=starts or at("06:06"),
         ends_at_utc=at("06:00") + timedelta(hours=len(instances)),
         current_instances=current,
+        step_limits=step_limits,
         action_delay_seconds=0.0,
     )
 

@@ -5,17 +5,29 @@ from typing import Any
 import numpy as np
 import pytest
 from tests.unit.capacity.small_fleet import fleet as capacity_fleet
-from tests.unit.scheduling.small_plan import DEPLOYMENT, FLEET, NOW, action, at, present, restore, target
+from tests.unit.scheduling.small_plan import (
+    BASELINE,
+    DEPLOYMENT,
+    FLEET,
+    NOW,
+    action,
+    at,
+    present,
+    restore,
+    schedule,
+    target,
+)
 
 from headroom.columns import QUANTILE_LEVELS
 from headroom.domain.demand import DemandForecast
-from headroom.domain.fleet import Bounds, Mode
+from headroom.domain.fleet import Bounds, Mode, StepLimits
 from headroom.domain.scaling import Action, ActionPurpose, ScalingApi, TargetState
 from headroom.domain.window import Window
-from headroom.scheduling import GuardrailContext, GuardrailLimits, check_guardrails, diff_actions
+from headroom.scheduling import GuardrailContext, GuardrailLimits, actions_for, check_guardrails, diff_actions
 from headroom.scheduling.guardrails import RULES
 
-FLEET_OBJECT = replace(capacity_fleet(bounds=Bounds(min_instances=1, max_instances=20)), id=FLEET, mode=Mode.AUTO)
+BOUNDS_OF_FLEET = Bounds(min_instances=1, max_instances=20)
+FLEET_OBJECT = replace(capacity_fleet(bounds=BOUNDS_OF_FLEET), id=FLEET, mode=Mode.AUTO)
 WANTED = (
     action("07:53", 12, None, 12),
     action("14:00", 4, None, 4, purpose=ActionPurpose.LOWER),
@@ -136,19 +148,54 @@ def test_steps_outside_the_bounds_or_above_their_own_maximum_are_refused(bad: Ac
     assert list(refusals(context(wanted=(bad, restore("20:00"))))) == ["bounds"]
 
 
-def test_steps_larger_than_the_limit_within_an_hour_are_refused() -> None:
-    # 5 stand at 06:05, far from 07:53; 12 from 07:53, 4 from 08:30: 8 less within 37 minutes
-    wanted = (action("07:53", 12, None, 12), action("08:30", 4, None, 4, purpose=ActionPurpose.LOWER), restore("20:00"))
-    limits = GuardrailLimits(max_lowering_instances_per_hour=7)
-    reason = refusals(context(wanted=wanted, limits=limits))["step_size"]
-    assert reason == "from 12 to 4 instances within an hour at 2026-11-18 08:30Z; the limit is 7"
-    assert refusals(context(wanted=wanted, limits=GuardrailLimits(max_lowering_instances_per_hour=8))) == {}
-    assert refusals(context(limits=GuardrailLimits(max_raise_instances_per_hour=1))) == {}
-    soon = (action("06:30", 12, None, 12), restore("20:00"))
-    assert (
-        "from 5 to 12"
-        in refusals(context(wanted=soon, limits=GuardrailLimits(max_raise_instances_per_hour=6)))["step_size"]
+def with_limits(*, up: int | None = None, down: int | None = None, **changes: Any) -> dict[str, str]:
+    step_limits = StepLimits(max_raise_instances=up, max_lowering_instances=down)
+    return refusals(context(fleet=replace(FLEET_OBJECT, step_limits=step_limits), **changes))
+
+
+def test_steps_larger_than_the_fleets_limits_are_refused() -> None:
+    # 5 stand; 12 from 07:53, 4 from 14:00, and the restore, which is the owner's own
+    name = WANTED[1].name
+    reason = with_limits(down=7)["step_size"]
+    assert reason == f"{name} goes from 12 to 4 instances at once; the fleet's step limit is 7"
+    assert "from 5 to 12" in with_limits(up=6)["step_size"]
+    assert with_limits(up=7, down=8) == {}
+
+
+def test_steps_count_from_the_minimum_where_a_reactive_policy_scales_and_from_the_nearer_bound_outside() -> None:
+    wanted = (action("07:53", 8), restore("20:00"))
+    reactive = target(has_reactive_policy=True, current_instances=15)  # its minimum is 2
+    assert with_limits(up=6, down=1, wanted=wanted, state=reactive) == {}
+    assert "from 2 to 8" in with_limits(up=5, wanted=wanted, state=reactive)["step_size"]
+    outside = target(current_instances=50)  # 20 are allowed
+    assert with_limits(down=16, state=outside) == {}
+    assert "from 20 to 12" in with_limits(down=7, state=outside)["step_size"]
+
+
+def test_a_step_that_waited_past_its_start_is_not_between_what_stands_and_the_next() -> None:
+    # at 06:05 the step of 05:30 is past, and only that of 06:00 is pushed: from 5 to 13 at once
+    wanted = (action("05:30", 9, None, 9), action("06:00", 13, None, 13), restore("20:00"))
+    assert "from 5 to 13" in with_limits(up=4, wanted=wanted)["step_size"]
+    assert "step_size" not in with_limits(up=8, wanted=wanted)
+
+
+def test_a_floor_made_within_the_limits_passes_them() -> None:
+    step_limits = StepLimits(max_raise_instances=3, max_lowering_instances=2)
+    made = schedule(5, 12, 3, 14, 1, current=5, min_dwell_seconds=1800, step_limits=step_limits, bounds=BOUNDS_OF_FLEET)
+    wanted = actions_for(
+        FLEET,
+        made,
+        deployment=DEPLOYMENT,
+        api=ScalingApi.EC2_AUTO_SCALING,
+        has_reactive_policy=False,
+        has_predictive_policy=False,
+        baseline=BASELINE,
+        bounds=BOUNDS_OF_FLEET,
+        current_instances=5,
     )
+    assert len(wanted) > 5
+    assert with_limits(up=3, down=2, wanted=wanted) == {}
+    assert "step_size" in with_limits(up=2, down=2, wanted=wanted)
 
 
 def test_more_actions_than_the_quota_leaves_are_refused() -> None:

@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from headroom.compiled import compiled
 from headroom.domain.demand import Floats
-from headroom.simulation.compiled import compiled
 
 _LEAST_POINTS = 8
 

@@ -1,4 +1,4 @@
-"""The one way in which the simulators are compiled: numba, its machine code kept between processes where it can be."""
+"""The one way in which loops are compiled: numba, its machine code kept between processes where it can be."""
 
 from collections.abc import Callable
 from typing import TypeVar, cast

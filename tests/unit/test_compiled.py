@@ -1,7 +1,7 @@
 import numba
 import pytest
 
-from headroom.simulation.compiled import compiled
+from headroom.compiled import compiled
 
 
 def twice(value: float) -> float:
