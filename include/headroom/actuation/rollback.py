@@ -8,8 +8,9 @@ from typing import Any
 from headroom.actuation.baseline import with_desired_inside
 from headroom.actuation.errors import ActuationError
 from headroom.actuation.ledger import Ledger, fleet_of, push_id_for
+from headroom.actuation.lock import LockError, Locks, lock_verdict
 from headroom.actuation.memory import BOUNDS, FIELDS, FleetMemory, memory_from
-from headroom.actuation.outcome import PushOutcome, PushState
+from headroom.actuation.outcome import PushOutcome, PushState, verdict_records
 from headroom.actuation.records import present_from, present_of, setting_from
 from headroom.actuation.restore import give_back
 from headroom.actuation.target import ScalingTarget
@@ -45,6 +46,7 @@ def rollback_push(
     *,
     target: ScalingTarget,
     ledger: Ledger,
+    locks: Locks,
     now_utc: datetime,
     is_dry_run: bool = False,
 ) -> PushOutcome:
@@ -53,9 +55,10 @@ def rollback_push(
     Actions of before that are past by now are not brought back; where one of them, or the setting of before, should be
     in force but ours of after is, an action at the next possible minute sets it. The entry in the ledger is a push of
     its own, and the push undone is marked. Raises ActuationError when the ledger knows no such push; what happens at
-    the cloud is in the outcome.
+    the cloud is in the outcome. While a push or another rollback has the fleet's lock it is refused, to be asked again.
     """
     fleet_id = fleet_of(request.push_id)
+    lock = locks.look(fleet_id)
     events = ledger.events(request.push_id)
     if not events:
         raise ActuationError(f"the ledger has no push {request.push_id!r}")
@@ -64,12 +67,20 @@ def rollback_push(
     def outcome(state: PushState, *reasons: str, **more: Any) -> PushOutcome:  # noqa: ANN401, PushOutcome's own fields
         return PushOutcome(fleet_id=fleet_id, push_id=rollback_id, state=state, reasons=reasons, **more)
 
+    def refuse(reason: str) -> PushOutcome:
+        verdicts = (lock_verdict(reason),)
+        detail = {"rolls_back": request.push_id, "reasons": [reason], "verdicts": verdict_records(verdicts)}
+        ledger.append_once(rollback_id, LedgerState.REFUSED, at_utc=now_utc, detail=detail)
+        return outcome(PushState.REFUSED, f"lock: {reason}", verdicts=verdicts)
+
     intent = _first_intent(events)
     if intent is None:
         return outcome(PushState.UNCHANGED, f"{request.push_id} never wrote to the target: nothing to roll back")
     # A rollback's own good end is ROLLED_BACK too; only the mark left by another rollback says who did it.
     if events[-1].state is LedgerState.ROLLED_BACK and "by" in events[-1].detail:
         return outcome(PushState.ROLLED_BACK, f"{request.push_id} is rolled back already")
+    if lock.held_reason is not None and not is_dry_run:
+        return refuse(lock.held_reason)
     memory = ledger.memory(fleet_id, now_utc=now_utc)
     if memory is None:
         raise ActuationError(f"the ledger has no baseline for fleet {fleet_id}")
@@ -82,9 +93,6 @@ def rollback_push(
     if is_dry_run:
         return outcome(PushState.DRY_RUN, diff=diff)
     mark = {"by": rollback_id, "requested_by": request.requested_by, "reason": request.reason}
-    if diff.is_empty:
-        ledger.append(request.push_id, LedgerState.ROLLED_BACK, at_utc=now_utc, detail=mark)
-        return outcome(PushState.ROLLED_BACK, "the target holds what stood before already", diff=diff)
     writing = Writing(
         push_id=rollback_id,
         wanted=wanted,
@@ -94,9 +102,18 @@ def rollback_push(
         succeeded=LedgerState.ROLLED_BACK,
         detail={**mark, "rolls_back": request.push_id},
     )
-    written = write_and_verify(writing, target=target, ledger=ledger, state=state, memory=memory, now_utc=now_utc)
-    if written.is_good:
-        ledger.append(request.push_id, LedgerState.ROLLED_BACK, at_utc=now_utc, detail=mark)
+    try:
+        with lock.hold(rollback_id) as held:
+            if diff.is_empty:
+                ledger.append(request.push_id, LedgerState.ROLLED_BACK, at_utc=now_utc, detail=mark)
+                return outcome(PushState.ROLLED_BACK, "the target holds what stood before already", diff=diff)
+            written = write_and_verify(
+                writing, target=target, ledger=ledger, state=state, memory=memory, held=held, now_utc=now_utc
+            )
+            if written.is_good:
+                ledger.append(request.push_id, LedgerState.ROLLED_BACK, at_utc=now_utc, detail=mark)
+    except LockError as error:
+        return refuse(str(error))
     return outcome(
         PushState(written.state.value),
         *written.reasons,

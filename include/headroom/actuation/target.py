@@ -25,23 +25,49 @@ class ActionFailure:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WriteCall:
+    """A write call that was made: for which actions, and AWS's id of the request, empty where no answer came."""
+
+    operation: str
+    names: tuple[str, ...]
+    request_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ApplyResult:
-    """What came of write calls: names that went through, names that did not, and how many calls were tried."""
+    """What came of write calls: names that went through, names that did not, and the calls that were tried."""
 
     applied: tuple[str, ...] = ()
     failures: tuple[ActionFailure, ...] = ()
-    write_calls: int = 0
+    calls: tuple[WriteCall, ...] = ()
+
+    @property
+    def write_calls(self) -> int:
+        """How many write calls were tried."""
+        return len(self.calls)
 
     def __add__(self, other: "ApplyResult") -> "ApplyResult":
         return ApplyResult(
             applied=self.applied + other.applied,
             failures=self.failures + other.failures,
-            write_calls=self.write_calls + other.write_calls,
+            calls=self.calls + other.calls,
         )
 
 
+def not_tried(names: Sequence[str], reason: str) -> ApplyResult:
+    """Return the result of no call: all of `names` failed, for `reason`."""
+    return ApplyResult(failures=tuple(ActionFailure(name=name, reason=reason) for name in names))
+
+
+BeforeCall = Callable[[], None]
+"""Raises ActuationError where the write call that is about to be made must not be made any more."""
+
+
 class ScalingTarget(Protocol):
-    """One fleet's scaling target. Reading raises ActuationError; writing returns its failures, so none is lost."""
+    """One fleet's scaling target. Reading raises ActuationError; writing returns its failures, so none is lost.
+
+    `before_call` is asked before every single write call; once it raises, nothing more is written.
+    """
 
     @property
     def fleet_id(self) -> str:
@@ -62,11 +88,11 @@ class ScalingTarget(Protocol):
         """Return what stands there; raise ActuationError when it cannot be read or is not there."""
         ...
 
-    def put_actions(self, actions: Sequence[Action]) -> ApplyResult:
+    def put_actions(self, actions: Sequence[Action], *, before_call: BeforeCall) -> ApplyResult:
         """Create or wholly replace `actions`, in order, in batches as large as the API takes."""
         ...
 
-    def delete_actions(self, names: Sequence[str]) -> ApplyResult:
+    def delete_actions(self, names: Sequence[str], *, before_call: BeforeCall) -> ApplyResult:
         """Delete the actions named, in order; one that is already gone counts as deleted."""
         ...
 

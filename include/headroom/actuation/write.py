@@ -8,8 +8,9 @@ from typing import Any
 from headroom.actuation.apply import apply_diff
 from headroom.actuation.errors import ActuationError
 from headroom.actuation.ledger import Ledger
+from headroom.actuation.lock import HeldLock, LockError
 from headroom.actuation.memory import FleetMemory
-from headroom.actuation.outcome import diff_record, failure_records
+from headroom.actuation.outcome import call_records, diff_record, failure_records
 from headroom.actuation.records import present_of, present_records, setting_record
 from headroom.actuation.target import ApplyResult, ScalingTarget
 from headroom.domain.ledger import LedgerState
@@ -57,11 +58,14 @@ def write_and_verify(
     ledger: Ledger,
     state: TargetState,
     memory: FleetMemory,
+    held: HeldLock,
     now_utc: datetime,
 ) -> Written:
     """Make the target hold what is wanted; `state` is what it holds now, `memory` what we know of the fleet.
 
     The intent is in the ledger before the first AWS call, so a run that dies leaves a trace that the next one finishes.
+    Raises LockError, having written nothing, where the lock is ours no more; later that is a failure with its reason,
+    and what the fleet looks like is then for the one who has the lock to say.
     """
     diff = writing.diff(writing.wanted, state)
     half_done = ledger.intents(target.fleet_id, now_utc=now_utc).half_done
@@ -70,6 +74,7 @@ def write_and_verify(
         is_ours=writing.is_ours,
         also=[present_of(action) for action in (*diff.create, *diff.replace)],
     )
+    held.check()
     ledger.append(
         writing.push_id,
         writing.intended,
@@ -79,41 +84,57 @@ def write_and_verify(
             **diff_record(diff),
             "before": _before(state, writing.is_ours),
             "repairs": list(half_done),
+            "fence": held.fence,
         },
         memory=intent_memory,
     )
-    result = apply_diff(target, diff, state)
+    result = apply_diff(target, diff, state, before_call=held.before_call)
     ledger.append(
         writing.push_id,
         LedgerState.PARTIALLY_APPLIED if result.failures else LedgerState.APPLIED,
         at_utc=now_utc,
-        detail={"applied": list(result.applied), "failures": failure_records(result.failures)},
+        detail={
+            "applied": list(result.applied),
+            "failures": failure_records(result.failures),
+            "requests": call_records(result.calls),
+        },
     )
+    repair = ApplyResult()
     try:
-        after = target.read(now_utc=now_utc)
+        held.check()
+        # The clock is read anew: what was still to come when the push began may have started since.
+        after = target.read(now_utc=held.now_utc())
         rest = writing.diff(writing.wanted, after)
         is_repaired = not rest.is_empty
         if is_repaired:
-            result += apply_diff(target, rest, after)
-            after = target.read(now_utc=now_utc)
+            repair = apply_diff(target, rest, after, before_call=held.before_call)
+            result += repair
+            after = target.read(now_utc=held.now_utc())
             rest = writing.diff(writing.wanted, after)
+        held.check()
     except ActuationError as error:
-        reasons = (f"it could not be read back: {error}", *_failure_reasons(result))
-        ledger.append(writing.push_id, LedgerState.FAILED, at_utc=now_utc, detail={"reasons": list(reasons)})
+        cause = str(error) if isinstance(error, LockError) else f"it could not be read back: {error}"
+        reasons = (cause, *_failure_reasons(result))
+        detail = {"reasons": list(reasons), "requests": call_records(repair.calls)}
+        ledger.append(writing.push_id, LedgerState.FAILED, at_utc=now_utc, detail=detail)
         return Written(state=LedgerState.FAILED, result=result, reasons=reasons)
     if rest.is_empty:
         ledger.append(
             writing.push_id,
             writing.succeeded,
-            at_utc=now_utc,
-            detail={"is_repaired": is_repaired, "setting": setting_record(after.setting)},
+            at_utc=after.read_at_utc,
+            detail={
+                "is_repaired": is_repaired,
+                "setting": setting_record(after.setting),
+                "requests": call_records(repair.calls),
+            },
             memory=intent_memory.seen(after, is_ours=writing.is_ours),
         )
-        mark_repaired(half_done, by=writing.push_id, ledger=ledger, now_utc=now_utc)
+        mark_repaired(half_done, by=writing.push_id, ledger=ledger, now_utc=after.read_at_utc)
         # What failed at first and was repaired is in the ledger; it is no failure of the push.
         return Written(
             state=writing.succeeded,
-            result=ApplyResult(applied=result.applied, write_calls=result.write_calls),
+            result=ApplyResult(applied=result.applied, calls=result.calls),
             reasons=(),
         )
     ended = LedgerState.VERIFICATION_FAILED if result.applied else LedgerState.FAILED
@@ -121,8 +142,13 @@ def write_and_verify(
     ledger.append(
         writing.push_id,
         ended,
-        at_utc=now_utc,
-        detail={"reasons": list(reasons), "failures": failure_records(result.failures), "left": diff_record(rest)},
+        at_utc=after.read_at_utc,
+        detail={
+            "reasons": list(reasons),
+            "failures": failure_records(result.failures),
+            "left": diff_record(rest),
+            "requests": call_records(repair.calls),
+        },
         memory=intent_memory.seen(
             after,
             is_ours=writing.is_ours,

@@ -259,23 +259,36 @@ class MemoryStore:
     def __init__(self) -> None:
         self.files: dict[str, Any] = {}
         self.reads = 0
+        self.is_dead = False
+        """Whether the process that writes is dead: then nothing more is written, whatever its code has still to say."""
 
     @property
     def storage(self) -> "MemoryStore":
         return self
 
     def write_json_once(self, path: str, obj: object) -> bool:
-        if path in self.files:
-            return False
-        self.files[path] = json.dumps(obj)
-        return True
+        self._check_alive()
+        text = json.dumps(obj)
+        return self.files.setdefault(path, text) is text
 
     def read_json(self, path: str) -> Any:
         self.reads += 1
         return json.loads(self.files[path])
 
     def list(self, folder: str, *, name_prefix: str = "") -> list[str]:
-        return sorted(path for path in self.files if path.startswith(f"{folder}/{name_prefix}"))
+        return sorted(path for path in list(self.files) if path.startswith(f"{folder}/{name_prefix}"))
+
+    def delete(self, path: str) -> None:
+        self._check_alive()
+        self.files.pop(path, None)
+
+    def _check_alive(self) -> None:
+        if self.is_dead:
+            raise Killed
+
+
+def allowed() -> None:
+    """No lock is in the way of a write call."""
 
 
 def minutes(count: float) -> timedelta:

@@ -23,6 +23,7 @@ from tests.unit.actuation.planning import (
 from headroom.actuation.confirmation import confirm_baseline
 from headroom.actuation.errors import ActuationError
 from headroom.actuation.ledger import Ledger
+from headroom.actuation.lock import Locks
 from headroom.actuation.observe import observe_target
 from headroom.actuation.outcome import PushOutcome, PushState
 from headroom.actuation.push import push_fleet
@@ -47,6 +48,7 @@ class Desk:
             asked,
             target=ec2(self.group),
             ledger=self.ledger,
+            locks=Locks(store=self.store, clock=lambda: self.group.now),
             now_utc=self.group.now,
             is_dry_run=is_dry_run,
         )

@@ -20,6 +20,7 @@ from tests.unit.actuation.planning import action, add_foreign, ec2, group, is_ou
 
 from headroom.actuation.confirmation import confirm_baseline
 from headroom.actuation.ledger import Ledger, is_unfinished
+from headroom.actuation.lock import Locks
 from headroom.actuation.observe import observe_target
 from headroom.actuation.outcome import PushOutcome, PushState
 from headroom.actuation.push import push_fleet
@@ -37,7 +38,9 @@ class Pushing(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.cloud = group()
-        self.ledger = Ledger(MemoryStore())
+        self.store = MemoryStore()
+        self.ledger = Ledger(self.store)
+        self.locks = Locks(store=self.store, clock=lambda: self.cloud.now)
         self.foreign: dict[str, object] = {}
         self.last_intent: str | None = None
 
@@ -67,7 +70,7 @@ class Pushing(RuleBasedStateMachine):
             request((*wanted, restore) if wanted else (), window_end=hour),
             diff=partial(diff_actions, deployment="test", fleet_id="chat-large", now_utc=now),
         )
-        return push_fleet(asked, target=target, ledger=self.ledger, now_utc=now)
+        return push_fleet(asked, target=target, ledger=self.ledger, locks=self.locks, now_utc=now)
 
     @rule(raises=st.dictionaries(st.integers(1, 28), OURS, max_size=4), dies_at=DEATHS, is_after=st.booleans())
     def push(self, raises: dict[int, int], dies_at: int | None, is_after: bool) -> None:  # noqa: FBT001
@@ -98,7 +101,8 @@ class Pushing(RuleBasedStateMachine):
         )
         self._with_death(dies_at, is_after)
         try:
-            rollback_push(asked, target=ec2(self.cloud), ledger=self.ledger, now_utc=self.cloud.now)
+            now = self.cloud.now
+            rollback_push(asked, target=ec2(self.cloud), ledger=self.ledger, locks=self.locks, now_utc=now)
         except Killed:
             pass
         finally:
