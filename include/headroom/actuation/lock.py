@@ -16,6 +16,7 @@ from typing import Any, Final, Protocol
 
 from headroom.actuation.errors import ActuationError
 from headroom.domain.scaling import Verdict
+from headroom.domain.window import as_utc
 
 LONGEST_CALL: Final = timedelta(minutes=5)
 """A write call ends within 5 attempts of 5 s to connect and 30 s to read, and 4 waits of at most 20 s: 255 s
@@ -29,6 +30,7 @@ KEPT_FENCES: Final = 10
 """Files of earlier fences are deleted; which push had which fence stays in the ledger."""
 
 _NAME = re.compile(r"(?:.*/)?(?P<fence>[0-9]{8})(?P<released>-released)?\.json")
+
 
 class LockError(ActuationError):
     """The lock cannot be had, or is no longer ours; the message says whose it is."""
@@ -81,7 +83,7 @@ class Locks:
     def _why_held(self, path: str) -> str | None:
         try:
             record = self.store.read_json(path)
-            expires_at, holder = datetime.fromisoformat(record["expires_at_utc"]), str(record["push_id"])
+            expires_at, holder = as_utc(datetime.fromisoformat(record["expires_at_utc"])), str(record["push_id"])
         except (ValueError, TypeError, LookupError) as error:
             return f"{path} cannot be read, so who holds the fleet's lock is unknown: {error}"
         try:
@@ -100,6 +102,11 @@ class SeenLock:
     fleet_id: str
     newest: int
     held_reason: str | None
+
+    def moved_reason(self) -> str | None:
+        """Return that somebody has taken the lock since, so that what was read may be half before and half after."""
+        newest = max(_fences(self.locks.store, self.fleet_id), default=0)
+        return None if newest == self.newest else _taken(_path(self.fleet_id, newest))
 
     @contextmanager
     def hold(self, push_id: str) -> Iterator["HeldLock"]:
@@ -127,7 +134,7 @@ class SeenLock:
         }
         # An answer that was lost and a call repeated by the client look like a lock of somebody else's.
         if not store.write_json_once(path, record) and store.read_json(path) != record:
-            raise LockError(f"another push took the fleet's lock meanwhile ({path})")
+            raise LockError(_taken(path))
         return HeldLock(locks=self.locks, fleet_id=self.fleet_id, fence=self.newest + 1, began_seconds=began)
 
 
@@ -189,3 +196,7 @@ def _fences(store: LockStore, fleet_id: str) -> dict[int, bool]:
 
 def _path(fleet_id: str, fence: int) -> str:
     return f"locks/fleet={fleet_id}/{fence:08d}.json"
+
+
+def _taken(path: str) -> str:
+    return f"another push or rollback took the fleet's lock meanwhile ({path})"

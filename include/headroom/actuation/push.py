@@ -266,7 +266,9 @@ class _Push:
         )
 
     def refuse(self, verdicts: tuple[Verdict, ...], diff: ActionDiff | None) -> PushOutcome:
-        """A rule says no: record which, and change nothing."""
+        """A rule says no: record which, and change nothing. What was read while another wrote is not judged."""
+        moved = None if self.is_dry_run else self.lock.moved_reason()
+        verdicts = verdicts if moved is None else (lock_verdict(moved),)
         reasons = _reasons(verdicts)
         detail = {"reasons": list(reasons), "verdicts": verdict_records(verdicts), **diff_record(diff)}
         self.note(LedgerState.REFUSED, detail)

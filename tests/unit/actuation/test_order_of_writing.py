@@ -74,7 +74,12 @@ def test_the_restore_stands_first_and_the_old_goes_last() -> None:
 
 def test_where_giving_back_takes_two_actions_the_last_of_them_is_put_first() -> None:
     target = Recorder()
-    apply_diff(target, diff_actions((action(at(9), 8), restore(30), restore(30.5)), standing()), standing(), before_call=allowed)
+    apply_diff(
+        target,
+        diff_actions((action(at(9), 8), restore(30), restore(30.5)), standing()),
+        standing(),
+        before_call=allowed,
+    )
     assert target.calls == [("put", ["19T0630", "19T0600"]), ("put", ["18T0900"])]
 
 
@@ -99,7 +104,9 @@ def test_where_the_quota_is_full_the_farthest_old_ones_make_room_the_old_restore
     # Room for 4, of which 3 are taken: 3 new ones need 2 places made: 12:00 and 09:00, not the restore of 06:00.
     state = standing(9, 12, 30)
     target = Recorder(max_actions=4)
-    apply_diff(target, diff_actions((action(at(10), 8), action(at(11), 7), restore(31)), state), state, before_call=allowed)
+    apply_diff(
+        target, diff_actions((action(at(10), 8), action(at(11), 7), restore(31)), state), state, before_call=allowed
+    )
     assert target.calls[0] == ("delete", ["18T1200", "18T0900"])
     assert target.calls[-1] == ("delete", ["19T0600"])
 

@@ -13,7 +13,7 @@ from tests.unit.actuation.fake_cloud import (
     allowed,
     client_error,
 )
-from tests.unit.actuation.planning import NOW, action, add_foreign, at, ec2, fleet, group, name_of, ours_at, plan
+from tests.unit.actuation.planning import NOW, action, add_foreign, at, ec2, ecs, fleet, group, name_of, ours_at, plan
 
 from headroom.actuation.application_auto_scaling import ScalableTarget
 from headroom.actuation.errors import ActuationError
@@ -278,3 +278,51 @@ def test_an_auto_scaling_group_is_reached_in_its_own_account_and_region() -> Non
     assert target.read(now_utc=NOW).fleet_id == "chat-large"
     assert clients.asked == [("autoscaling", "us-east-1", "123456789012")]
     assert not isinstance(target, ScalableTarget)
+
+
+BOTH = pytest.mark.parametrize("target_of", [ec2, ecs], ids=["ec2", "application"])
+
+
+@BOTH
+def test_every_write_call_is_asked_for_first_and_nothing_is_written_after_a_no(target_of: Any) -> None:
+    cloud = group()
+    asked: list[int] = []
+
+    def only_once() -> None:
+        asked.append(len(cloud.write_calls))
+        if len(asked) > 1:
+            raise ActuationError("the lock is another's")
+
+    target = target_of(cloud)
+    wanted = [action(at(9 + index / 4), 3) for index in range(60)]
+    put = target.put_actions(wanted, before_call=only_once)
+    deleted = target.delete_actions([wanted[0].name], before_call=only_once)
+    # A batch takes 50 for a group, a call takes one for a scalable target.
+    taken = 50 if target_of is ec2 else 1
+    assert (len(put.applied), len(put.failures), put.write_calls) == (taken, 60 - taken, 1)
+    assert {failure.reason for failure in (*put.failures, *deleted.failures)} == {"the lock is another's"}
+    assert (deleted.applied, deleted.write_calls) == ((), 0)
+    assert asked == [0, 1, 1]
+    assert len(cloud.write_calls) == 1
+
+
+@BOTH
+def test_the_id_of_every_request_is_kept_a_refused_ones_too(target_of: Any) -> None:
+    cloud = group()
+    target = target_of(cloud)
+    put = target.put_actions([action(at(9), 3)], before_call=allowed)
+    assert [(call.names, call.request_id) for call in put.calls] == [((name_of(at(9)),), "request-1")]
+
+    def throttle(_number: int, operation: str) -> None:
+        raise client_error(operation, "Throttling", request_id="throttled-2")
+
+    cloud.on_call = throttle
+    deleted = target.delete_actions([name_of(at(9))], before_call=allowed)
+    assert [call.request_id for call in deleted.calls] == ["throttled-2"]
+
+    def hang(_number: int, _operation: str) -> None:
+        raise ReadTimeoutError(endpoint_url="http://127.0.0.1")
+
+    cloud.on_call = hang
+    unanswered = target.put_actions([action(at(10), 3)], before_call=allowed)
+    assert [call.request_id for call in unanswered.calls] == [""]
