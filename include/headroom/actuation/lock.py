@@ -115,6 +115,7 @@ class SeenLock:
             raise LockError(self.held_reason)
         held = self._take(push_id)
         try:
+            held.check()  # an old look may have found the number of a fence whose files are deleted
             yield held
         finally:
             held.release()

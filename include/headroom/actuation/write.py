@@ -64,8 +64,8 @@ def write_and_verify(
     """Make the target hold what is wanted; `state` is what it holds now, `memory` what we know of the fleet.
 
     The intent is in the ledger before the first AWS call, so a run that dies leaves a trace that the next one finishes.
-    Raises LockError, having written nothing, where the lock is ours no more; later that is a failure with its reason,
-    and what the fleet looks like is then for the one who has the lock to say.
+    Where the lock is ours no more that is a failure with its reason, and what the fleet looks like is then for the one
+    who has the lock to say.
     """
     diff = writing.diff(writing.wanted, state)
     half_done = ledger.intents(target.fleet_id, now_utc=now_utc).half_done
@@ -74,7 +74,6 @@ def write_and_verify(
         is_ours=writing.is_ours,
         also=[present_of(action) for action in (*diff.create, *diff.replace)],
     )
-    held.check()
     ledger.append(
         writing.push_id,
         writing.intended,

@@ -1,5 +1,7 @@
 """The fleet's lock: one holder at a time, an end by the cloud's clock, and a holder that notices it is one no more."""
 
+import os
+import subprocess
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -11,6 +13,7 @@ from tests.unit.actuation.planning import NOW
 
 from headroom.actuation.errors import ActuationError
 from headroom.actuation.lock import EXPIRES_AFTER, KEPT_FENCES, LONGEST_CALL, WRITING_LASTS, LockError, Locks
+from headroom.config.settings import PACKAGE_ROOT
 from headroom.extract.clients import CONNECT_TIMEOUT_SECONDS, MAX_ATTEMPTS, READ_TIMEOUT_SECONDS
 from headroom.lake.lake import Lake
 from headroom.lake.storage import LocalStorage
@@ -182,6 +185,20 @@ def test_files_of_long_past_fences_go_and_an_old_look_cannot_take_their_place(ha
         with hands.locks.look("chat").hold(f"push-{number}"):
             pass
     assert len(hands.store.storage.list("locks/fleet=chat")) == 2 * KEPT_FENCES
-    with old.hold("push-old") as held, pytest.raises(LockError, match="fence 12 of the fleet's lock"):
-        held.check()
+    with pytest.raises(LockError, match="fence 12 of the fleet's lock"), old.hold("push-old"):
+        pytest.fail("twelve others had it since")
     assert hands.locks.look("chat").newest == 12
+
+
+def test_the_runbooks_commands_end_a_dead_ones_lock(tmp_path: Path) -> None:
+    hands = Hands(Lake(LocalStorage(tmp_path)))
+    for _fence in range(6):
+        with hands.locks.look("chat-large").hold("push-1"):
+            pass
+    hands.locks.look("chat-large").hold("push-that-died").__enter__()
+    section = (PACKAGE_ROOT.parents[1] / "docs" / "runbook.md").read_text().split("is refused by lock\n")[1]
+    commands = section.split("```sh\n")[1].split("```")[0]
+    environment = {"HEADROOM_LAKE": str(tmp_path), "PATH": os.environ["PATH"]}
+    shown = subprocess.run(["sh", "-ec", commands], env=environment, check=True, capture_output=True, text=True).stdout
+    assert '"push_id": "push-that-died"' in shown
+    assert hands.locks.look("chat-large").held_reason is None
