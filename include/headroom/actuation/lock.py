@@ -164,10 +164,6 @@ class HeldLock:
             raise LockError(f"stopped: the fleet's lock was held for {minutes} minutes, no write call begins later")
         self.check()
 
-    def now_utc(self) -> datetime:
-        """Return the cloud's clock, read anew; raise ActuationError where it does not answer."""
-        return self.locks.clock()
-
     def release(self) -> None:
         """Let the next one in, and delete what is left of fences long past."""
         store, path = self.locks.store, _path(self.fleet_id, self.fence)

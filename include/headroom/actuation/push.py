@@ -13,7 +13,7 @@ from headroom.actuation.outcome import PushOutcome, PushState, diff_record, over
 from headroom.actuation.records import action_record, baseline_record, present_records, setting_record
 from headroom.actuation.request import PushRequest
 from headroom.actuation.restore import restore_problem, restore_verdicts, still_owed, withdrawal
-from headroom.actuation.target import ScalingTarget
+from headroom.actuation.target import ScalingTarget, read_as_of_its_end
 from headroom.actuation.write import Writing, Written, mark_repaired, write_and_verify
 from headroom.domain.fleet import Mode
 from headroom.domain.ledger import LedgerState
@@ -53,7 +53,7 @@ def push_fleet(
     if lock.held_reason is not None and not is_dry_run:
         return push.refuse((lock_verdict(lock.held_reason),), None)
     try:
-        state = target.read(now_utc=now_utc)
+        state = read_as_of_its_end(target, locks.clock, now_utc=now_utc)
     except ActuationError as error:
         push.note(LedgerState.FAILED, {"reasons": [str(error)]})
         return push.outcome(PushState.FAILED, reasons=(str(error),))

@@ -13,7 +13,7 @@ from headroom.actuation.memory import BOUNDS, FIELDS, FleetMemory, memory_from
 from headroom.actuation.outcome import PushOutcome, PushState, verdict_records
 from headroom.actuation.records import present_from, present_of, setting_from
 from headroom.actuation.restore import give_back
-from headroom.actuation.target import ScalingTarget
+from headroom.actuation.target import ScalingTarget, read_as_of_its_end
 from headroom.actuation.write import DiffFunction, IsOurs, Writing, Written, write_and_verify
 from headroom.domain.ledger import LedgerEvent, LedgerState
 from headroom.domain.scaling import (
@@ -95,7 +95,7 @@ class _Rollback:
         if memory is None:
             raise ActuationError(f"the ledger has no baseline for fleet {fleet_id}")
         try:
-            state = self.target.read(now_utc=self.now_utc)
+            state = read_as_of_its_end(self.target, self.lock.locks.clock, now_utc=self.now_utc)
         except ActuationError as error:
             return self.outcome(PushState.FAILED, str(error))
         wanted = actions_of_before(self.request, intent, state, memory)

@@ -1,7 +1,7 @@
 """What a scaling target can do, whatever its kind: be read, take our actions, give them up."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -95,6 +95,16 @@ class ScalingTarget(Protocol):
     def delete_actions(self, names: Sequence[str], *, before_call: BeforeCall) -> ApplyResult:
         """Delete the actions named, in order; one that is already gone counts as deleted."""
         ...
+
+
+def read_as_of_its_end(target: ScalingTarget, clock: Callable[[], datetime], *, now_utc: datetime) -> TargetState:
+    """Return what stands at the target, as of the cloud's clock read after it; raise ActuationError where either fails.
+
+    By a clock from before, an action of ours that has run meanwhile would not be due yet, and what it set be taken for
+    an edit of the owner's.
+    """
+    state = target.read(now_utc=now_utc)
+    return replace(state, read_at_utc=max(now_utc, clock()))
 
 
 def read_pages(call: Callable[..., dict[str, Any]], key: str, **arguments: object) -> list[dict[str, Any]]:

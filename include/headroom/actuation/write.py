@@ -1,20 +1,21 @@
 """The one way we write to a target: intent first, then apply, read back, compare, repair once, and say how it ended."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from headroom.actuation.apply import apply_diff
+from headroom.actuation.baseline import find_owner_edit
 from headroom.actuation.errors import ActuationError
 from headroom.actuation.ledger import Ledger
 from headroom.actuation.lock import HeldLock, LockError
 from headroom.actuation.memory import FleetMemory
 from headroom.actuation.outcome import call_records, diff_record, failure_records
 from headroom.actuation.records import present_of, present_records, setting_record
-from headroom.actuation.target import ApplyResult, ScalingTarget
+from headroom.actuation.target import ApplyResult, ScalingTarget, read_as_of_its_end
 from headroom.domain.ledger import LedgerState
-from headroom.domain.scaling import Action, ActionDiff, TargetState
+from headroom.domain.scaling import Action, ActionDiff, PresentAction, TargetState
 
 DiffFunction = Callable[[Sequence[Action], TargetState], ActionDiff]
 IsOurs = Callable[[str], bool]
@@ -102,13 +103,13 @@ def write_and_verify(
     try:
         held.check()
         # The clock is read anew: what was still to come when the push began may have started since.
-        after = target.read(now_utc=held.now_utc())
+        after = read_as_of_its_end(target, held.locks.clock, now_utc=now_utc)
         rest = writing.diff(writing.wanted, after)
         is_repaired = not rest.is_empty
         if is_repaired:
             repair = apply_diff(target, rest, after, before_call=held.before_call)
             result += repair
-            after = target.read(now_utc=held.now_utc())
+            after = read_as_of_its_end(target, held.locks.clock, now_utc=now_utc)
             rest = writing.diff(writing.wanted, after)
         held.check()
     except ActuationError as error:
@@ -127,7 +128,7 @@ def write_and_verify(
                 "setting": setting_record(after.setting),
                 "requests": call_records(repair.calls),
             },
-            memory=intent_memory.seen(after, is_ours=writing.is_ours),
+            memory=_seen_after(intent_memory, after, writing.is_ours),
         )
         mark_repaired(half_done, by=writing.push_id, ledger=ledger, now_utc=after.read_at_utc)
         # What failed at first and was repaired is in the ledger; it is no failure of the push.
@@ -148,13 +149,26 @@ def write_and_verify(
             "left": diff_record(rest),
             "requests": call_records(repair.calls),
         },
-        memory=intent_memory.seen(
+        memory=_seen_after(
+            intent_memory,
             after,
-            is_ours=writing.is_ours,
+            writing.is_ours,
             also=[present_of(action) for action in (*rest.create, *rest.replace)],
         ),
     )
     return Written(state=ended, result=result, reasons=reasons)
+
+
+def _seen_after(
+    memory: FleetMemory,
+    after: TargetState,
+    is_ours: IsOurs,
+    *,
+    also: Sequence[PresentAction] = (),
+) -> FleetMemory:
+    """Return the memory after reading back; an edit of the owner meanwhile is left for the next push to find."""
+    seen = memory.seen(after, is_ours=is_ours, also=also)
+    return seen if find_owner_edit(after, memory) is None else replace(seen, setting=memory.setting)
 
 
 def mark_repaired(half_done: Sequence[str], *, by: str, ledger: Ledger, now_utc: datetime) -> None:

@@ -592,3 +592,37 @@ def test_while_another_has_the_lock_nothing_is_read_or_written_and_the_reason_is
     assert event.detail["reasons"] == list(outcome.reasons)
     assert outcome.reasons[0].startswith("lock: another-push holds the fleet's lock until 2026-11-18 06:20:00Z")
     assert desk.push(request(PLAN)).state is PushState.VERIFIED
+
+
+def test_an_owners_edit_while_a_push_writes_is_found_by_the_next(desk: Desk) -> None:
+    def edit(number: int, _operation: str) -> None:
+        if number == 5:  # the last write call, before it is read back
+            desk.group.sizes |= {"MinSize": 4, "DesiredCapacity": 4}
+
+    desk.group.after_call = edit
+    assert desk.push(request(PLAN)).state is PushState.VERIFIED
+    outcome = desk.push(request(PLAN))
+    assert outcome.state is PushState.PAUSED
+    assert "min 4" in outcome.reasons[0]
+    baseline = desk.ledger.baseline("chat-large", now_utc=NOW)
+    assert baseline is not None
+    assert baseline.setting.min_instances == 4
+
+
+def test_an_action_that_ran_since_the_clock_was_read_is_no_edit_of_the_owners(desk: Desk) -> None:
+    raising = plan((6.5, 8), restore_hour=30)
+    desk.push(request(raising))
+    before = at(6.5) - minutes(3)
+
+    def time_passes(number: int, _operation: str) -> None:
+        if number == first:
+            desk.group.advance_to(at(6.5) + minutes(1))
+
+    desk.group.advance_to(before)
+    first = len(desk.group.calls) + 1
+    desk.group.on_call = time_passes
+    outcome = desk.push(request(raising))
+    assert (outcome.state, desk.group.sizes["MinSize"]) == (PushState.UNCHANGED, 8)
+    baseline = desk.ledger.baseline("chat-large", now_utc=NOW)
+    assert baseline is not None
+    assert baseline.setting == BASELINE
