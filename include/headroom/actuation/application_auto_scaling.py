@@ -7,8 +7,16 @@ from datetime import UTC, datetime
 from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
 
-from headroom.actuation.errors import ActuationError, cloud_call
-from headroom.actuation.target import ActionFailure, ApplyResult, Clients, read_pages
+from headroom.actuation.errors import ActuationError, cloud_call, request_id_of
+from headroom.actuation.target import (
+    ActionFailure,
+    ApplyResult,
+    BeforeCall,
+    Clients,
+    WriteCall,
+    not_tried,
+    read_pages,
+)
 from headroom.domain.fleet import Fleet
 from headroom.domain.scaling import Action, CapacitySetting, PresentAction, ScalingApi, TargetState
 
@@ -65,22 +73,25 @@ class ScalableTarget:
             is_scheduled_scaling_suspended=suspended.get("ScheduledScalingSuspended", False),
         )
 
-    def put_actions(self, actions: Sequence[Action]) -> ApplyResult:
+    def put_actions(self, actions: Sequence[Action], *, before_call: BeforeCall) -> ApplyResult:
         """Create or replace `actions`, one call each, every one sent whole: what an update leaves out is deleted."""
         return self._write_each(
             [action.name for action in actions],
             {action.name: _put_arguments(action) for action in actions},
+            before_call,
             operation="put_scheduled_action",
         )
 
-    def delete_actions(self, names: Sequence[str]) -> ApplyResult:
+    def delete_actions(self, names: Sequence[str], *, before_call: BeforeCall) -> ApplyResult:
         """Delete the actions named, one call each; one that is already gone counts as deleted."""
-        return self._write_each(names, {name: {} for name in names}, operation="delete_scheduled_action", gone=_GONE)
+        nothing: dict[str, dict[str, Any]] = {name: {} for name in names}
+        return self._write_each(names, nothing, before_call, operation="delete_scheduled_action", gone=_GONE)
 
     def _write_each(
         self,
         names: Sequence[str],
         arguments: dict[str, dict[str, Any]],
+        before_call: BeforeCall,
         *,
         operation: str,
         gone: str | None = None,
@@ -88,21 +99,24 @@ class ScalableTarget:
         result = ApplyResult()
         for position, name in enumerate(names):
             try:
-                with cloud_call(operation, self._subject):
-                    getattr(self.client, operation)(**self._key, ScheduledActionName=name, **arguments[name])
+                before_call()
             except ActuationError as error:
+                return result + not_tried(names[position:], str(error))
+            try:
+                with cloud_call(operation, self._subject):
+                    call = getattr(self.client, operation)
+                    answer = call(**self._key, ScheduledActionName=name, **arguments[name])
+            except ActuationError as error:
+                calls = (WriteCall(operation=operation, names=(name,), request_id=error.request_id),)
                 if gone is not None and error.code == gone:
-                    result += ApplyResult(applied=(name,), write_calls=1)
+                    result += ApplyResult(applied=(name,), calls=calls)
                     continue
-                result += ApplyResult(failures=(ActionFailure(name=name, reason=str(error)),), write_calls=1)
+                result += ApplyResult(failures=(ActionFailure(name=name, reason=str(error)),), calls=calls)
                 if error.code in _ABOUT_ONE_ACTION:
                     continue
-                not_tried = tuple(
-                    ActionFailure(name=left, reason="not tried after an earlier action failed")
-                    for left in names[position + 1 :]
-                )
-                return result + ApplyResult(failures=not_tried)
-            result += ApplyResult(applied=(name,), write_calls=1)
+                return result + not_tried(names[position + 1 :], "not tried after an earlier action failed")
+            calls = (WriteCall(operation=operation, names=(name,), request_id=request_id_of(answer)),)
+            result += ApplyResult(applied=(name,), calls=calls)
         return result
 
     @property

@@ -10,16 +10,27 @@ leave out a bound it has is deleted and put anew.
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from headroom.actuation.target import ActionFailure, ApplyResult, ScalingTarget
+from headroom.actuation.target import ApplyResult, BeforeCall, ScalingTarget, not_tried
 from headroom.domain.scaling import Action, ActionDiff, ActionPurpose, CapacitySetting, PresentAction, TargetState
 
 _NEVER = datetime.max.replace(tzinfo=UTC)
 
 
-def apply_diff(target: ScalingTarget, diff: ActionDiff, state: TargetState) -> ApplyResult:
-    """Write `diff`, made against `state`; what the cloud refuses comes back as failures, never as an exception."""
+def apply_diff(
+    target: ScalingTarget,
+    diff: ActionDiff,
+    state: TargetState,
+    *,
+    before_call: BeforeCall,
+) -> ApplyResult:
+    """Write `diff`, made against `state`; what the cloud refuses comes back as failures, never as an exception.
+
+    `before_call` is asked before every write call.
+    """
     in_the_way, removable = _split_deletes(diff, state, max_actions=target.max_actions)
-    result = target.delete_actions([action.name for action in in_the_way]) if in_the_way else ApplyResult()
+    result = ApplyResult()
+    if in_the_way:
+        result = target.delete_actions([action.name for action in in_the_way], before_call=before_call)
 
     puts = sorted((*diff.create, *diff.replace), key=lambda action: action.starts_at_utc)
     # Latest first: where giving back takes two actions, the last of them is the one that must not be missing.
@@ -30,16 +41,16 @@ def apply_diff(target: ScalingTarget, diff: ActionDiff, state: TargetState) -> A
         if group:
             narrowed = [action.name for action in group if _leaves_out(action.setting, present.get(action.name))]
             if narrowed:
-                result += target.delete_actions(narrowed)
-            put = target.put_actions(group)
+                result += target.delete_actions(narrowed, before_call=before_call)
+            put = target.put_actions(group, before_call=before_call)
             result += put
             if put.failures:
                 rest = others if group is restores else []
-                return result + _not_tried(
+                return result + not_tried(
                     [action.name for action in rest] + [action.name for action in removable],
                     "not tried: an action that had to stand first was not taken",
                 )
-    return result + _delete(target, removable, has_restore=_has_restore(diff))
+    return result + _delete(target, removable, has_restore=_has_restore(diff), before_call=before_call)
 
 
 def _leaves_out(wanted: CapacitySetting, present: CapacitySetting | None) -> bool:
@@ -50,17 +61,23 @@ def _leaves_out(wanted: CapacitySetting, present: CapacitySetting | None) -> boo
     )
 
 
-def _delete(target: ScalingTarget, actions: Sequence[PresentAction], *, has_restore: bool) -> ApplyResult:
+def _delete(
+    target: ScalingTarget,
+    actions: Sequence[PresentAction],
+    *,
+    has_restore: bool,
+    before_call: BeforeCall,
+) -> ApplyResult:
     """Delete `actions` by start; without a restore of the new plan, the latest (the old restore) goes last, alone."""
     if not actions:
         return ApplyResult()
     names = [action.name for action in actions]
     if has_restore or len(names) == 1:
-        return target.delete_actions(names)
-    result = target.delete_actions(names[:-1])
+        return target.delete_actions(names, before_call=before_call)
+    result = target.delete_actions(names[:-1], before_call=before_call)
     if result.failures:
-        return result + _not_tried(names[-1:], "not tried: it must be the last to go")
-    return result + target.delete_actions(names[-1:])
+        return result + not_tried(names[-1:], "not tried: it must be the last to go")
+    return result + target.delete_actions(names[-1:], before_call=before_call)
 
 
 def _split_deletes(
@@ -94,7 +111,3 @@ def _wanted(diff: ActionDiff) -> tuple[Action, ...]:
 
 def _starts_at(action: PresentAction) -> datetime:
     return action.starts_at_utc or _NEVER
-
-
-def _not_tried(names: Sequence[str], reason: str) -> ApplyResult:
-    return ApplyResult(failures=tuple(ActionFailure(name=name, reason=reason) for name in names))

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
-from headroom.actuation.errors import ActuationError, cloud_call
-from headroom.actuation.target import ActionFailure, ApplyResult, read_pages
+from headroom.actuation.errors import ActuationError, cloud_call, request_id_of
+from headroom.actuation.target import ActionFailure, ApplyResult, BeforeCall, WriteCall, not_tried, read_pages
 from headroom.domain.scaling import Action, CapacitySetting, PresentAction, ScalingApi, TargetState
 
 BATCH_SIZE = 50
@@ -47,21 +47,23 @@ class Ec2AutoScalingGroup:
             is_scheduled_scaling_suspended="ScheduledActions" in suspended,
         )
 
-    def put_actions(self, actions: Sequence[Action]) -> ApplyResult:
+    def put_actions(self, actions: Sequence[Action], *, before_call: BeforeCall) -> ApplyResult:
         """Create or replace `actions` in batches; after a call that failed as a whole, the rest is not tried."""
         return self._write_in_batches(
             [action.name for action in actions],
             {action.name: _put_entry(action) for action in actions},
+            before_call,
             operation="batch_put_scheduled_update_group_action",
             argument="ScheduledUpdateGroupActions",
             failures_key="FailedScheduledUpdateGroupActions",
         )
 
-    def delete_actions(self, names: Sequence[str]) -> ApplyResult:
+    def delete_actions(self, names: Sequence[str], *, before_call: BeforeCall) -> ApplyResult:
         """Delete the actions named in batches; one that is already gone counts as deleted."""
         result = self._write_in_batches(
             names,
             {name: name for name in names},
+            before_call,
             operation="batch_delete_scheduled_action",
             argument="ScheduledActionNames",
             failures_key="FailedScheduledActions",
@@ -77,13 +79,14 @@ class Ec2AutoScalingGroup:
         return ApplyResult(
             applied=result.applied + gone,
             failures=tuple(failure for failure in result.failures if failure.name in left),
-            write_calls=result.write_calls,
+            calls=result.calls,
         )
 
     def _write_in_batches(
         self,
         names: Sequence[str],
         entries: dict[str, Any],
+        before_call: BeforeCall,
         *,
         operation: str,
         argument: str,
@@ -91,7 +94,11 @@ class Ec2AutoScalingGroup:
     ) -> ApplyResult:
         result = ApplyResult()
         for start in range(0, len(names), BATCH_SIZE):
-            batch = names[start : start + BATCH_SIZE]
+            batch = tuple(names[start : start + BATCH_SIZE])
+            try:
+                before_call()
+            except ActuationError as error:
+                return result + not_tried(names[start:], str(error))
             try:
                 with cloud_call(operation, self._subject):
                     call = getattr(self.client, operation)
@@ -101,15 +108,14 @@ class Ec2AutoScalingGroup:
                     )
             except ActuationError as error:
                 failures = tuple(ActionFailure(name=name, reason=str(error)) for name in batch)
-                not_tried = tuple(
-                    ActionFailure(name=name, reason="not tried after an earlier batch failed")
-                    for name in names[start + BATCH_SIZE :]
-                )
-                return result + ApplyResult(failures=failures + not_tried, write_calls=1)
+                call_made = WriteCall(operation=operation, names=batch, request_id=error.request_id)
+                result += ApplyResult(failures=failures, calls=(call_made,))
+                return result + not_tried(names[start + BATCH_SIZE :], "not tried after an earlier batch failed")
             failures = tuple(_failure(item) for item in answer.get(failures_key) or [])
             failed = {failure.name for failure in failures}
             applied = tuple(name for name in batch if name not in failed)
-            result += ApplyResult(applied=applied, failures=failures, write_calls=1)
+            call_made = WriteCall(operation=operation, names=batch, request_id=request_id_of(answer))
+            result += ApplyResult(applied=applied, failures=failures, calls=(call_made,))
         return result
 
     @property

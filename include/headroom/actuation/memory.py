@@ -135,3 +135,18 @@ def memory_from(fleet_id: str, record: Mapping[str, Any]) -> FleetMemory:
         ours_in_force=tuple(record["ours_in_force"]),
         paused_reason=record["paused_reason"],
     )
+
+
+def foreign_to_come(
+    actions: Iterable[PresentAction],
+    *,
+    is_ours: Callable[[str], bool],
+    now_utc: datetime,
+) -> set[tuple[object, ...]]:
+    """Return the owner's actions still to come; a recurring one's next start moves by itself and says nothing."""
+    return {
+        (action.name, action.recurrence or action.starts_at_utc, action.setting)
+        for action in actions
+        if not is_ours(action.name)
+        and (action.recurrence or (action.starts_at_utc is not None and action.starts_at_utc > now_utc))
+    }

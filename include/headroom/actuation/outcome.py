@@ -1,12 +1,17 @@
 """What came of a push or rollback, for reports, the command line and the tasks' summaries."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from headroom.actuation.records import action_record
-from headroom.actuation.target import ActionFailure
-from headroom.domain.scaling import ActionDiff, Verdict
+from headroom.actuation.target import ActionFailure, WriteCall
+from headroom.domain.scaling import ActionDiff, TargetState, Verdict
+
+OVERDUE_AFTER: Final = timedelta(minutes=3)
+"""AWS runs a scheduled action up to 2 minutes late; one that still stands after that was not run."""
 
 
 class PushState(StrEnum):
@@ -83,6 +88,20 @@ class PushOutcome:
         }
 
 
+def overdue_actions(state: TargetState, *, is_ours: Callable[[str], bool]) -> tuple[str, ...]:
+    """Return the names of our one-time actions that stand although they should have run by now."""
+    return tuple(
+        sorted(
+            action.name
+            for action in state.actions
+            if is_ours(action.name)
+            and action.recurrence is None
+            and action.starts_at_utc is not None
+            and action.starts_at_utc < state.read_at_utc - OVERDUE_AFTER
+        ),
+    )
+
+
 def diff_record(diff: ActionDiff | None) -> dict[str, Any]:
     """Return a diff as JSON: what it creates, replaces, deletes, keeps, sees of others, and cannot have."""
     if diff is None:
@@ -100,6 +119,11 @@ def diff_record(diff: ActionDiff | None) -> dict[str, Any]:
 def verdict_records(verdicts: tuple[Verdict, ...]) -> list[dict[str, Any]]:
     """Return verdicts as JSON."""
     return [{"rule": verdict.rule, "is_passed": verdict.is_passed, "reason": verdict.reason} for verdict in verdicts]
+
+
+def call_records(calls: tuple[WriteCall, ...]) -> list[dict[str, Any]]:
+    """Return write calls as JSON, each with the id by which AWS and CloudTrail know it."""
+    return [{"operation": call.operation, "request_id": call.request_id, "actions": list(call.names)} for call in calls]
 
 
 def failure_records(failures: tuple[ActionFailure, ...]) -> list[dict[str, Any]]:

@@ -1,27 +1,26 @@
 """One fleet's push: look, tell whose setting stands there, compare, check, and only then write; twice is once."""
 
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from headroom.actuation.baseline import Adoption, adopt
+from headroom.actuation.baseline import Adoption, OwnerEdit, adopt
 from headroom.actuation.errors import ActuationError
 from headroom.actuation.ledger import STALE_AFTER, Ledger, moment_of
-from headroom.actuation.memory import FleetMemory, first_memory
-from headroom.actuation.outcome import PushOutcome, PushState, diff_record, verdict_records
+from headroom.actuation.lock import HeldLock, LockError, Locks, SeenLock, lock_verdict
+from headroom.actuation.memory import FleetMemory, first_memory, foreign_to_come
+from headroom.actuation.outcome import PushOutcome, PushState, diff_record, overdue_actions, verdict_records
 from headroom.actuation.records import action_record, baseline_record, present_records, setting_record
 from headroom.actuation.request import PushRequest
 from headroom.actuation.restore import restore_problem, restore_verdicts, still_owed, withdrawal
-from headroom.actuation.target import ScalingTarget
+from headroom.actuation.target import ScalingTarget, read_as_of_its_end
 from headroom.actuation.write import Writing, Written, mark_repaired, write_and_verify
 from headroom.domain.fleet import Mode
 from headroom.domain.ledger import LedgerState
-from headroom.domain.scaling import Action, ActionDiff, PresentAction, TargetState, Verdict
+from headroom.domain.scaling import Action, ActionDiff, TargetState, Verdict
 
 KILL_SWITCH_RULE = "kill_switch"
 """The guardrail that forbids every write, whatever it is for."""
-OVERDUE_AFTER = timedelta(minutes=3)
-"""AWS runs a scheduled action up to 2 minutes late; one that still stands after that was not run."""
 
 
 def push_fleet(
@@ -29,42 +28,40 @@ def push_fleet(
     *,
     target: ScalingTarget,
     ledger: Ledger,
+    locks: Locks,
     now_utc: datetime,
     is_dry_run: bool = False,
 ) -> PushOutcome:
-    """Make the fleet's target hold the wanted actions, as far as mode, guardrails and pause allow.
+    """Make the fleet's target hold the wanted actions, as far as mode, guardrails, lock and pause allow.
 
     Never raises for what happens at the cloud: the outcome says it. A dry run shows the diff and the verdicts, whatever
-    the mode, and writes neither to the target nor to the ledger. `now_utc` is the cloud's clock.
+    the mode and whoever has the lock, and writes neither to the target nor to the ledger. `now_utc` is the cloud's
+    clock. While another push or rollback has the fleet's lock nothing is done: the next run makes up for it.
     """
-    push = _Push(request, target, ledger, now_utc, is_dry_run)
     if request.fleet.mode is Mode.OBSERVE and not is_dry_run:
-        return push.outcome(PushState.OBSERVED, reasons=("the fleet's mode is observe",))
+        reasons = ("the fleet's mode is observe",)
+        return PushOutcome(
+            fleet_id=request.fleet.id, push_id=request.push_id, state=PushState.OBSERVED, reasons=reasons
+        )
+    lock = locks.look(request.fleet.id)  # before anything else is read, so that what is read is not outdated unnoticed
+    push = _Push(request, target, ledger, lock, now_utc, is_dry_run)
     stale_reason = push.stale_reason()
     if stale_reason is not None:
         detail = {"reasons": [stale_reason], "wanted": [action_record(action) for action in request.wanted]}
         push.note(LedgerState.PLANNED, detail)
         return push.outcome(PushState.PLANNED, reasons=(stale_reason,))
+    if lock.held_reason is not None and not is_dry_run:
+        return push.refuse((lock_verdict(lock.held_reason),), None)
     try:
-        state = target.read(now_utc=now_utc)
+        state = read_as_of_its_end(target, locks.clock, now_utc=now_utc)
     except ActuationError as error:
         push.note(LedgerState.FAILED, {"reasons": [str(error)]})
         return push.outcome(PushState.FAILED, reasons=(str(error),))
-    return replace(push.at(state), overdue=_overdue(state, request, now_utc))
-
-
-def _overdue(state: TargetState, request: PushRequest, now_utc: datetime) -> tuple[str, ...]:
-    """Return the names of our one-time actions that stand although they should have run by now."""
-    return tuple(
-        sorted(
-            action.name
-            for action in state.actions
-            if request.is_ours(action.name)
-            and action.recurrence is None
-            and action.starts_at_utc is not None
-            and action.starts_at_utc < now_utc - OVERDUE_AFTER
-        ),
-    )
+    try:
+        outcome = push.at(state)
+    except LockError as error:
+        outcome = push.refuse((lock_verdict(str(error)),), None)
+    return replace(outcome, overdue=overdue_actions(state, is_ours=request.is_ours))
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +69,7 @@ class _Push:
     request: PushRequest
     target: ScalingTarget
     ledger: Ledger
+    lock: SeenLock
     now_utc: datetime
     is_dry_run: bool
 
@@ -96,7 +94,7 @@ class _Push:
             return self._pause(adoption, memory)
         problem = adoption.problem or restore_problem(request.wanted, adoption.baseline)
         if problem is not None:
-            return self._refuse((Verdict(rule="baseline", is_passed=False, reason=problem),), None)
+            return self.refuse((Verdict(rule="baseline", is_passed=False, reason=problem),), None)
         wanted = request.wanted or still_owed(state, adoption.baseline, is_ours=request.is_ours)
         diff = request.diff(wanted, state)
         verdicts = (*request.guardrails(state, diff), *restore_verdicts(diff))
@@ -115,7 +113,7 @@ class _Push:
         if diff.is_empty:
             return self._leave(state, diff, verdicts, memory)
         if not all(verdict.is_passed for verdict in verdicts):
-            return self._refuse(verdicts, diff)
+            return self.refuse(verdicts, diff)
         if not self.request.is_allowed_to_write:
             return self._hold(diff, verdicts)
         return self._write(wanted, state, diff, verdicts, memory)
@@ -128,20 +126,12 @@ class _Push:
         verdicts: tuple[Verdict, ...],
         memory: FleetMemory | None,
     ) -> PushOutcome:
-        request = self.request
-        if request.approved_by is not None:
-            self.note(LedgerState.APPROVED, {"approved_by": request.approved_by, "note": request.answer_note})
-        if memory is None:
-            memory = first_memory(state)
-            detail = {"baseline": baseline_record(memory.baseline)}
-            self.ledger.append(
-                request.push_id,
-                LedgerState.BASELINE_CAPTURED,
-                at_utc=self.now_utc,
-                detail=detail,
-                memory=memory,
-            )
-        written = self._write_wanted(wanted, state, memory, {"verdicts": verdict_records(verdicts)})
+        with self.lock.hold(self.request.push_id) as held:
+            if self.request.approved_by is not None:
+                answer = {"approved_by": self.request.approved_by, "note": self.request.answer_note}
+                self.note(LedgerState.APPROVED, answer)
+            memory = memory or self._capture_baseline(state)
+            written = self._write_wanted(wanted, state, memory, held, {"verdicts": verdict_records(verdicts)})
         return self.outcome(
             PushState(written.state.value),
             diff=diff,
@@ -150,11 +140,23 @@ class _Push:
             written=written,
         )
 
+    def _capture_baseline(self, state: TargetState) -> FleetMemory:
+        memory = first_memory(state)
+        self.ledger.append(
+            self.request.push_id,
+            LedgerState.BASELINE_CAPTURED,
+            at_utc=self.now_utc,
+            detail={"baseline": baseline_record(memory.baseline)},
+            memory=memory,
+        )
+        return memory
+
     def _write_wanted(
         self,
         wanted: tuple[Action, ...],
         state: TargetState,
         memory: FleetMemory,
+        held: HeldLock,
         detail: dict[str, Any],
     ) -> Written:
         request = self.request
@@ -179,6 +181,7 @@ class _Push:
             ledger=self.ledger,
             state=state,
             memory=memory,
+            held=held,
             now_utc=self.now_utc,
         )
 
@@ -192,24 +195,27 @@ class _Push:
         """The target already holds what is wanted: close what an earlier run left open; otherwise stay quiet."""
         request = self.request
         half_done = self.ledger.intents(request.fleet.id, now_utc=self.now_utc).half_done
-        mark_repaired(half_done, by=request.push_id, ledger=self.ledger, now_utc=self.now_utc)
-        if memory is not None and request.push_id in half_done:
-            self.ledger.append(
-                request.push_id,
-                LedgerState.VERIFIED,
-                at_utc=self.now_utc,
-                detail={"is_repaired": False, "setting": setting_record(state.setting)},
-                memory=memory.seen(state, is_ours=self.request.is_ours),
-            )
-        elif memory is not None and self._foreign(state.actions) != self._foreign(memory.actions):
-            self.ledger.append(
-                self.request.push_id,
-                LedgerState.FOREIGN_SEEN,
-                at_utc=self.now_utc,
-                detail={"foreign": present_records(diff.foreign)},
-                memory=memory.seen(state, is_ours=self.request.is_ours),
-            )
+        is_open = request.push_id in half_done
+        has_new_foreign = memory is not None and any(
+            foreign_to_come(state.actions, is_ours=request.is_ours, now_utc=self.now_utc)
+            ^ foreign_to_come(memory.actions, is_ours=request.is_ours, now_utc=self.now_utc)
+        )
+        if half_done or has_new_foreign:
+            with self.lock.hold(request.push_id):
+                mark_repaired(half_done, by=request.push_id, ledger=self.ledger, now_utc=self.now_utc)
+                if memory is not None and (is_open or has_new_foreign):
+                    self._record_seen(state, diff, memory, is_open=is_open)
         return self.outcome(PushState.UNCHANGED, diff=diff, verdicts=verdicts)
+
+    def _record_seen(self, state: TargetState, diff: ActionDiff, memory: FleetMemory, *, is_open: bool) -> None:
+        finished = {"is_repaired": False, "setting": setting_record(state.setting)}
+        self.ledger.append(
+            self.request.push_id,
+            LedgerState.VERIFIED if is_open else LedgerState.FOREIGN_SEEN,
+            at_utc=self.now_utc,
+            detail=finished if is_open else {"foreign": present_records(diff.foreign)},
+            memory=memory.seen(state, is_ours=self.request.is_ours),
+        )
 
     def _pause(self, adoption: Adoption, memory: FleetMemory) -> PushOutcome:
         """Record an owner's edit, and take back our pending actions so that none of them undoes it later."""
@@ -220,30 +226,22 @@ class _Push:
             *request.guardrails(state, diff),
             Verdict(rule="owner_edit", is_passed=False, reason=reason),
         )
-        seen = memory.seen(state, is_ours=request.is_ours)
-        paused = replace(seen, baseline=adoption.baseline, paused_reason=reason)
-        if adoption.edit is not None and not self.is_dry_run:
-            detail = {
-                "reasons": [reason],
-                "found": setting_record(adoption.edit.found),
-                "baseline_before": baseline_record(memory.baseline),
-                "baseline": baseline_record(adoption.baseline),
-            }
-            self.ledger.append(
-                request.push_id,
-                LedgerState.OWNER_EDIT_SEEN,
-                at_utc=self.now_utc,
-                detail=detail,
-                memory=paused,
-            )
-        elif adoption.edit is None:
-            self.note(LedgerState.REFUSED, {"reasons": [reason], "verdicts": verdict_records(verdicts)})
         # The guardrails judge the plan, which is not what is written here; only a kill switch stops a withdrawal.
         is_stopped = any(verdict.rule == KILL_SWITCH_RULE and not verdict.is_passed for verdict in verdicts)
-        is_withdrawing = request.is_allowed_to_write and not is_stopped
-        if self.is_dry_run or diff.is_empty or not is_withdrawing:
-            return self.outcome(PushState.PAUSED, diff=diff, verdicts=verdicts, reasons=(reason,))
-        written = self._write_wanted(wanted, state, paused, {"withdraws_for": reason})
+        is_withdrawing = request.is_allowed_to_write and not is_stopped and not diff.is_empty
+        if adoption.edit is None:
+            self.note(LedgerState.REFUSED, {"reasons": [reason], "verdicts": verdict_records(verdicts)})
+        only_paused = self.outcome(PushState.PAUSED, diff=diff, verdicts=verdicts, reasons=(reason,))
+        if self.is_dry_run or (adoption.edit is None and not is_withdrawing):
+            return only_paused
+        seen = memory.seen(state, is_ours=request.is_ours)
+        paused = replace(seen, baseline=adoption.baseline, paused_reason=reason)
+        with self.lock.hold(request.push_id) as held:
+            if adoption.edit is not None:
+                self._record_edit(adoption.edit, memory, paused)
+            if not is_withdrawing:
+                return only_paused
+            written = self._write_wanted(wanted, state, paused, held, {"withdraws_for": reason})
         return self.outcome(
             PushState.PAUSED if written.is_good else PushState(written.state.value),
             diff=diff,
@@ -252,11 +250,28 @@ class _Push:
             written=written,
         )
 
-    def _refuse(self, verdicts: tuple[Verdict, ...], diff: ActionDiff | None) -> PushOutcome:
+    def _record_edit(self, edit: OwnerEdit, before: FleetMemory, paused: FleetMemory) -> None:
+        detail = {
+            "reasons": [edit.reason],
+            "found": setting_record(edit.found),
+            "baseline_before": baseline_record(before.baseline),
+            "baseline": baseline_record(paused.baseline),
+        }
+        self.ledger.append(
+            self.request.push_id,
+            LedgerState.OWNER_EDIT_SEEN,
+            at_utc=self.now_utc,
+            detail=detail,
+            memory=paused,
+        )
+
+    def refuse(self, verdicts: tuple[Verdict, ...], diff: ActionDiff | None) -> PushOutcome:
+        """A rule says no: record which, and change nothing. What was read while another wrote is not judged."""
+        moved = None if self.is_dry_run else self.lock.moved_reason()
+        verdicts = verdicts if moved is None else (lock_verdict(moved),)
         reasons = _reasons(verdicts)
-        if not self.is_dry_run:
-            detail = {"reasons": list(reasons), "verdicts": verdict_records(verdicts), **diff_record(diff)}
-            self.note(LedgerState.REFUSED, detail)
+        detail = {"reasons": list(reasons), "verdicts": verdict_records(verdicts), **diff_record(diff)}
+        self.note(LedgerState.REFUSED, detail)
         return self.outcome(PushState.REFUSED, diff=diff, verdicts=verdicts, reasons=reasons)
 
     def _hold(self, diff: ActionDiff, verdicts: tuple[Verdict, ...]) -> PushOutcome:
@@ -282,15 +297,6 @@ class _Push:
         reason = f"{by} rejected the plan" if by else "nobody approved the plan in time"
         reasons = (f"{reason}: {note}" if note else reason,)
         return self.outcome(PushState.REJECTED, diff=diff, verdicts=verdicts, reasons=reasons)
-
-    def _foreign(self, actions: tuple[PresentAction, ...]) -> set[tuple[object, ...]]:
-        """Return the owner's actions still to come; a recurring one's next start moves by itself and says nothing."""
-        return {
-            (action.name, action.recurrence or action.starts_at_utc, action.setting)
-            for action in actions
-            if not self.request.is_ours(action.name)
-            and (action.recurrence or (action.starts_at_utc is not None and action.starts_at_utc > self.now_utc))
-        }
 
     def note(self, state: LedgerState, detail: dict[str, Any]) -> None:
         """Record an event that changes nothing we know of the fleet, once; a dry run records nothing."""

@@ -8,12 +8,13 @@ from typing import Any
 from headroom.actuation.baseline import with_desired_inside
 from headroom.actuation.errors import ActuationError
 from headroom.actuation.ledger import Ledger, fleet_of, push_id_for
+from headroom.actuation.lock import HeldLock, LockError, Locks, SeenLock, lock_verdict
 from headroom.actuation.memory import BOUNDS, FIELDS, FleetMemory, memory_from
-from headroom.actuation.outcome import PushOutcome, PushState
+from headroom.actuation.outcome import PushOutcome, PushState, verdict_records
 from headroom.actuation.records import present_from, present_of, setting_from
 from headroom.actuation.restore import give_back
-from headroom.actuation.target import ScalingTarget
-from headroom.actuation.write import DiffFunction, IsOurs, Writing, write_and_verify
+from headroom.actuation.target import ScalingTarget, read_as_of_its_end
+from headroom.actuation.write import DiffFunction, IsOurs, Writing, Written, write_and_verify
 from headroom.domain.ledger import LedgerEvent, LedgerState
 from headroom.domain.scaling import (
     Action,
@@ -45,6 +46,7 @@ def rollback_push(
     *,
     target: ScalingTarget,
     ledger: Ledger,
+    locks: Locks,
     now_utc: datetime,
     is_dry_run: bool = False,
 ) -> PushOutcome:
@@ -53,57 +55,116 @@ def rollback_push(
     Actions of before that are past by now are not brought back; where one of them, or the setting of before, should be
     in force but ours of after is, an action at the next possible minute sets it. The entry in the ledger is a push of
     its own, and the push undone is marked. Raises ActuationError when the ledger knows no such push; what happens at
-    the cloud is in the outcome.
+    the cloud is in the outcome. While a push or another rollback has the fleet's lock it is refused, to be asked again.
     """
     fleet_id = fleet_of(request.push_id)
+    lock = locks.look(fleet_id)  # before anything else is read, so that what is read is not outdated unnoticed
     events = ledger.events(request.push_id)
     if not events:
         raise ActuationError(f"the ledger has no push {request.push_id!r}")
     rollback_id = push_id_for(fleet_id, moment_utc=now_utc, content={"rolls_back": request.push_id})
-
-    def outcome(state: PushState, *reasons: str, **more: Any) -> PushOutcome:  # noqa: ANN401, PushOutcome's own fields
-        return PushOutcome(fleet_id=fleet_id, push_id=rollback_id, state=state, reasons=reasons, **more)
-
+    rollback = _Rollback(request, target, ledger, lock, now_utc, rollback_id)
     intent = _first_intent(events)
     if intent is None:
-        return outcome(PushState.UNCHANGED, f"{request.push_id} never wrote to the target: nothing to roll back")
+        never = f"{request.push_id} never wrote to the target: nothing to roll back"
+        return rollback.outcome(PushState.UNCHANGED, never)
     # A rollback's own good end is ROLLED_BACK too; only the mark left by another rollback says who did it.
     if events[-1].state is LedgerState.ROLLED_BACK and "by" in events[-1].detail:
-        return outcome(PushState.ROLLED_BACK, f"{request.push_id} is rolled back already")
-    memory = ledger.memory(fleet_id, now_utc=now_utc)
-    if memory is None:
-        raise ActuationError(f"the ledger has no baseline for fleet {fleet_id}")
+        return rollback.outcome(PushState.ROLLED_BACK, f"{request.push_id} is rolled back already")
     try:
-        state = target.read(now_utc=now_utc)
-    except ActuationError as error:
-        return outcome(PushState.FAILED, str(error))
-    wanted = actions_of_before(request, intent, state, memory)
-    diff = request.diff(wanted, state)
-    if is_dry_run:
-        return outcome(PushState.DRY_RUN, diff=diff)
-    mark = {"by": rollback_id, "requested_by": request.requested_by, "reason": request.reason}
-    if diff.is_empty:
-        ledger.append(request.push_id, LedgerState.ROLLED_BACK, at_utc=now_utc, detail=mark)
-        return outcome(PushState.ROLLED_BACK, "the target holds what stood before already", diff=diff)
-    writing = Writing(
-        push_id=rollback_id,
-        wanted=wanted,
-        diff=request.diff,
-        is_ours=request.is_ours,
-        intended=LedgerState.ROLLBACK_INTENDED,
-        succeeded=LedgerState.ROLLED_BACK,
-        detail={**mark, "rolls_back": request.push_id},
-    )
-    written = write_and_verify(writing, target=target, ledger=ledger, state=state, memory=memory, now_utc=now_utc)
-    if written.is_good:
-        ledger.append(request.push_id, LedgerState.ROLLED_BACK, at_utc=now_utc, detail=mark)
-    return outcome(
-        PushState(written.state.value),
-        *written.reasons,
-        diff=diff,
-        failures=written.result.failures,
-        write_calls=written.result.write_calls,
-    )
+        return rollback.undo(intent, is_dry_run=is_dry_run)
+    except LockError as error:
+        return rollback.refuse(str(error))
+
+
+@dataclass(frozen=True, slots=True)
+class _Rollback:
+    request: RollbackRequest
+    target: ScalingTarget
+    ledger: Ledger
+    lock: SeenLock
+    now_utc: datetime
+    rollback_id: str
+
+    def undo(self, intent: LedgerEvent, *, is_dry_run: bool) -> PushOutcome:
+        """Put back what stood before `intent`; LockError where the lock is not to be had."""
+        if self.lock.held_reason is not None and not is_dry_run:
+            raise LockError(self.lock.held_reason)
+        fleet_id = self.lock.fleet_id
+        memory = self.ledger.memory(fleet_id, now_utc=self.now_utc)
+        if memory is None:
+            raise ActuationError(f"the ledger has no baseline for fleet {fleet_id}")
+        try:
+            state = read_as_of_its_end(self.target, self.lock.locks.clock, now_utc=self.now_utc)
+        except ActuationError as error:
+            return self.outcome(PushState.FAILED, str(error))
+        wanted = actions_of_before(self.request, intent, state, memory)
+        diff = self.request.diff(wanted, state)
+        if is_dry_run:
+            return self.outcome(PushState.DRY_RUN, diff=diff)
+        with self.lock.hold(self.rollback_id) as held:
+            if diff.is_empty:
+                self._mark()
+                return self.outcome(PushState.ROLLED_BACK, "the target holds what stood before already", diff=diff)
+            written = self._write(wanted, state, memory, held)
+            if written.is_good:
+                self._mark()
+        return self.outcome(
+            PushState(written.state.value),
+            *written.reasons,
+            diff=diff,
+            failures=written.result.failures,
+            write_calls=written.result.write_calls,
+        )
+
+    def _write(
+        self,
+        wanted: tuple[Action, ...],
+        state: TargetState,
+        memory: FleetMemory,
+        held: HeldLock,
+    ) -> Written:
+        writing = Writing(
+            push_id=self.rollback_id,
+            wanted=wanted,
+            diff=self.request.diff,
+            is_ours=self.request.is_ours,
+            intended=LedgerState.ROLLBACK_INTENDED,
+            succeeded=LedgerState.ROLLED_BACK,
+            detail={**self._by_whom, "rolls_back": self.request.push_id},
+        )
+        return write_and_verify(
+            writing,
+            target=self.target,
+            ledger=self.ledger,
+            state=state,
+            memory=memory,
+            held=held,
+            now_utc=self.now_utc,
+        )
+
+    @property
+    def _by_whom(self) -> dict[str, Any]:
+        return {"by": self.rollback_id, "requested_by": self.request.requested_by, "reason": self.request.reason}
+
+    def _mark(self) -> None:
+        undone = self.request.push_id
+        self.ledger.append(undone, LedgerState.ROLLED_BACK, at_utc=self.now_utc, detail=self._by_whom)
+
+    def refuse(self, reason: str) -> PushOutcome:
+        """Record that another has the lock, and change nothing."""
+        verdicts = (lock_verdict(reason),)
+        detail = {
+            "rolls_back": self.request.push_id,
+            "reasons": [f"lock: {reason}"],
+            "verdicts": verdict_records(verdicts),
+        }
+        self.ledger.append_once(self.rollback_id, LedgerState.REFUSED, at_utc=self.now_utc, detail=detail)
+        return self.outcome(PushState.REFUSED, f"lock: {reason}", verdicts=verdicts)
+
+    def outcome(self, state: PushState, *reasons: str, **more: Any) -> PushOutcome:  # noqa: ANN401, PushOutcome's own fields
+        """Say how it ended."""
+        return PushOutcome(fleet_id=self.lock.fleet_id, push_id=self.rollback_id, state=state, reasons=reasons, **more)
 
 
 def actions_of_before(

@@ -1,7 +1,7 @@
 """What a scaling target can do, whatever its kind: be read, take our actions, give them up."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -25,23 +25,49 @@ class ActionFailure:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WriteCall:
+    """A write call that was made: for which actions, and AWS's id of the request, empty where no answer came."""
+
+    operation: str
+    names: tuple[str, ...]
+    request_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ApplyResult:
-    """What came of write calls: names that went through, names that did not, and how many calls were tried."""
+    """What came of write calls: names that went through, names that did not, and the calls that were tried."""
 
     applied: tuple[str, ...] = ()
     failures: tuple[ActionFailure, ...] = ()
-    write_calls: int = 0
+    calls: tuple[WriteCall, ...] = ()
+
+    @property
+    def write_calls(self) -> int:
+        """How many write calls were tried."""
+        return len(self.calls)
 
     def __add__(self, other: "ApplyResult") -> "ApplyResult":
         return ApplyResult(
             applied=self.applied + other.applied,
             failures=self.failures + other.failures,
-            write_calls=self.write_calls + other.write_calls,
+            calls=self.calls + other.calls,
         )
 
 
+def not_tried(names: Sequence[str], reason: str) -> ApplyResult:
+    """Return the result of no call: all of `names` failed, for `reason`."""
+    return ApplyResult(failures=tuple(ActionFailure(name=name, reason=reason) for name in names))
+
+
+BeforeCall = Callable[[], None]
+"""Raises ActuationError where the write call that is about to be made must not be made any more."""
+
+
 class ScalingTarget(Protocol):
-    """One fleet's scaling target. Reading raises ActuationError; writing returns its failures, so none is lost."""
+    """One fleet's scaling target. Reading raises ActuationError; writing returns its failures, so none is lost.
+
+    `before_call` is asked before every single write call; once it raises, nothing more is written.
+    """
 
     @property
     def fleet_id(self) -> str:
@@ -62,13 +88,23 @@ class ScalingTarget(Protocol):
         """Return what stands there; raise ActuationError when it cannot be read or is not there."""
         ...
 
-    def put_actions(self, actions: Sequence[Action]) -> ApplyResult:
+    def put_actions(self, actions: Sequence[Action], *, before_call: BeforeCall) -> ApplyResult:
         """Create or wholly replace `actions`, in order, in batches as large as the API takes."""
         ...
 
-    def delete_actions(self, names: Sequence[str]) -> ApplyResult:
+    def delete_actions(self, names: Sequence[str], *, before_call: BeforeCall) -> ApplyResult:
         """Delete the actions named, in order; one that is already gone counts as deleted."""
         ...
+
+
+def read_as_of_its_end(target: ScalingTarget, clock: Callable[[], datetime], *, now_utc: datetime) -> TargetState:
+    """Return what stands at the target, as of the cloud's clock read after it; raise ActuationError where either fails.
+
+    By a clock from before, an action of ours that has run meanwhile would not be due yet, and what it set be taken for
+    an edit of the owner's.
+    """
+    state = target.read(now_utc=now_utc)
+    return replace(state, read_at_utc=max(now_utc, clock()))
 
 
 def read_pages(call: Callable[..., dict[str, Any]], key: str, **arguments: object) -> list[dict[str, Any]]:

@@ -1,19 +1,21 @@
 """The one way we write to a target: intent first, then apply, read back, compare, repair once, and say how it ended."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from headroom.actuation.apply import apply_diff
+from headroom.actuation.baseline import find_owner_edit
 from headroom.actuation.errors import ActuationError
 from headroom.actuation.ledger import Ledger
+from headroom.actuation.lock import HeldLock, LockError
 from headroom.actuation.memory import FleetMemory
-from headroom.actuation.outcome import diff_record, failure_records
+from headroom.actuation.outcome import call_records, diff_record, failure_records
 from headroom.actuation.records import present_of, present_records, setting_record
-from headroom.actuation.target import ApplyResult, ScalingTarget
+from headroom.actuation.target import ApplyResult, ScalingTarget, read_as_of_its_end
 from headroom.domain.ledger import LedgerState
-from headroom.domain.scaling import Action, ActionDiff, TargetState
+from headroom.domain.scaling import Action, ActionDiff, PresentAction, TargetState
 
 DiffFunction = Callable[[Sequence[Action], TargetState], ActionDiff]
 IsOurs = Callable[[str], bool]
@@ -57,11 +59,14 @@ def write_and_verify(
     ledger: Ledger,
     state: TargetState,
     memory: FleetMemory,
+    held: HeldLock,
     now_utc: datetime,
 ) -> Written:
     """Make the target hold what is wanted; `state` is what it holds now, `memory` what we know of the fleet.
 
     The intent is in the ledger before the first AWS call, so a run that dies leaves a trace that the next one finishes.
+    Where the lock is ours no more that is a failure with its reason, and what the fleet looks like is then for the one
+    who has the lock to say.
     """
     diff = writing.diff(writing.wanted, state)
     half_done = ledger.intents(target.fleet_id, now_utc=now_utc).half_done
@@ -79,41 +84,57 @@ def write_and_verify(
             **diff_record(diff),
             "before": _before(state, writing.is_ours),
             "repairs": list(half_done),
+            "fence": held.fence,
         },
         memory=intent_memory,
     )
-    result = apply_diff(target, diff, state)
+    result = apply_diff(target, diff, state, before_call=held.before_call)
     ledger.append(
         writing.push_id,
         LedgerState.PARTIALLY_APPLIED if result.failures else LedgerState.APPLIED,
         at_utc=now_utc,
-        detail={"applied": list(result.applied), "failures": failure_records(result.failures)},
+        detail={
+            "applied": list(result.applied),
+            "failures": failure_records(result.failures),
+            "requests": call_records(result.calls),
+        },
     )
+    repair = ApplyResult()
     try:
-        after = target.read(now_utc=now_utc)
+        held.check()
+        # The clock is read anew: what was still to come when the push began may have started since.
+        after = read_as_of_its_end(target, held.locks.clock, now_utc=now_utc)
         rest = writing.diff(writing.wanted, after)
         is_repaired = not rest.is_empty
         if is_repaired:
-            result += apply_diff(target, rest, after)
-            after = target.read(now_utc=now_utc)
+            repair = apply_diff(target, rest, after, before_call=held.before_call)
+            result += repair
+            after = read_as_of_its_end(target, held.locks.clock, now_utc=now_utc)
             rest = writing.diff(writing.wanted, after)
+        held.check()
     except ActuationError as error:
-        reasons = (f"it could not be read back: {error}", *_failure_reasons(result))
-        ledger.append(writing.push_id, LedgerState.FAILED, at_utc=now_utc, detail={"reasons": list(reasons)})
+        cause = str(error) if isinstance(error, LockError) else f"it could not be read back: {error}"
+        reasons = (cause, *_failure_reasons(result))
+        detail = {"reasons": list(reasons), "requests": call_records(repair.calls)}
+        ledger.append(writing.push_id, LedgerState.FAILED, at_utc=now_utc, detail=detail)
         return Written(state=LedgerState.FAILED, result=result, reasons=reasons)
     if rest.is_empty:
         ledger.append(
             writing.push_id,
             writing.succeeded,
-            at_utc=now_utc,
-            detail={"is_repaired": is_repaired, "setting": setting_record(after.setting)},
-            memory=intent_memory.seen(after, is_ours=writing.is_ours),
+            at_utc=after.read_at_utc,
+            detail={
+                "is_repaired": is_repaired,
+                "setting": setting_record(after.setting),
+                "requests": call_records(repair.calls),
+            },
+            memory=_seen_after(intent_memory, after, writing.is_ours),
         )
-        mark_repaired(half_done, by=writing.push_id, ledger=ledger, now_utc=now_utc)
+        mark_repaired(half_done, by=writing.push_id, ledger=ledger, now_utc=after.read_at_utc)
         # What failed at first and was repaired is in the ledger; it is no failure of the push.
         return Written(
             state=writing.succeeded,
-            result=ApplyResult(applied=result.applied, write_calls=result.write_calls),
+            result=ApplyResult(applied=result.applied, calls=result.calls),
             reasons=(),
         )
     ended = LedgerState.VERIFICATION_FAILED if result.applied else LedgerState.FAILED
@@ -121,15 +142,33 @@ def write_and_verify(
     ledger.append(
         writing.push_id,
         ended,
-        at_utc=now_utc,
-        detail={"reasons": list(reasons), "failures": failure_records(result.failures), "left": diff_record(rest)},
-        memory=intent_memory.seen(
+        at_utc=after.read_at_utc,
+        detail={
+            "reasons": list(reasons),
+            "failures": failure_records(result.failures),
+            "left": diff_record(rest),
+            "requests": call_records(repair.calls),
+        },
+        memory=_seen_after(
+            intent_memory,
             after,
-            is_ours=writing.is_ours,
+            writing.is_ours,
             also=[present_of(action) for action in (*rest.create, *rest.replace)],
         ),
     )
     return Written(state=ended, result=result, reasons=reasons)
+
+
+def _seen_after(
+    memory: FleetMemory,
+    after: TargetState,
+    is_ours: IsOurs,
+    *,
+    also: Sequence[PresentAction] = (),
+) -> FleetMemory:
+    """Return the memory after reading back; an edit of the owner meanwhile is left for the next push to find."""
+    seen = memory.seen(after, is_ours=is_ours, also=also)
+    return seen if find_owner_edit(after, memory) is None else replace(seen, setting=memory.setting)
 
 
 def mark_repaired(half_done: Sequence[str], *, by: str, ledger: Ledger, now_utc: datetime) -> None:

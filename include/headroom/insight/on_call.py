@@ -25,7 +25,16 @@ LATE: Final = frozenset({None, PushState.FAILED, PushState.VERIFICATION_FAILED})
 """No push yet, or one that failed. A refusal is not late: a guardrail did its work, and is counted by its rule."""
 REFUSING_RULES: Final = (
     *("actions_available", "baseline", "bounds", "budget", "data_complete", "data_fresh", "foreign_actions"),
-    *("forecast_current", "forecast_in_band", "kill_switch", "other_policies", "owner_edit", "quota", "restore"),
+    *(
+        "forecast_current",
+        "forecast_in_band",
+        "kill_switch",
+        "lock",
+        "other_policies",
+        "owner_edit",
+        "quota",
+        "restore",
+    ),
     *("step_size", "target_active", "window"),
 )
 """Every rule that can refuse a push, guardrails and the push's own; each is counted, at 0 as well."""

@@ -14,6 +14,9 @@ from headroom.lake.s3_snapshot import ABSENT_CODES, S3Snapshot, error_code
 from headroom.lake.storage import check_size
 
 _TAKEN_CODES: Final = frozenset({"412", "PreconditionFailed"})
+_CONFLICT_CODES: Final = frozenset({"409", "ConditionalRequestConflict"})
+"""S3's answer to conditional writes that it cannot order: "retry the upload" (PutObject, API reference, 2026-11)."""
+_MOST_CONFLICTS: Final = 5
 _CONFIG: Final = Config(connect_timeout=5, read_timeout=60, retries={"mode": "standard", "max_attempts": 5})
 
 
@@ -43,14 +46,17 @@ class S3Storage:
 
     def write_bytes_if_absent(self, path: str, data: bytes) -> bool:
         """Create the object if S3 itself finds none there; of two racing writers one gets False."""
-        try:
-            self._client.put_object(Bucket=self.bucket, Key=self._key(path), Body=data, IfNoneMatch="*")
-        except ClientError as error:
-            # 409 is S3's answer to a race it cannot order: the caller's retry of the task settles it.
-            if error_code(error) in _TAKEN_CODES:
-                return False
-            raise
-        return True
+        for attempt in range(1, _MOST_CONFLICTS + 1):
+            try:
+                self._client.put_object(Bucket=self.bucket, Key=self._key(path), Body=data, IfNoneMatch="*")
+            except ClientError as error:
+                if error_code(error) in _TAKEN_CODES:
+                    return False
+                if error_code(error) not in _CONFLICT_CODES or attempt == _MOST_CONFLICTS:
+                    raise
+            else:
+                return True
+        raise AssertionError("the last attempt returns or raises")
 
     def list(self, folder: str, *, name_prefix: str = "") -> list[str]:
         """Return, sorted, every object below `folder` whose first name after it starts with `name_prefix`."""

@@ -2,8 +2,12 @@
 
 from datetime import datetime
 
+from headroom.actuation.errors import ActuationError
+from headroom.actuation.lock import Locks
+from headroom.domain.fleet import Fleet
 from headroom.domain.window import Window
 from headroom.extract.cloud_clock import first_answer, read_cloud_clock_utc
+from headroom.extract.errors import SourceError
 from headroom.pipelines.windows import WindowError
 from headroom.pipelines.workspace import Workspace
 
@@ -27,3 +31,15 @@ def closed_at_utc(workspace: Workspace, window: Window) -> datetime:
             f"{now_utc:%Y-%m-%dT%H:%MZ}; expected a window that has ended",
         )
     return now_utc
+
+
+def locks_of(workspace: Workspace, fleet: Fleet) -> Locks:
+    """Return the locks in the lake, going by the cloud's clock as the fleet's region has it."""
+
+    def clock() -> datetime:
+        try:
+            return read_cloud_clock_utc(workspace.clients, region=fleet.region)
+        except SourceError as error:
+            raise ActuationError(str(error)) from error
+
+    return Locks(store=workspace.lake, clock=clock)

@@ -23,7 +23,7 @@ from headroom.extract.errors import SourceError
 from headroom.lake.errors import LakeError
 from headroom.lake.layout import chunk_name
 from headroom.pipelines.at_once import at_once
-from headroom.pipelines.clock import closed_at_utc, read_clock_utc
+from headroom.pipelines.clock import closed_at_utc, locks_of, read_clock_utc
 from headroom.pipelines.forecasts import KnownForecast, read_forecasts
 from headroom.pipelines.observed import NOTHING_KNOWN, Freshness, band_record, freshness
 from headroom.pipelines.outcomes import Outcome, OutcomeStatus, run_step
@@ -148,7 +148,7 @@ class _RunInputs:
             fleet=fleet,
             window_end_utc=self.window.end_utc,
             wanted=wanted,
-            diff=diff_function(self.workspace, fleet, self.now_utc),
+            diff=diff_function(self.workspace, fleet),
             is_ours=ownership(self.workspace, fleet),
             guardrails=self._guardrails(fleet, known.forecast, wanted, plan["on_demand_usd_per_hour"]),
             plan_id=plan["plan_id"],
@@ -161,6 +161,7 @@ class _RunInputs:
             request,
             target=target_for(fleet, self.workspace.clients),
             ledger=Ledger(self.workspace.lake).keeping_listings(),
+            locks=locks_of(self.workspace, fleet),
             now_utc=self.now_utc,
             is_dry_run=self.is_dry_run,
         )
@@ -256,15 +257,14 @@ def result_path(fleet_id: str, window: Window) -> str:
 def diff_function(
     workspace: Workspace,
     fleet: Fleet,
-    now_utc: datetime,
 ) -> Callable[[Sequence[Action], TargetState], ActionDiff]:
-    """Return the scheduling's diff for one fleet at one moment."""
+    """Return the scheduling's diff for one fleet, at the moment its target was read."""
     return lambda wanted, state: diff_actions(
         wanted,
         state,
         deployment=workspace.deployment,
         fleet_id=fleet.id,
-        now_utc=now_utc,
+        now_utc=state.read_at_utc,
     )
 
 

@@ -7,6 +7,7 @@ from headroom.actuation.outcome import PushOutcome
 from headroom.actuation.registry import target_for
 from headroom.actuation.rollback import RollbackRequest, rollback_push
 from headroom.extract.cloud_clock import read_cloud_clock_utc
+from headroom.pipelines.clock import locks_of
 from headroom.pipelines.pushes import diff_function, ownership
 from headroom.pipelines.workspace import Workspace, open_workspace
 from headroom.scheduling import action_name
@@ -31,7 +32,7 @@ def roll_back(
     now_utc = read_cloud_clock_utc(workspace.clients, region=fleet.region)
     request = RollbackRequest(
         push_id=push_id,
-        diff=diff_function(workspace, fleet, now_utc),
+        diff=diff_function(workspace, fleet),
         is_ours=ownership(workspace, fleet),
         name_action=lambda starts_at_utc: action_name(
             deployment=workspace.deployment,
@@ -45,6 +46,7 @@ def roll_back(
         request,
         target=target_for(fleet, workspace.clients),
         ledger=Ledger(workspace.lake),
+        locks=locks_of(workspace, fleet),
         now_utc=now_utc,
         is_dry_run=is_dry_run,
     )

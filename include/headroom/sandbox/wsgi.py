@@ -4,6 +4,7 @@ import json
 import logging
 import socket
 import time
+import uuid
 from collections.abc import Callable, Iterable
 from typing import Any, NoReturn
 
@@ -101,6 +102,7 @@ def _send(answer: Answer, environ: dict[str, Any], start_response: StartResponse
     is_head = environ["REQUEST_METHOD"] == "HEAD"
     announced = {name.lower(): value for name, value in answer.headers}.get("content-length") if is_head else None
     headers.append(("Content-Length", announced or str(len(answer.body))))
+    headers.append(("x-amzn-RequestId", str(uuid.uuid4())))  # where an answer in JSON carries it
     start_response(f"{int(answer.status)} {HTTP_STATUS_CODES.get(answer.status, 'Unknown')}", headers)
     return [] if is_head else [answer.body]
 

@@ -6,13 +6,14 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from headroom.actuation.ledger import Ledger
+from headroom.actuation.lock import Locks
 from headroom.actuation.observe import observe_target
 from headroom.actuation.outcome import PushOutcome
 from headroom.actuation.push import push_fleet
 from headroom.actuation.registry import target_for
 from headroom.actuation.request import PushRequest
 from headroom.actuation.rollback import RollbackRequest, rollback_push
-from headroom.actuation.target import ApplyResult, ScalingTarget
+from headroom.actuation.target import ApplyResult, BeforeCall, ScalingTarget
 from headroom.config import load_fleets
 from headroom.config.settings import PACKAGE_ROOT
 from headroom.domain.fleet import Fleet, Mode
@@ -35,7 +36,15 @@ class Desk:
     sandbox: SandboxProcess
     fleet: Fleet
     target: ScalingTarget
-    ledger: Ledger
+    lake: Lake
+
+    @property
+    def ledger(self) -> Ledger:
+        return Ledger(self.lake)
+
+    @property
+    def locks(self) -> Locks:
+        return Locks(store=self.lake, clock=lambda: self.now)
 
     @property
     def now(self) -> datetime:
@@ -83,11 +92,11 @@ class Desk:
             guardrails=lambda _state, _diff: (),
         )
         target = self.target if after_first_read is None else Interrupted(self.target, after_first_read)
-        return push_fleet(request, target=target, ledger=self.ledger, now_utc=self.now)
+        return push_fleet(request, target=target, ledger=self.ledger, locks=self.locks, now_utc=self.now)
 
     def roll_back(self, push_id: str) -> PushOutcome:
         request = RollbackRequest(push_id=push_id, diff=self.diff, is_ours=self.is_ours, name_action=self.name_of)
-        return rollback_push(request, target=self.target, ledger=self.ledger, now_utc=self.now)
+        return rollback_push(request, target=self.target, ledger=self.ledger, locks=self.locks, now_utc=self.now)
 
     def standing(self) -> dict[str, int | None]:
         actions = self.target.read(now_utc=self.now).actions
@@ -95,7 +104,7 @@ class Desk:
 
     def clear(self) -> None:
         """Take away what a test left, so that the next begins with a target that nobody has adopted."""
-        self.target.delete_actions(list(self.standing()))
+        self.target.delete_actions(list(self.standing()), before_call=lambda: None)
 
 
 class Interrupted:
@@ -124,15 +133,15 @@ class Interrupted:
             happen()
         return state
 
-    def put_actions(self, actions: Sequence[Action]) -> ApplyResult:
-        return self._target.put_actions(actions)
+    def put_actions(self, actions: Sequence[Action], *, before_call: BeforeCall) -> ApplyResult:
+        return self._target.put_actions(actions, before_call=before_call)
 
-    def delete_actions(self, names: Sequence[str]) -> ApplyResult:
-        return self._target.delete_actions(names)
+    def delete_actions(self, names: Sequence[str], *, before_call: BeforeCall) -> ApplyResult:
+        return self._target.delete_actions(names, before_call=before_call)
 
 
 def desk_of(fleet: Fleet, sandbox: SandboxProcess, clients: BotoClients, folder: Path) -> Desk:
     """Return the desk of a fleet with a ledger of its own, nothing of ours standing at its target."""
-    made = Desk(sandbox, fleet, target_for(fleet, clients), Ledger(Lake(LocalStorage(folder))))
+    made = Desk(sandbox, fleet, target_for(fleet, clients), Lake(LocalStorage(folder)))
     made.clear()
     return made

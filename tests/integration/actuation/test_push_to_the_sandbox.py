@@ -1,15 +1,23 @@
 """Pushes to the sandbox cloud with real boto3 over HTTP: each kind of target, faults of the wire, a ledger on disk."""
 
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from tests.integration.actuation.desks import FLEETS, Desk, desk_of
 
+from headroom.actuation.lock import EXPIRES_AFTER, LockError
 from headroom.actuation.observe import observe_target
-from headroom.actuation.outcome import PushState
+from headroom.actuation.outcome import PushOutcome, PushState
+from headroom.domain.scaling import Action
 from headroom.domain.window import floor_hour
 from headroom.extract.clients import BotoClients
+from headroom.lake.lake import Lake
+from headroom.lake.storage import open_storage
 from headroom.sandbox.process import SandboxProcess
 
 pytestmark = pytest.mark.integration
@@ -109,3 +117,56 @@ def test_capacity_follows_and_the_baseline_comes_back(chat: Desk, sandbox: Sandb
     after = chat.target.read(now_utc=chat.now)
     assert (after.setting.min_instances, after.setting.max_instances) == (before.min_instances, before.max_instances)
     assert after.actions == ()
+
+
+in_a_group_and_a_service = pytest.mark.parametrize("desk", ["chat-large", "embed-search"], indirect=True)
+
+
+@pytest.fixture
+def in_s3(desk: Desk, sandbox: SandboxProcess, request: pytest.FixtureRequest) -> Iterator[Desk]:
+    """A desk whose lake, and so its locks, are in S3."""
+    bucket = f"locks-{abs(hash(request.node.name))}"
+    sandbox.client("s3").create_bucket(Bucket=bucket)
+    yield replace(desk, lake=Lake(open_storage(f"s3://{bucket}/lake")))
+    desk.clear()
+
+
+@in_a_group_and_a_service
+def test_one_of_two_pushes_writes_and_its_plan_stands_whole(in_s3: Desk) -> None:
+    plans = [in_s3.plan(7, 9, 8), in_s3.plan(6, 5)]
+    both_have_read = threading.Barrier(2, timeout=30)
+
+    def push(wanted: tuple[Action, ...]) -> PushOutcome:
+        return in_s3.push(wanted, after_first_read=both_have_read.wait)
+
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        outcomes = list(pool.map(push, plans))
+    by_state = {outcome.state: (outcome, wanted) for outcome, wanted in zip(outcomes, plans, strict=True)}
+    winner, wanted = by_state[PushState.VERIFIED]
+    loser, losing = by_state[PushState.REFUSED]
+    assert "another push or rollback took the fleet's lock meanwhile" in loser.reasons[0]
+    assert in_s3.standing() == {item.name: item.setting.min_instances for item in wanted}
+    assert [state.value for state in in_s3.ledger.states(loser.push_id)] == ["refused"]
+    applied = next(event for event in in_s3.ledger.events(winner.push_id) if event.state.value == "applied")
+    assert len(applied.detail["requests"]) == winner.write_calls
+    assert all(request["request_id"] for request in applied.detail["requests"])
+    # The lock was let go: the one that was refused has its turn with the next run.
+    assert in_s3.push(losing).state is PushState.VERIFIED
+
+
+@in_a_group_and_a_service
+def test_a_dead_ones_lock_ends_by_the_clouds_clock_and_it_writes_nothing_if_it_comes_back(
+    in_s3: Desk,
+    sandbox: SandboxProcess,
+) -> None:
+    dead = in_s3.locks.look(in_s3.fleet.id).hold("a-push-that-died")
+    held = dead.__enter__()  # and never leaves
+    wanted = in_s3.plan(7, 9)
+    refused = in_s3.push(wanted)
+    assert (refused.state, refused.write_calls) == (PushState.REFUSED, 0)
+    assert "a-push-that-died holds the fleet's lock until" in refused.reasons[0]
+    sandbox.advance(EXPIRES_AFTER)
+    wanted = in_s3.plan(7, 9)
+    assert in_s3.push(wanted).state is PushState.VERIFIED
+    with pytest.raises(LockError, match="fence 2 of the fleet's lock has taken the place of our 1"):
+        held.before_call()

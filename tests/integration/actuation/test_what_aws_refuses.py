@@ -104,7 +104,7 @@ FOR_LONG: dict[str, Any] = {"count": None}
 TABLE: list[tuple[str, str, Trouble, PushState, str]] = [
     ("the 126th action", QUOTAS, the_126th_action, PushState.VERIFICATION_FAILED, "LimitExceeded"),
     ("a taken start time", GUIDE, a_start_time_that_the_owner_takes, PushState.VERIFIED, ""),
-    ("a past time", PUT, a_start_that_passes_before_it_is_put, PushState.VERIFICATION_FAILED, "in the past"),
+    ("a past time", PUT, a_start_that_passes_before_it_is_put, PushState.VERIFIED, ""),
     ("a part of a batch", BATCH_PUT, fault(failing_items=1), PushState.VERIFIED, ""),
     ("throttling", ERRORS, fault(status=429, error_code="Throttling", **FOR_LONG), PushState.FAILED, "Throttling"),
     (

@@ -19,8 +19,14 @@ class Killed(BaseException):
     """The process dies here: nothing may catch it."""
 
 
-def client_error(operation: str, code: str, message: str = "") -> ClientError:
-    return ClientError({"Error": {"Code": code, "Message": message or code}}, operation)
+def client_error(operation: str, code: str, message: str = "", *, request_id: str = "refused-1") -> ClientError:
+    answer = {"Error": {"Code": code, "Message": message or code}, "ResponseMetadata": {"RequestId": request_id}}
+    return ClientError(answer, operation)
+
+
+def answered(number: int, **content: Any) -> dict[str, Any]:
+    """Return the answer to the n-th call, with the id that AWS gives every request."""
+    return {**content, "ResponseMetadata": {"RequestId": f"request-{number}"}}
 
 
 @dataclass
@@ -140,7 +146,7 @@ class FakeAutoScaling:
                 code, message = refusal.split(": ", 1)
                 failed.append({"ScheduledActionName": name, "ErrorCode": code, "ErrorMessage": message})
         self.target.end(number, operation)
-        return {"FailedScheduledUpdateGroupActions": failed}
+        return answered(number, FailedScheduledUpdateGroupActions=failed)
 
     def batch_delete_scheduled_action(
         self,
@@ -155,7 +161,7 @@ class FakeAutoScaling:
             if self.target.actions.pop(name, None) is None
         ]
         self.target.end(number, operation)
-        return {"FailedScheduledActions": failed}
+        return answered(number, FailedScheduledActions=failed)
 
     def _check(self, operation: str, group: str, *, count: int = 1) -> int:
         number = self.target.begin(operation)
@@ -224,14 +230,14 @@ class FakeApplicationAutoScaling:
             raise client_error("put_scheduled_action", code, refusal)
         self.target.actions[ScheduledActionName] = {"start": start, "sizes": sizes}
         self.target.end(number, "put_scheduled_action")
-        return {}
+        return answered(number)
 
     def delete_scheduled_action(self, ScheduledActionName: str, **key: str) -> dict[str, Any]:  # noqa: N803
         number = self._check("delete_scheduled_action", key)
         if self.target.actions.pop(ScheduledActionName, None) is None:
             raise client_error("delete_scheduled_action", "ObjectNotFoundException")
         self.target.end(number, "delete_scheduled_action")
-        return {}
+        return answered(number)
 
     def _check(self, operation: str, key: dict[str, str]) -> int:
         number = self.target.begin(operation)
@@ -259,23 +265,36 @@ class MemoryStore:
     def __init__(self) -> None:
         self.files: dict[str, Any] = {}
         self.reads = 0
+        self.is_dead = False
+        """Whether the process that writes is dead: then nothing more is written, whatever its code has still to say."""
 
     @property
     def storage(self) -> "MemoryStore":
         return self
 
     def write_json_once(self, path: str, obj: object) -> bool:
-        if path in self.files:
-            return False
-        self.files[path] = json.dumps(obj)
-        return True
+        self._check_alive()
+        text = json.dumps(obj)
+        return self.files.setdefault(path, text) is text
 
     def read_json(self, path: str) -> Any:
         self.reads += 1
         return json.loads(self.files[path])
 
     def list(self, folder: str, *, name_prefix: str = "") -> list[str]:
-        return sorted(path for path in self.files if path.startswith(f"{folder}/{name_prefix}"))
+        return sorted(path for path in list(self.files) if path.startswith(f"{folder}/{name_prefix}"))
+
+    def delete(self, path: str) -> None:
+        self._check_alive()
+        self.files.pop(path, None)
+
+    def _check_alive(self) -> None:
+        if self.is_dead:
+            raise Killed
+
+
+def allowed() -> None:
+    """No lock is in the way of a write call."""
 
 
 def minutes(count: float) -> timedelta:

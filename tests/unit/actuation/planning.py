@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from tests.unit.actuation.fake_cloud import FakeAutoScaling, FakeTarget
+from tests.unit.actuation.fake_cloud import FakeApplicationAutoScaling, FakeAutoScaling, FakeTarget, MemoryStore
 
+from headroom.actuation.application_auto_scaling import ScalableTarget
 from headroom.actuation.ec2_auto_scaling import Ec2AutoScalingGroup
+from headroom.actuation.lock import Locks
 from headroom.actuation.request import PushRequest
 from headroom.domain.fleet import (
     Bounds,
@@ -166,6 +168,21 @@ def group(*, now: datetime = NOW, low: int = 2, high: int = 20, desired: int = 2
 
 def ec2(target: FakeTarget) -> Ec2AutoScalingGroup:
     return Ec2AutoScalingGroup("chat-large", "chat-large", FakeAutoScaling(target))
+
+
+def ecs(target: FakeTarget) -> ScalableTarget:
+    return ScalableTarget(
+        fleet_id="chat-large",
+        service_namespace="ecs",
+        resource_id="service/chat/large",
+        scalable_dimension="ecs:service:DesiredCount",
+        client=FakeApplicationAutoScaling(target, resource_id="service/chat/large"),
+        read_desired=lambda: target.sizes["DesiredCapacity"],
+    )
+
+
+def locks(store: MemoryStore, target: FakeTarget) -> Locks:
+    return Locks(store=store, clock=lambda: target.now)
 
 
 def ours_at(target: FakeTarget) -> dict[str, int]:

@@ -23,6 +23,7 @@ from tests.unit.actuation.planning import (
 from headroom.actuation.confirmation import confirm_baseline
 from headroom.actuation.errors import ActuationError
 from headroom.actuation.ledger import Ledger
+from headroom.actuation.lock import EXPIRES_AFTER, Locks
 from headroom.actuation.observe import observe_target
 from headroom.actuation.outcome import PushOutcome, PushState
 from headroom.actuation.push import push_fleet
@@ -47,6 +48,7 @@ class Desk:
             asked,
             target=ec2(self.group),
             ledger=self.ledger,
+            locks=Locks(store=self.store, clock=lambda: self.group.now),
             now_utc=self.group.now,
             is_dry_run=is_dry_run,
         )
@@ -515,3 +517,112 @@ def test_a_window_may_be_pushed_up_to_two_hours_after_its_end(desk: Desk) -> Non
     assert desk.push(request(PLAN)).state is PushState.VERIFIED
     late = Desk(replace(group(), now=WINDOW_END + minutes(121)))
     assert late.push(request(PLAN)).state is PushState.PLANNED
+
+
+def test_the_repair_goes_by_the_clock_at_its_own_time_not_at_the_pushs_start(desk: Desk) -> None:
+    # At 06:05 those of 06:06 and 09:00 are written; a hand takes 09:00 away; by 06:10, when they are read back, 06:06
+    # has run.
+    def minutes_pass(number: int, _operation: str) -> None:
+        if number == 5:
+            del desk.group.actions[name_of(at(9))]
+            desk.group.advance_to(NOW + minutes(5))
+
+    desk.group.after_call = minutes_pass
+    outcome = desk.push(request(plan((6.1, 6), (9, 8), restore_hour=30)))
+    assert (outcome.state, outcome.failures) == (PushState.VERIFIED, ())
+    assert ours_at(desk.group) == {"T0900": 8, "T0600": 2}
+    assert desk.group.sizes["MinSize"] == 6
+    verified = desk.ledger.events(outcome.push_id)[-1]
+    assert (verified.detail["is_repaired"], verified.at_utc) == (True, NOW + minutes(5))
+    assert [call["actions"] for call in verified.detail["requests"]] == [[name_of(at(9))]]
+
+
+def test_the_ledger_has_the_fence_and_the_id_of_every_write_request(desk: Desk) -> None:
+    outcome = desk.push(request(PLAN))
+    by_state = {event.state.value: event.detail for event in desk.ledger.events(outcome.push_id)}
+    assert by_state["intended"]["fence"] == 1
+    # Calls 1 to 3 read; 4 puts the restore, 5 the others.
+    operation = "batch_put_scheduled_update_group_action"
+    assert by_state["applied"]["requests"] == [
+        {"operation": operation, "request_id": "request-4", "actions": [name_of(at(30))]},
+        {"operation": operation, "request_id": "request-5", "actions": [name_of(at(9)), name_of(at(12))]},
+    ]
+    assert by_state["verified"]["requests"] == []
+    later = desk.push(request(plan((9, 9), restore_hour=30)))
+    assert desk.ledger.events(later.push_id)[0].detail["fence"] == 2
+
+
+def test_a_slow_push_that_lost_its_lock_writes_nothing_more_and_says_so(desk: Desk) -> None:
+    other = plan((10, 9), restore_hour=31)
+
+    def other_push_after_the_restore(number: int, _operation: str) -> None:
+        if number == 4:
+            desk.group.after_call = lambda _number, _operation: None
+            desk.group.advance_to(NOW + EXPIRES_AFTER)
+            assert desk.push(request(other)).state is PushState.VERIFIED
+
+    desk.group.after_call = other_push_after_the_restore
+    outcome = desk.push(request(PLAN))
+    assert (outcome.state, outcome.write_calls) == (PushState.FAILED, 1)
+    assert "stopped: fence 2 of the fleet's lock has taken the place of our 1" in outcome.reasons
+    assert ours_at(desk.group) == {"T1000": 9, "T0700": 2}
+    # The other found this push's intent, put its own in place of what was written, and marked it.
+    states = desk.states(outcome.push_id)
+    assert states == ["baseline_captured", "intended", "repaired", "partially_applied", "failed"]
+    assert "memory" not in desk.ledger.events(outcome.push_id)[-1].detail
+    assert desk.push(request(other)).state is PushState.UNCHANGED
+    assert desk.states(outcome.push_id)[-1] == "repaired"
+
+
+def test_a_dry_run_looks_whoever_has_the_lock_and_takes_none(desk: Desk) -> None:
+    with Locks(store=desk.store, clock=lambda: NOW).look("chat-large").hold("another"):
+        files = set(desk.store.files)
+        assert desk.push(request(PLAN), is_dry_run=True).state is PushState.DRY_RUN
+        assert set(desk.store.files) == files
+
+
+def test_while_another_has_the_lock_nothing_is_read_or_written_and_the_reason_is_recorded(desk: Desk) -> None:
+    with Locks(store=desk.store, clock=lambda: NOW).look("chat-large").hold("another-push"):
+        outcome = desk.push(request(PLAN))
+        again = desk.push(request(PLAN))
+    assert (outcome.state, again.state, desk.group.calls) == (PushState.REFUSED, PushState.REFUSED, [])
+    assert outcome.is_refused
+    (event,) = desk.ledger.events(outcome.push_id)
+    assert event.state is LedgerState.REFUSED
+    assert event.detail["reasons"] == list(outcome.reasons)
+    assert outcome.reasons[0].startswith("lock: another-push holds the fleet's lock until 2026-11-18 06:20:00Z")
+    assert desk.push(request(PLAN)).state is PushState.VERIFIED
+
+
+def test_an_owners_edit_while_a_push_writes_is_found_by_the_next(desk: Desk) -> None:
+    def edit(number: int, _operation: str) -> None:
+        if number == 5:  # the last write call, before it is read back
+            desk.group.sizes |= {"MinSize": 4, "DesiredCapacity": 4}
+
+    desk.group.after_call = edit
+    assert desk.push(request(PLAN)).state is PushState.VERIFIED
+    outcome = desk.push(request(PLAN))
+    assert outcome.state is PushState.PAUSED
+    assert "min 4" in outcome.reasons[0]
+    baseline = desk.ledger.baseline("chat-large", now_utc=NOW)
+    assert baseline is not None
+    assert baseline.setting.min_instances == 4
+
+
+def test_an_action_that_ran_since_the_clock_was_read_is_no_edit_of_the_owners(desk: Desk) -> None:
+    raising = plan((6.5, 8), restore_hour=30)
+    desk.push(request(raising))
+    before = at(6.5) - minutes(3)
+
+    def time_passes(number: int, _operation: str) -> None:
+        if number == first:
+            desk.group.advance_to(at(6.5) + minutes(1))
+
+    desk.group.advance_to(before)
+    first = len(desk.group.calls) + 1
+    desk.group.on_call = time_passes
+    outcome = desk.push(request(raising))
+    assert (outcome.state, desk.group.sizes["MinSize"]) == (PushState.UNCHANGED, 8)
+    baseline = desk.ledger.baseline("chat-large", now_utc=NOW)
+    assert baseline is not None
+    assert baseline.setting == BASELINE

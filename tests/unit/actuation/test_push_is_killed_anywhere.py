@@ -1,109 +1,200 @@
-"""The process dies before or after any single AWS call of a push; whatever happened, the next run puts it right."""
+"""The process dies before or after any single AWS call of a push or a rollback, on either API.
+
+Whatever happened, nobody writes while the dead one's lock lasts, and the next run after that puts it right.
+"""
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 
 import pytest
 from tests.unit.actuation.fake_cloud import FakeTarget, Killed, MemoryStore, minutes
-from tests.unit.actuation.planning import add_foreign, at, ec2, group, is_ours, ours_at, plan, request
+from tests.unit.actuation.planning import (
+    add_foreign,
+    at,
+    diff_actions,
+    ec2,
+    ecs,
+    group,
+    is_ours,
+    locks,
+    name_of,
+    ours_at,
+    plan,
+    request,
+)
 
-from headroom.actuation.ledger import Ledger
-from headroom.actuation.outcome import PushState
+from headroom.actuation.ledger import Ledger, is_unfinished
+from headroom.actuation.lock import EXPIRES_AFTER
+from headroom.actuation.outcome import PushOutcome, PushState
 from headroom.actuation.push import push_fleet
 from headroom.actuation.request import PushRequest
+from headroom.actuation.rollback import RollbackRequest, rollback_push
+from headroom.actuation.target import ScalingTarget
 
 OLD = plan((9, 8), (12, 4), (26, 7), restore_hour=30)
 NEW = plan((9, 9), (13, 5), (30.5, 6), restore_hour=31)
+OLD_MINIMA = {"T0900": 8, "T1200": 4, "T0200": 7, "T0600": 2}
 NEW_MINIMA = {"T0900": 9, "T1300": 5, "T0630": 6, "T0700": 2}
+LATER = plan((9, 7), restore_hour=32)
 
 
-def _run(asked: PushRequest, target: FakeTarget, ledger: Ledger) -> PushState:
-    return push_fleet(asked, target=ec2(target), ledger=ledger, now_utc=target.now).state
+@dataclass
+class World:
+    """A target with an old plan standing, a foreign action beside it, and the ledger of that."""
+
+    target_of: Callable[[FakeTarget], ScalingTarget]
+    cloud: FakeTarget = field(default_factory=group)
+    store: MemoryStore = field(default_factory=MemoryStore)
+
+    def __post_init__(self) -> None:
+        add_foreign(self.cloud, at(10), low=3)
+        assert self.push(request(OLD, window_end=at(5))).state is PushState.VERIFIED
+
+    @property
+    def ledger(self) -> Ledger:
+        return Ledger(self.store)
+
+    def push(self, asked: PushRequest) -> PushOutcome:
+        target, now = self.target_of(self.cloud), self.cloud.now
+        return push_fleet(asked, target=target, ledger=self.ledger, locks=locks(self.store, self.cloud), now_utc=now)
+
+    def roll_back(self, push_id: str) -> PushOutcome:
+        target, now = self.target_of(self.cloud), self.cloud.now
+        asked = RollbackRequest(push_id=push_id, diff=diff_actions, is_ours=is_ours, name_action=name_of)
+        return rollback_push(asked, target=target, ledger=self.ledger, locks=locks(self.store, self.cloud), now_utc=now)
+
+    def die_at(self, number: int, hook: str) -> None:
+        def die(call: int, _operation: str) -> None:
+            if call == number:
+                self.store.is_dead = True
+                raise Killed
+
+        self.cloud.calls.clear()
+        setattr(self.cloud, hook, die)
+
+    def revive(self) -> None:
+        self.store.is_dead = False
+        self.cloud.on_call = self.cloud.after_call = lambda _number, _operation: None
+
+    @property
+    def is_giving_the_baseline_back(self) -> bool:
+        ours = [item for name, item in self.cloud.actions.items() if is_ours(name)]
+        return not ours or max(ours, key=lambda item: item["start"])["sizes"]["MinSize"] == 2
 
 
-def _setting_out() -> tuple[FakeTarget, Ledger, MemoryStore]:
-    """Return a group with an old plan standing, a foreign action beside it, and the ledger of that."""
-    target, store = group(), MemoryStore()
-    add_foreign(target, at(10), low=3)
-    ledger = Ledger(store)
-    assert _run(request(OLD, window_end=at(5)), target, ledger) is PushState.VERIFIED
-    target.calls.clear()
-    return target, ledger, store
+@dataclass(frozen=True)
+class Work:
+    """What is killed: how it is prepared and run, and what stands once it has been run whole."""
+
+    prepare: Callable[[World], object]
+    run: Callable[[World], PushOutcome]
+    ends: PushState
+    minima: dict[str, int]
+
+    def begin(self, target_of: Callable[[FakeTarget], ScalingTarget]) -> World:
+        world = World(target_of)
+        self.prepare(world)
+        world.cloud.calls.clear()
+        return world
+
+    def count_calls(self, target_of: Callable[[FakeTarget], ScalingTarget]) -> int:
+        world = self.begin(target_of)
+        assert self.run(world).state is self.ends
+        return len(world.cloud.calls)
 
 
-def _kill_at(number: int) -> Callable[[int, str], None]:
-    def kill(call: int, _operation: str) -> None:
-        if call == number:
-            raise Killed
+NEW_PUSH = request(NEW)
+WORKS = {
+    "push": Work(lambda _world: None, lambda world: world.push(NEW_PUSH), PushState.VERIFIED, NEW_MINIMA),
+    "rollback": Work(
+        lambda world: world.push(NEW_PUSH),
+        lambda world: world.roll_back(NEW_PUSH.push_id),
+        PushState.ROLLED_BACK,
+        OLD_MINIMA,
+    ),
+}
+TARGETS = {"ec2": ec2, "application": ecs}
+CALLS = {(work, api): WORKS[work].count_calls(TARGETS[api]) for work in WORKS for api in TARGETS}
+DEATHS = [
+    pytest.param(work, api, number, hook, id=f"{work}-{api}-{number}-{hook}")
+    for (work, api), calls in CALLS.items()
+    for hook, numbers in {"on_call": range(1, calls + 1), "after_call": range(4, calls - 2)}.items()
+    for number in numbers
+]
+"""Reading has no effect to die after: 3 calls at the beginning and 3 at the end."""
 
-    return kill
 
-
-def _count_calls() -> int:
-    target, ledger, _store = _setting_out()
-    _run(request(NEW), target, ledger)
-    return len(target.calls)
-
-
-CALLS = _count_calls()
-
-
-def _last_of_ours_gives_the_baseline_back(target: FakeTarget) -> bool:
-    ours = [item for name, item in target.actions.items() if is_ours(name)]
-    return not ours or max(ours, key=lambda item: item["start"])["sizes"]["MinSize"] == 2
+def dead(work: str, api: str, number: int, hook: str) -> World:
+    world = WORKS[work].begin(TARGETS[api])
+    world.die_at(number, hook)
+    with pytest.raises(Killed):
+        WORKS[work].run(world)
+    world.revive()
+    return world
 
 
 def test_there_are_calls_enough_to_die_at() -> None:
-    # Reading takes 3 calls, then the restore, the others, the deletes, and 3 for reading back.
-    assert CALLS == 9
+    # Reading takes 3 calls; an Auto Scaling group then takes the restore, the others and the deletes in a batch each;
+    # a scalable target takes its 4 puts and 3 deletes one by one; 3 to read back.
+    assert CALLS == {
+        ("push", "ec2"): 9,
+        ("push", "application"): 13,
+        ("rollback", "ec2"): 9,
+        ("rollback", "application"): 13,
+    }
 
 
-@pytest.mark.parametrize("number", range(1, CALLS + 1))
-@pytest.mark.parametrize("hook", ["on_call", "after_call"])
-def test_the_next_run_finishes_what_was_begun(number: int, hook: str) -> None:
-    target, ledger, _store = _setting_out()
-    setattr(target, hook, _kill_at(number))
-    try:
-        _run(request(NEW), target, ledger)
-    except Killed:
-        pass
-    else:
-        # The fake's plain reads have no moment after taking effect.
-        assert hook == "after_call"
-    assert _last_of_ours_gives_the_baseline_back(target)
-    assert target.actions["owner-181000"]["sizes"]["MinSize"] == 3
+@pytest.mark.parametrize(("work", "api", "number", "hook"), DEATHS)
+def test_nobody_writes_while_the_dead_ones_lock_lasts_and_the_next_run_finishes(
+    work: str,
+    api: str,
+    number: int,
+    hook: str,
+) -> None:
+    world = dead(work, api, number, hook)
+    assert world.is_giving_the_baseline_back
+    assert world.cloud.actions["owner-181000"]["sizes"]["MinSize"] == 3
 
-    setattr(target, hook, lambda _number, _operation: None)
-    assert _run(request(NEW), target, ledger) in (PushState.VERIFIED, PushState.UNCHANGED)
-    assert ours_at(target) == NEW_MINIMA
-    assert target.actions["owner-181000"]["sizes"]["MinSize"] == 3
-    states = [state.value for state in ledger.states(request(NEW).push_id)]
-    assert states[-1] == "verified"
+    has_lock = bool(world.cloud.write_calls)
+    if has_lock:
+        calls = len(world.cloud.write_calls)
+        world.cloud.advance_to(world.cloud.now + EXPIRES_AFTER - minutes(1))
+        for attempt in (WORKS[work].run(world), world.push(request(LATER, window_end=at(6.25)))):
+            assert (attempt.state, attempt.write_calls) == (PushState.REFUSED, 0)
+            assert "holds the fleet's lock until 2026-11-18 06:20:00Z" in attempt.reasons[0]
+            assert world.ledger.states(attempt.push_id)[-1].value == "refused"
+        assert len(world.cloud.write_calls) == calls
+        world.cloud.advance_to(world.cloud.now + minutes(1))
+
+    assert WORKS[work].run(world).state in (WORKS[work].ends, PushState.UNCHANGED)
+    assert ours_at(world.cloud) == WORKS[work].minima
+    assert world.cloud.actions["owner-181000"]["sizes"]["MinSize"] == 3
+    states = [state.value for state in world.ledger.states(NEW_PUSH.push_id)]
     assert states[0] == "intended"
+    assert states[-1] == ("verified" if work == "push" else "rolled_back")
 
 
-@pytest.mark.parametrize("number", range(4, CALLS + 1))
-def test_a_later_window_with_another_plan_finishes_it_too(number: int) -> None:
-    target, ledger, store = _setting_out()
-    target.on_call = _kill_at(number)
-    with pytest.raises(Killed):
-        _run(request(NEW), target, ledger)
-    target.on_call = lambda _number, _operation: None
-    target.advance_to(at(7) + minutes(5))
-    later = plan((9, 7), restore_hour=32)
-    assert _run(request(later, window_end=at(7)), target, ledger) is PushState.VERIFIED
-    assert ours_at(target) == {"T0900": 7, "T0800": 2}
-    assert ledger.states(request(NEW).push_id)[-1].value == "repaired"
-    files = len(store.files)
-    assert _run(request(later, window_end=at(7)), target, ledger) is PushState.UNCHANGED
-    assert len(store.files) == files
+@pytest.mark.parametrize(("work", "api", "number", "hook"), DEATHS)
+def test_a_later_window_with_another_plan_finishes_it_too(work: str, api: str, number: int, hook: str) -> None:
+    world = dead(work, api, number, hook)
+    world.cloud.advance_to(at(7) + minutes(5))
+    assert world.push(request(LATER, window_end=at(7))).state is PushState.VERIFIED
+    assert ours_at(world.cloud) == {"T0900": 7, "T0800": 2}
+    pushes = world.ledger.pushes("chat-large")
+    assert [push_id for push_id in pushes if is_unfinished(world.ledger.states(push_id))] == []
+    files = set(world.store.files)
+    assert world.push(request(LATER, window_end=at(7))).state is PushState.UNCHANGED
+    assert set(world.store.files) == files
 
 
-@pytest.mark.parametrize("number", range(4, CALLS + 1))
-def test_if_no_run_ever_follows_the_fleet_still_returns_to_its_baseline(number: int) -> None:
-    target, ledger, _store = _setting_out()
-    target.on_call = _kill_at(number)
-    with pytest.raises(Killed):
-        _run(request(NEW), target, ledger)
-    target.advance_to(at(48))
+@pytest.mark.parametrize(("work", "api", "number", "hook"), DEATHS)
+def test_if_no_run_ever_follows_the_fleet_still_returns_to_its_baseline(
+    work: str,
+    api: str,
+    number: int,
+    hook: str,
+) -> None:
+    world = dead(work, api, number, hook)
+    world.cloud.advance_to(at(48))
     # The foreign action raised the minimum to 3 at 10:00; our restore at 30 or 31 o'clock came later.
-    assert target.sizes["MinSize"] == 2
+    assert world.cloud.sizes["MinSize"] == 2

@@ -20,6 +20,7 @@ from tests.unit.actuation.planning import (
 
 from headroom.actuation.errors import ActuationError
 from headroom.actuation.ledger import Ledger
+from headroom.actuation.lock import Locks
 from headroom.actuation.outcome import PushOutcome, PushState
 from headroom.actuation.push import push_fleet
 from headroom.actuation.request import PushRequest
@@ -34,9 +35,11 @@ class Desk:
         self.group = target or group()
         self.store = MemoryStore()
         self.ledger = Ledger(self.store)
+        self.locks = Locks(store=self.store, clock=lambda: self.group.now)
 
     def push(self, asked: PushRequest) -> PushOutcome:
-        return push_fleet(asked, target=ec2(self.group), ledger=self.ledger, now_utc=self.group.now)
+        target, now = ec2(self.group), self.group.now
+        return push_fleet(asked, target=target, ledger=self.ledger, locks=self.locks, now_utc=now)
 
     def roll_back(self, push_id: str, *, is_dry_run: bool = False) -> PushOutcome:
         asked = RollbackRequest(
@@ -51,6 +54,7 @@ class Desk:
             asked,
             target=ec2(self.group),
             ledger=self.ledger,
+            locks=self.locks,
             now_utc=self.group.now,
             is_dry_run=is_dry_run,
         )

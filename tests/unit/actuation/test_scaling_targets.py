@@ -10,9 +10,10 @@ from tests.unit.actuation.fake_cloud import (
     FakeAutoScaling,
     FakeClients,
     FakeTarget,
+    allowed,
     client_error,
 )
-from tests.unit.actuation.planning import NOW, action, add_foreign, at, ec2, fleet, group, name_of, ours_at, plan
+from tests.unit.actuation.planning import NOW, action, add_foreign, at, ec2, ecs, fleet, group, name_of, ours_at, plan
 
 from headroom.actuation.application_auto_scaling import ScalableTarget
 from headroom.actuation.errors import ActuationError
@@ -122,7 +123,7 @@ class TestEc2AutoScalingGroup:
     def test_refusals_of_single_actions_are_told_apart_from_what_went_through(self) -> None:
         cloud = group()
         add_foreign(cloud, at(10), low=1)
-        result = ec2(cloud).put_actions([action(at(9), 3), action(at(10), 4), action(at(5), 5)])
+        result = ec2(cloud).put_actions([action(at(9), 3), action(at(10), 4), action(at(5), 5)], before_call=allowed)
         assert result.applied == (name_of(at(9)),)
         assert {failure.name: failure.reason.split(":")[0] for failure in result.failures} == {
             name_of(at(10)): "AlreadyExists",
@@ -136,15 +137,15 @@ class TestEc2AutoScalingGroup:
             raise client_error(operation, "Throttling")
 
         cloud.on_call = fail
-        result = ec2(cloud).put_actions([action(at(9 + index / 4), 3) for index in range(60)])
+        result = ec2(cloud).put_actions([action(at(9 + index / 4), 3) for index in range(60)], before_call=allowed)
         assert (result.write_calls, len(result.failures), result.applied) == (1, 60, ())
         assert "Throttling" in result.failures[0].reason
         assert result.failures[59].reason == "not tried after an earlier batch failed"
 
     def test_deleting_what_is_gone_already_is_no_failure(self) -> None:
         cloud = group()
-        ec2(cloud).put_actions([action(at(9), 3)])
-        result = ec2(cloud).delete_actions([name_of(at(9)), name_of(at(10))])
+        ec2(cloud).put_actions([action(at(9), 3)], before_call=allowed)
+        result = ec2(cloud).delete_actions([name_of(at(9)), name_of(at(10))], before_call=allowed)
         assert set(result.applied) == {name_of(at(9)), name_of(at(10))}
         assert result.failures == ()
 
@@ -187,17 +188,17 @@ class TestApplicationAutoScaling:
         assert (state.current_instances, state.api) == (desired, ScalingApi.APPLICATION_AUTO_SCALING)
 
         wanted = plan((9, 3), restore_hour=30)
-        assert len(target.put_actions(wanted).applied) == 2
+        assert len(target.put_actions(wanted, before_call=allowed).applied) == 2
         assert ours_at(cloud) == {"T0900": 3, "T0600": 2}
         read = {item.name: item for item in target.read(now_utc=NOW).actions}
         assert read[name_of(at(9))].starts_at_utc == at(9)
         assert read[name_of(at(9))].setting == wanted[0].setting
-        assert target.delete_actions(list(read)).failures == ()
+        assert target.delete_actions(list(read), before_call=allowed).failures == ()
         assert cloud.actions == {}
 
     def test_a_desired_capacity_is_never_sent(self) -> None:
         cloud = group()
-        assert ecs_target(cloud).put_actions([action(at(9), 3, None, desired=7)]).failures == ()
+        assert ecs_target(cloud).put_actions([action(at(9), 3, None, desired=7)], before_call=allowed).failures == ()
         assert cloud.actions[name_of(at(9))]["sizes"] == {"MinSize": 3, "MaxSize": None}
 
     def test_another_zone_is_turned_into_utc(self) -> None:
@@ -224,7 +225,7 @@ class TestApplicationAutoScaling:
 
     def test_a_refused_action_does_not_stop_the_others_but_throttling_does(self) -> None:
         cloud = group()
-        result = ecs_target(cloud).put_actions([action(at(5), 3), action(at(9), 3)])
+        result = ecs_target(cloud).put_actions([action(at(5), 3), action(at(9), 3)], before_call=allowed)
         assert result.applied == (name_of(at(9)),)
         assert "ValidationException" in result.failures[0].reason
 
@@ -232,7 +233,7 @@ class TestApplicationAutoScaling:
             raise client_error(operation, "ThrottlingException")
 
         cloud.on_call = throttle
-        result = ecs_target(cloud).put_actions([action(at(10), 3), action(at(11), 3)])
+        result = ecs_target(cloud).put_actions([action(at(10), 3), action(at(11), 3)], before_call=allowed)
         assert (result.write_calls, result.applied) == (1, ())
         assert [failure.reason.split(":")[0] for failure in result.failures] == [
             "put_scheduled_action of scalable target 'service/search/embed'",
@@ -244,12 +245,12 @@ class TestApplicationAutoScaling:
         cloud.max_actions = 200
         target = ecs_target(cloud)
         assert target.max_actions == 200
-        result = target.put_actions([action(at(9 + index / 4), 3) for index in range(201)])
+        result = target.put_actions([action(at(9 + index / 4), 3) for index in range(201)], before_call=allowed)
         assert len(result.applied) == 200
         assert "LimitExceeded" in result.failures[0].reason
 
     def test_deleting_what_is_gone_already_is_no_failure(self) -> None:
-        result = ecs_target(group()).delete_actions([name_of(at(9))])
+        result = ecs_target(group()).delete_actions([name_of(at(9))], before_call=allowed)
         assert (result.applied, result.failures) == ((name_of(at(9)),), ())
 
     def test_an_unregistered_target_or_missing_service_is_named(self) -> None:
@@ -277,3 +278,51 @@ def test_an_auto_scaling_group_is_reached_in_its_own_account_and_region() -> Non
     assert target.read(now_utc=NOW).fleet_id == "chat-large"
     assert clients.asked == [("autoscaling", "us-east-1", "123456789012")]
     assert not isinstance(target, ScalableTarget)
+
+
+BOTH = pytest.mark.parametrize("target_of", [ec2, ecs], ids=["ec2", "application"])
+
+
+@BOTH
+def test_every_write_call_is_asked_for_first_and_nothing_is_written_after_a_no(target_of: Any) -> None:
+    cloud = group()
+    asked: list[int] = []
+
+    def only_once() -> None:
+        asked.append(len(cloud.write_calls))
+        if len(asked) > 1:
+            raise ActuationError("the lock is another's")
+
+    target = target_of(cloud)
+    wanted = [action(at(9 + index / 4), 3) for index in range(60)]
+    put = target.put_actions(wanted, before_call=only_once)
+    deleted = target.delete_actions([wanted[0].name], before_call=only_once)
+    # A batch takes 50 for a group, a call takes one for a scalable target.
+    taken = 50 if target_of is ec2 else 1
+    assert (len(put.applied), len(put.failures), put.write_calls) == (taken, 60 - taken, 1)
+    assert {failure.reason for failure in (*put.failures, *deleted.failures)} == {"the lock is another's"}
+    assert (deleted.applied, deleted.write_calls) == ((), 0)
+    assert asked == [0, 1, 1]
+    assert len(cloud.write_calls) == 1
+
+
+@BOTH
+def test_the_id_of_every_request_is_kept_a_refused_ones_too(target_of: Any) -> None:
+    cloud = group()
+    target = target_of(cloud)
+    put = target.put_actions([action(at(9), 3)], before_call=allowed)
+    assert [(call.names, call.request_id) for call in put.calls] == [((name_of(at(9)),), "request-1")]
+
+    def throttle(_number: int, operation: str) -> None:
+        raise client_error(operation, "Throttling", request_id="throttled-2")
+
+    cloud.on_call = throttle
+    deleted = target.delete_actions([name_of(at(9))], before_call=allowed)
+    assert [call.request_id for call in deleted.calls] == ["throttled-2"]
+
+    def hang(_number: int, _operation: str) -> None:
+        raise ReadTimeoutError(endpoint_url="http://127.0.0.1")
+
+    cloud.on_call = hang
+    unanswered = target.put_actions([action(at(10), 3)], before_call=allowed)
+    assert [call.request_id for call in unanswered.calls] == [""]

@@ -95,6 +95,30 @@ def test_of_racing_creators_one_wins(storage: Any) -> None:
     assert storage.read_bytes("x") == str(winner).encode()
 
 
+class ConflictingClient:
+    """A client whose conditional writes S3 cannot order at first."""
+
+    def __init__(self, *codes: str) -> None:
+        self.codes = list(codes)
+
+    def put_object(self, **_arguments: Any) -> None:
+        if self.codes:
+            raise ClientError({"Error": {"Code": self.codes.pop(0)}}, "PutObject")
+
+
+@pytest.mark.parametrize("codes", [["ConditionalRequestConflict"], ["409", "409", "409", "409"]])
+def test_a_race_that_s3_cannot_order_is_asked_again(codes: list[str]) -> None:
+    client = ConflictingClient(*codes)
+    assert S3Storage("lake", client=client).write_bytes_if_absent("x", b"")
+    assert client.codes == []
+    assert not S3Storage("lake", client=ConflictingClient(*codes, "412")).write_bytes_if_absent("x", b"")
+
+
+def test_a_race_that_s3_never_orders_is_an_error() -> None:
+    with pytest.raises(ClientError, match="ConditionalRequestConflict"):
+        S3Storage("lake", client=ConflictingClient(*9 * ["ConditionalRequestConflict"])).write_bytes_if_absent("x", b"")
+
+
 def test_no_key_leaves_the_prefix(storage: Any) -> None:
     for path in ("../x", "/x", "", "a/../../b"):
         with pytest.raises(PathError):

@@ -13,6 +13,7 @@ import pytest
 from tests.unit.actuation.planning import BASELINE, NOW, ec2, group, plan, request
 
 from headroom.actuation.ledger import Ledger
+from headroom.actuation.lock import Locks
 from headroom.actuation.outcome import PushOutcome, PushState
 from headroom.actuation.push import push_fleet
 from headroom.cli import main
@@ -111,7 +112,9 @@ def test_a_restored_ledger_lets_a_push_go_on_that_was_refused_without_its_baseli
 
     def push(low: int) -> PushOutcome:
         wanted = request(plan((9, low), restore_hour=30))
-        return push_fleet(wanted, target=target, ledger=Ledger(lake), now_utc=NOW)
+        return push_fleet(
+            wanted, target=target, ledger=Ledger(lake), locks=Locks(store=lake, clock=lambda: NOW), now_utc=NOW
+        )
 
     lake.storage.delete(EVENT)
     assert push(8).state is PushState.VERIFIED
