@@ -102,8 +102,20 @@ class _Standing:
 
 
 def in_order(events: Iterable[LedgerEvent]) -> list[LedgerEvent]:
-    """Return events in the order in which they were written, as far as their times tell."""
-    return sorted(events, key=lambda event: (event.at_utc, moment_of(event.push_id), event.push_id, event.sequence))
+    """Return events in the order in which they were written; of one minute, by the count that memories carry."""
+    known = list(events)
+    revisions: dict[tuple[datetime, str], int] = {}
+    for event in known:
+        record = event.detail.get("memory")
+        if record is not None:
+            key = event.at_utc, event.push_id
+            revisions[key] = min(record["revision"], revisions.get(key, record["revision"]))
+
+    def place(event: LedgerEvent) -> tuple[datetime, int, datetime, str, int]:
+        revision = revisions.get((event.at_utc, event.push_id), 0)
+        return event.at_utc, revision, moment_of(event.push_id), event.push_id, event.sequence
+
+    return sorted(known, key=place)
 
 
 def in_force_at(events: Sequence[LedgerEvent], at_utc: datetime, *, is_ours: Callable[[str], bool]) -> InForce | None:
