@@ -5,6 +5,7 @@ actions tell; the next look tells whether they ran, and what a push that died ha
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -106,10 +107,11 @@ def in_order(events: Iterable[LedgerEvent]) -> list[LedgerEvent]:
     known = list(events)
     revisions: dict[tuple[datetime, str], int] = {}
     for event in known:
-        record = event.detail.get("memory")
-        if record is not None:
-            key = event.at_utc, event.push_id
-            revisions[key] = min(record["revision"], revisions.get(key, record["revision"]))
+        with _naming(event):
+            record = event.detail.get("memory")
+            if record is not None:
+                key = event.at_utc, event.push_id
+                revisions[key] = min(record["revision"], revisions.get(key, record["revision"]))
 
     def place(event: LedgerEvent) -> tuple[datetime, int, datetime, str, int]:
         revision = revisions.get((event.at_utc, event.push_id), 0)
@@ -143,6 +145,18 @@ def in_force_at(events: Sequence[LedgerEvent], at_utc: datetime, *, is_ours: Cal
     )
 
 
+@contextmanager
+def _naming(event: LedgerEvent) -> Iterator[None]:
+    """Turn whatever reading an event that is none raises into ActuationError that names it."""
+    try:
+        yield
+    except (TypeError, AttributeError, KeyError, ValueError) as error:
+        raise ActuationError(
+            f"push={event.push_id}/{event.sequence:04d}-{event.state}.json: expected an event of the ledger as "
+            f"Headroom wrote it, found {type(error).__name__}: {error}",
+        ) from error
+
+
 def _at(track: Sequence[Held], at_utc: datetime) -> tuple[Held, list[int | None]]:
     """Return what held at a moment, and every value that may have held."""
     position = max(index for index, held in enumerate(track) if held.since_utc <= at_utc)
@@ -168,13 +182,8 @@ class _Fold:
 
     def read(self, events: Iterable[LedgerEvent]) -> "_Fold":
         for event in events:
-            try:
+            with _naming(event):
                 self._read(event)
-            except (TypeError, AttributeError, KeyError, ValueError) as error:
-                raise ActuationError(
-                    f"ledger event {event.sequence:04d}-{event.state} of push {event.push_id}: expected an event as "
-                    f"Headroom wrote it, found {type(error).__name__}: {error}",
-                ) from error
         return self
 
     def _read(self, event: LedgerEvent) -> None:
@@ -222,9 +231,11 @@ class _Fold:
         track = self.tracks[field]
         if not track:
             is_adoption = event.state is LedgerState.BASELINE_CAPTURED
-            is_owners = is_adoption or value == getattr(memory.baseline.setting, field)
-            known = Source.OURS if field in memory.ours_in_force else Source.UNKNOWN
-            source = Source.ADOPTED if is_owners else known
+            source = Source.UNKNOWN
+            if field in memory.ours_in_force:
+                source = Source.OURS
+            elif value == getattr(memory.baseline.setting, field):
+                source = Source.ADOPTED
             seen = Held(since_utc=memory.at_utc, value=value, source=source, event=event, is_first_seen=not is_adoption)
             track.append(seen)
         elif track[-1].value == value:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cache
 
 import pytest
 from tests.unit.actuation.fake_cloud import FakeTarget, Killed, MemoryStore, minutes
@@ -91,6 +92,7 @@ def refused(_state: TargetState, _diff: ActionDiff) -> tuple[Verdict, ...]:
 DEATHS = range(1, 10)
 
 
+@cache
 def play(dies_at: int) -> Day:
     """Play 06:05 to 06:05: hours are of the clock; the push of 11:05 dies at its `dies_at`-th call."""
     day = Day()
@@ -269,5 +271,5 @@ def test_an_event_that_is_none_is_named() -> None:
     push_id = day.push(8, 9).push_id
     events = day.events()
     del events[1].detail["memory"]["setting"]
-    with pytest.raises(ActuationError, match=f"0002-intended of push {push_id}: expected an event as Headroom wrote"):
+    with pytest.raises(ActuationError, match=f"push={push_id}/0002-intended.json: expected an event of the ledger"):
         in_force_at(events, at(8), is_ours=is_ours)
