@@ -275,6 +275,9 @@ class _Fold:
             if (is_early or action.recurrence) and value is not None and getattr(action.setting, field) == value:
                 return replace(self._set_by(action, value, memory.at_utc), not_before_utc=before)
         is_edit = event.state is LedgerState.OWNER_EDIT_SEEN
+        last = self.tracks[field][-1]
+        if before is not None and last.unless is None:
+            before = max(before, last.since_utc)  # what was there earlier, that action has overwritten
         return Held(
             since_utc=memory.at_utc,
             value=value,

@@ -13,7 +13,7 @@ from headroom.actuation.in_force import InForce, Source, in_force_at, in_order
 from headroom.actuation.ledger import Ledger, moment_of
 from headroom.domain.demand import DemandHistory
 from headroom.domain.fleet import Fleet, Mode
-from headroom.domain.ledger import LedgerEvent
+from headroom.domain.ledger import LedgerEvent, LedgerState
 from headroom.domain.window import HOUR, Window, floor_hour
 from headroom.lake.errors import LakeError
 from headroom.lake.layout import chunk_name, chunk_of, hourly_path
@@ -29,12 +29,13 @@ from headroom.reporting.explanation import (
     ForecastTold,
     InputsTold,
     PlanTold,
+    PushTold,
     forecast_told,
     plan_told,
     push_told,
 )
 from headroom.reporting.run_report import HistorySpan
-from headroom.reporting.why_minimum import why_in_force, why_nothing
+from headroom.reporting.why_minimum import Why, why_in_force, why_maximum, why_nothing
 
 _LOOK_BACK: Final = timedelta(days=3)
 """Actions stand two days ahead at most, so what set a minimum is nearly always among the pushes of these days."""
@@ -91,6 +92,16 @@ def _reader(ledger: Ledger) -> Any:  # noqa: ANN401, a function of a push id
     return read
 
 
+def _push_told(why: Why, events: Sequence[LedgerEvent], found: InForce) -> PushTold | None:
+    """Return the push to tell of: the newest whose plan wanted the action in force, or the rollback that put it."""
+    if why.event is None:
+        return None
+    held = found.minimum
+    planned_by = held.asked.planned_by if held.asked else None
+    intent = why.event if planned_by is None or why.event.state is LedgerState.ROLLBACK_INTENDED else planned_by
+    return push_told(intent, events, action_name=held.action.name if held.action else "", put_by=why.event)
+
+
 def _document(workspace: Workspace, path: str) -> dict[str, Any] | None:
     """Return what a run left beside the ledger; one that is damaged hides nothing of what the ledger tells."""
     try:
@@ -119,18 +130,17 @@ class _Teller:
         if found is None:
             return self._not_adopted(at_utc, events, known, result, is_ahead=is_ahead)
         why = why_in_force(found.minimum, found, known)
-        intent = why.event
-        asked = found.minimum.asked
+        push = _push_told(why, events, found)
         chain = self._chain(found, at_utc)
-        is_newest_told = intent is not None and known[-1].push_id == intent.push_id
+        is_newest_told = push is not None and known[-1].push_id == push.push_id
         return Explanation(
             fleet_id=fleet.id,
             at_utc=at_utc,
             is_ahead=is_ahead,
             why=why,
             in_force=found,
-            why_maximum=why_in_force(found.maximum, found, known),
-            push=push_told(intent, events, planned_by=asked.planned_by if asked else None) if intent else None,
+            why_maximum=why_maximum(found, known),
+            push=push,
             newest=None if is_newest_told else known[-1],
             plan=chain.plan,
             forecast=chain.forecast,

@@ -22,7 +22,10 @@ _SAME: Final = 1e-9
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PushTold:
-    """The push that put the action in force, as the ledger has it; `planned_by` is the newest that wanted it so."""
+    """The push behind the action in force, as the ledger has it: the newest that wanted it so.
+
+    `put_by` is an earlier one that had written it already, None where the push itself did. `ended`: its last state.
+    """
 
     push_id: str
     plan_id: str | None
@@ -33,7 +36,7 @@ class PushTold:
     approval_note: str | None
     ended: str
     request_ids: tuple[str, ...]
-    planned_by: str | None
+    put_by: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -252,14 +255,14 @@ def _push_line(push: PushTold) -> str:
         told.append(f"mode {push.mode}")
     if push.approved_by:
         told.append(f"approved by {push.approved_by}" + (f" ({push.approval_note})" if push.approval_note else ""))
-    if push.plan_id:
+    if push.plan_id and push.plan_id != push.push_id:
         told.append(f"plan {push.plan_id}")
     if push.inputs_hash:
         told.append(f"inputs {push.inputs_hash[:12]}")
     if push.request_ids:
         told.append(f"request id {', '.join(push.request_ids)}")
-    if push.planned_by:
-        told.append(f"wanted again by {push.planned_by}")
+    if push.put_by:
+        told.append(f"written already by {push.put_by}")
     return "; ".join(told)
 
 
@@ -299,12 +302,21 @@ def _event_record(event: LedgerEvent) -> dict[str, Any]:
     }
 
 
-def push_told(intent: LedgerEvent, events: Sequence[LedgerEvent], *, planned_by: LedgerEvent | None) -> PushTold:
-    """Return what the events say of the push that `intent` began."""
+def push_told(intent: LedgerEvent, events: Sequence[LedgerEvent], *, action_name: str, put_by: LedgerEvent) -> PushTold:
+    """Return what the events say of the push that `intent` began; request ids are those of the action's own calls.
+
+    `put_by` is the intent that wrote the action.
+    """
+    writing = [event for event in events if event.push_id == put_by.push_id]
     of_push = [event for event in events if event.push_id == intent.push_id]
     approved = [event for event in of_push if event.state is LedgerState.APPROVED and event.sequence < intent.sequence]
     detail = intent.detail
-    ids = [text for event in of_push for text in _request_ids(event.detail.get("request_ids"))]
+    ids = [
+        str(call["request_id"])
+        for event in writing
+        for call in event.detail.get("requests", ())
+        if action_name in call["actions"] and call.get("request_id")
+    ]
     return PushTold(
         push_id=intent.push_id,
         plan_id=detail.get("plan_id") or None,
@@ -315,11 +327,5 @@ def push_told(intent: LedgerEvent, events: Sequence[LedgerEvent], *, planned_by:
         approval_note=(approved[-1].detail.get("note") if approved else detail.get("reason")) or None,
         ended=of_push[-1].state.value.replace("_", " "),
         request_ids=tuple(dict.fromkeys(ids)),
-        planned_by=planned_by.push_id if planned_by and planned_by.push_id != intent.push_id else None,
+        put_by=put_by.push_id if put_by.push_id != intent.push_id else None,
     )
-
-
-def _request_ids(value: object) -> list[str]:
-    if isinstance(value, dict):
-        value = list(value.values())
-    return [str(item) for item in value] if isinstance(value, list) else []

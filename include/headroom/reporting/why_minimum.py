@@ -58,7 +58,7 @@ def why_in_force(held: Held, found: InForce, known: Sequence[LedgerEvent]) -> Wh
         name = held.action.name if held.action else "an action"
         return Why(code="foreign_action", text=f"{name}, a scheduled action that is not ours, set it at {since}")
     if held.source is Source.OWNER_EDIT:
-        between = f" (it was not there at {moment_text(held.not_before_utc)})" if held.not_before_utc else ""
+        between = f" (not before {moment_text(held.not_before_utc)})" if held.not_before_utc else ""
         return Why(
             code="owner_edit", text=f"the owner edited it; seen at {since}{between} and taken as the new baseline"
         )
@@ -66,6 +66,15 @@ def why_in_force(held: Held, found: InForce, known: Sequence[LedgerEvent]) -> Wh
         text = f"it was seen at {since}, and no action that the ledger knows set it: somebody did, or one was missed"
         return Why(code="unknown", text=text)
     return _why_baseline(found, known)
+
+
+def why_maximum(found: InForce, known: Sequence[LedgerEvent]) -> Why:
+    """Return why the maximum is what it is, which our actions mostly leave alone."""
+    if found.maximum.source is Source.ADOPTED and found.minimum.source is not Source.ADOPTED:
+        captured = moment_text(found.memory.baseline.captured_at_utc)
+        text = f"the owner's baseline, captured at {captured}; our actions leave it alone"
+        return Why(code="baseline", text=text)
+    return why_in_force(found.maximum, found, known)
 
 
 def _why_ours(held: Held) -> Why:

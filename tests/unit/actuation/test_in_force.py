@@ -1,140 +1,12 @@
-"""A day of hourly pushes, with all that goes wrong in one; what the ledger tells of each hour is what stood there."""
-
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from functools import cache
+"""What the ledger tells of each hour of a day, with all that goes wrong in one, is what stood there."""
 
 import pytest
-from tests.unit.actuation.fake_cloud import FakeTarget, Killed, MemoryStore, minutes
-from tests.unit.actuation.planning import (
-    NOW,
-    action,
-    add_foreign,
-    at,
-    diff_actions,
-    ec2,
-    group,
-    is_ours,
-    name_of,
-    request,
-)
+from tests.unit.actuation.fake_cloud import minutes
+from tests.unit.actuation.planning import NOW, at, is_ours, name_of
+from tests.unit.actuation.played_day import DEATHS, Day, play
 
-from headroom.actuation.confirmation import confirm_baseline
 from headroom.actuation.errors import ActuationError
 from headroom.actuation.in_force import InForce, Source, in_force_at
-from headroom.actuation.ledger import Ledger
-from headroom.actuation.outcome import PushOutcome
-from headroom.actuation.push import push_fleet
-from headroom.actuation.rollback import RollbackRequest, rollback_push
-from headroom.domain.ledger import LedgerEvent
-from headroom.domain.scaling import ActionDiff, ActionPurpose, TargetState, Verdict
-
-
-@dataclass
-class Day:
-    """A group, its ledger, and what really stood there, minute by minute."""
-
-    target: FakeTarget = field(default_factory=group)
-    store: MemoryStore = field(default_factory=MemoryStore)
-    stood: dict[datetime, tuple[int, int]] = field(default_factory=dict)
-
-    @property
-    def ledger(self) -> Ledger:
-        return Ledger(self.store)
-
-    def events(self) -> list[LedgerEvent]:
-        return [event for push_id in self.ledger.pushes("chat-large") for event in self.ledger.events(push_id)]
-
-    def asked(self, moment: datetime, *, known_at: datetime | None = None) -> InForce:
-        events = [event for event in self.events() if known_at is None or event.at_utc <= known_at]
-        found = in_force_at(events, moment, is_ours=is_ours)
-        assert found is not None
-        return found
-
-    def go_to(self, moment: datetime) -> None:
-        while self.target.now < moment:
-            self.target.advance_to(self.target.now + minutes(1))
-            self.stood[self.target.now] = (self.target.sizes["MinSize"], self.target.sizes["MaxSize"])
-
-    def push(self, *lows: int, guardrails: object = None) -> PushOutcome:
-        """Push a plan that sets each minimum at five to the hour, an hour each, and then gives the baseline back."""
-        hour = self.target.now.replace(minute=0)
-        memory = self.ledger.memory("chat-large", now_utc=self.target.now)
-        owned = memory.baseline.setting if memory else None
-        low, high = (owned.min_instances, owned.max_instances) if owned else (2, 20)
-        starts = [hour + minutes(55) + timedelta(hours=later) for later in range(len(lows) + 1)]
-        wanted = tuple(action(start, size, None) for start, size in zip(starts, lows, strict=False))
-        restore = action(starts[-1], low, high, purpose=ActionPurpose.RESTORE)
-        asked = request((*wanted, restore), window_end=hour, **({"guardrails": guardrails} if guardrails else {}))
-        return push_fleet(asked, target=ec2(self.target), ledger=self.ledger, now_utc=self.target.now)
-
-    def roll_back(self, push_id: str) -> PushOutcome:
-        asked = RollbackRequest(
-            push_id=push_id, diff=diff_actions, is_ours=is_ours, name_action=name_of, requested_by="ada"
-        )
-        return rollback_push(asked, target=ec2(self.target), ledger=self.ledger, now_utc=self.target.now)
-
-    def die_at(self, call: int) -> None:
-        first = len(self.target.calls)
-
-        def kill(number: int, _operation: str) -> None:
-            if number == first + call:
-                raise Killed
-
-        self.target.on_call = kill
-
-
-def refused(_state: TargetState, _diff: ActionDiff) -> tuple[Verdict, ...]:
-    return (Verdict(rule="kill_switch", is_passed=False, reason="the kill switch is thrown: incident 4711"),)
-
-
-DEATHS = range(1, 10)
-
-
-@cache
-def play(dies_at: int) -> Day:
-    """Play 06:05 to 06:05: hours are of the clock; the push of 11:05 dies at its `dies_at`-th call."""
-    day = Day()
-
-    def hour(number: int) -> Iterator[None]:
-        day.go_to(at(number) + minutes(5))
-        yield
-
-    day.push(8, 9, 10, 11)  # 06:05
-    next(hour(7))
-    day.push(9, 12, 12, 11)
-    next(hour(8))
-    day.push(12, 12, 11)  # what stands already
-    next(hour(9))
-    day.push(14, 15, guardrails=refused)
-    next(hour(10))
-    day.push(11, 10, 9, 9)
-    next(hour(11))
-    day.die_at(dies_at)
-    with pytest.raises(Killed):
-        day.push(13, 7, 9, 8)
-    day.target.on_call = lambda _number, _operation: None
-    next(hour(12))
-    day.push(7, 9, 8, 8)
-    day.go_to(at(13) + minutes(58))
-    day.target.sizes["MinSize"] = 3  # the owner, after our 13:55
-    next(hour(14))
-    day.push(9, 9, 9)  # sees it, and pauses
-    next(hour(15))
-    confirm_baseline("chat-large", ledger=day.ledger, now_utc=day.target.now, confirmed_by="ada")
-    day.push(10, 11, 12)
-    next(hour(16))
-    add_foreign(day.target, at(16) + minutes(20), low=5, high=18)
-    last = day.push(13, 14, 12)
-    day.go_to(at(17) + minutes(10))
-    day.roll_back(last.push_id)
-    next(hour(18))
-    day.push(8, 8)  # and then nobody pushes: the scheduler is down
-    next(hour(24))
-    day.push(9, 9)
-    day.go_to(at(30) + minutes(5))
-    return day
 
 
 @pytest.mark.parametrize("dies_at", DEATHS)
@@ -247,7 +119,7 @@ def test_an_action_that_did_not_run_is_told_by_the_next_look() -> None:
     day.push(10)
     missed = day.asked(at(8) + minutes(30))
     assert (missed.minimum.value, missed.also_possible, missed.minimum.source) == (2, (), Source.UNKNOWN)
-    assert missed.minimum.not_before_utc == at(7) + minutes(4)
+    assert missed.minimum.not_before_utc == at(7) + minutes(55)  # when the plan's next action should have run
 
 
 def test_an_action_that_ran_late_is_the_one_that_set_it() -> None:
