@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from headroom.actuation.in_force import INTENTS, Held, InForce, Source
+from headroom.actuation.held import Held, Source
+from headroom.actuation.in_force import INTENTS, InForce
 from headroom.actuation.outcome import PushState
 from headroom.domain.fleet import Mode
 from headroom.domain.ledger import LedgerEvent, LedgerState

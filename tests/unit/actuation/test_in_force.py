@@ -6,7 +6,8 @@ from tests.unit.actuation.planning import NOW, at, is_ours, name_of
 from tests.unit.actuation.played_day import DEATHS, Day, play
 
 from headroom.actuation.errors import ActuationError
-from headroom.actuation.in_force import InForce, Source, in_force_at
+from headroom.actuation.held import Source
+from headroom.actuation.in_force import InForce, in_force_at
 
 
 @pytest.mark.parametrize("dies_at", DEATHS)
