@@ -87,11 +87,13 @@ def test_every_hour_leaves_the_newest_plan_at_the_target_and_the_owners_action_a
     for explanation in told.values():
         assert (explanation.why.code, explanation.missing) == ("our_action", {})
         assert explanation.push is not None
-        assert explanation.plan is not None
         assert explanation.forecast is not None
         assert explanation.inputs is not None
-        assert explanation.in_force is not None
-        # What stands is what the plan holds for the hour that needs most of those the action serves.
-        assert explanation.in_force.minimum.value == explanation.plan.planned_instances
-        assert explanation.forecast.bought_per_second == explanation.plan.demand_per_second
         assert explanation.push.inputs_hash == explanation.forecast.inputs_hash == explanation.inputs.inputs_hash
+    plans = {moment: explanation.plan for moment, explanation in told.items() if explanation.plan is not None}
+    bought = {moment: item.forecast.bought_per_second for moment, item in told.items() if item.forecast is not None}
+    assert {moment: plan.demand_per_second for moment, plan in plans.items()} == bought
+    # What stands is what the hour needs that needs most of those the action serves.
+    assert {moment: plan.required_instances for moment, plan in plans.items()} == {
+        moment: low for moment, (low, _high) in stood.items()
+    }
