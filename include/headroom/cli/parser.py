@@ -11,6 +11,7 @@ from headroom.cli.analysis import backtest, forecast, size
 from headroom.cli.claims import claims
 from headroom.cli.doctor import examine_installation
 from headroom.cli.exits import EXIT_BAD_INPUT
+from headroom.cli.explain import explain
 from headroom.cli.keeping import backup_lake, restore_lake, tend_files
 from headroom.cli.operations import build, confirm, extract, plan, push, report, rollback
 from headroom.cli.replay import replay
@@ -58,6 +59,7 @@ def build_parser() -> argparse.ArgumentParser:
     undoing.add_argument("push_id", metavar="PUSH_ID")
     undoing.add_argument("--apply", action="store_true", help="write to the cloud")
     _add_json(undoing)
+    _add_explain(commands)
     reporting = _add(
         commands,
         "report",
@@ -102,6 +104,17 @@ def _add_json(parser: argparse.ArgumentParser) -> None:
 def _add_as_of(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--as-of", required=True, type=_moment, metavar="T", help="UTC; the hour that ends at T is the newest known"
+    )
+    _add_json(parser)
+
+
+def _add_explain(commands: Any) -> None:  # noqa: ANN401, as above
+    parser = _add(
+        commands, "explain", explain, "say why a fleet's minimum is what it is, down to the forecast; reads only"
+    )
+    parser.add_argument("--fleet", required=True, metavar="F", help="id in fleets.yaml")
+    parser.add_argument(
+        "--at", type=_moment, metavar="T", help="UTC; default now; ahead of now: what is scheduled, as far as pushed"
     )
     _add_json(parser)
 

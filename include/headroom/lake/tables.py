@@ -205,7 +205,8 @@ _TABLES: Final = (
         "mart",
         "push, event, action",
         "push_id sequence action_name",
-        "push_id fleet_id sequence state at_utc action_name reason",
+        "push_id fleet_id sequence state at_utc action_name plan_id inputs_hash who setting_before setting_after "
+        "result reason",
     ),
     _table(
         "mart_kpi__daily_by_fleet",

@@ -33,7 +33,7 @@ def hourly_floor(schedule: CapacitySchedule, hours: Hours, *, current_instances:
         levels = [step.instances for step in schedule.steps if begin < step.starts_at_utc < stop]
         held[position] = min([floor_at(schedule, begin, current_instances=current_instances), *levels])
         if schedule.steps and begin <= schedule.steps[0].starts_at_utc < stop:
-            held[position] = min(levels or [schedule.steps[0].instances])
+            held[position] = min([schedule.steps[0].instances, *levels])
     return held
 
 

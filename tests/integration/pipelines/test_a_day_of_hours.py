@@ -8,6 +8,7 @@ import pytest
 from headroom.cli import main
 from headroom.domain.window import HOUR, Window
 from headroom.pipelines import scale, utilization
+from headroom.pipelines.explain import explain_minimum
 from headroom.pipelines.outcomes import check_outcomes
 from headroom.pipelines.schedules import plan_path, wanted_actions
 from headroom.pipelines.workspace import open_workspace
@@ -53,6 +54,7 @@ def test_every_hour_leaves_the_newest_plan_at_the_target_and_the_owners_action_a
     owners = standing(sandbox)["owner-night"]
 
     writes = []
+    stood = {}
     for position in range(HOURS):
         window = Window(FIRST.start_utc + position * HOUR, FIRST.end_utc + position * HOUR)
         writes.append(run_hour(window))
@@ -67,10 +69,31 @@ def test_every_hour_leaves_the_newest_plan_at_the_target_and_the_owners_action_a
         assert len(ours) == len(wanted)
         last = max(ours.values(), key=lambda item: item["StartTime"])
         assert {name: last.get(name) for name in OWNER} == OWNER
-        sandbox.advance(timedelta(hours=1))
+        sandbox.advance(timedelta(minutes=30))
+        group = aws.describe_auto_scaling_groups(AutoScalingGroupNames=["chat-large"])["AutoScalingGroups"][0]
+        stood[window.end_utc + timedelta(minutes=35)] = group["MinSize"], group["MaxSize"]
+        sandbox.advance(timedelta(minutes=30))
 
     group = aws.describe_auto_scaling_groups(AutoScalingGroupNames=["chat-large"])["AutoScalingGroups"][0]
     assert OWNER["DesiredCapacity"] > group["DesiredCapacity"] >= 2
     # The newest hour moves the forecast a little, so some actions change; most of what stands stays as it is.
     assert max(writes[1:]) < writes[0]
     assert sum(writes[1:]) < len(writes[1:]) * writes[0] / 2
+
+    workspace = open_workspace()
+    told = {moment: explain_minimum(workspace, "chat-large", moment) for moment in stood}
+    in_force = {moment: explanation.in_force for moment, explanation in told.items()}
+    assert {moment: (item.minimum.value, item.maximum.value) for moment, item in in_force.items() if item} == stood
+    for explanation in told.values():
+        assert (explanation.why.code, explanation.missing) == ("our_action", {})
+        assert explanation.push is not None
+        assert explanation.forecast is not None
+        assert explanation.inputs is not None
+        assert explanation.push.inputs_hash == explanation.forecast.inputs_hash == explanation.inputs.inputs_hash
+    plans = {moment: explanation.plan for moment, explanation in told.items() if explanation.plan is not None}
+    bought = {moment: item.forecast.bought_per_second for moment, item in told.items() if item.forecast is not None}
+    assert {moment: plan.demand_per_second for moment, plan in plans.items()} == bought
+    # What stands is what the hour needs that needs most of those the action serves.
+    assert {moment: plan.required_instances for moment, plan in plans.items()} == {
+        moment: low for moment, (low, _high) in stood.items()
+    }

@@ -19,6 +19,7 @@ def test_an_hour_holds_its_least() -> None:
 def test_the_hour_of_the_first_step_counts_from_that_step() -> None:
     assert hourly_floor(plan(("06:06", 8), ("07:00", 3)), HOURS, current_instances=2).tolist() == [8, 3, 3, 3]
     assert hourly_floor(plan(("06:06", 8), ("06:30", 3)), HOURS, current_instances=2).tolist() == [3, 3, 3, 3]
+    assert hourly_floor(plan(("06:00", 5), ("06:30", 6)), HOURS, current_instances=2).tolist() == [5, 6, 6, 6]
 
 
 def test_without_steps_what_stands_is_held() -> None:
