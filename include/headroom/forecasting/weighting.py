@@ -10,8 +10,8 @@ from headroom.forecasting.bands import BAND_NAMES, band_indices
 from headroom.forecasting.calendar import Flags
 from headroom.forecasting.rolling_origin import OriginPaths
 
-_SHARPNESS: Final = 4.0
-"""Weight is proportional to error ** -4: near ties share, a member twice as wrong gets a sixteenth."""
+_SHARPNESS: Final = 3.0
+"""Weight is proportional to error ** -3: near ties share, a member twice as wrong gets an eighth."""
 _LEAST_WEIGHT: Final = 0.10
 """Below this a member costs a fit and changes nothing."""
 _ERROR_LIMIT: Final = 3.0

@@ -73,11 +73,11 @@ def origin_paths(actuals: list[list[float]] | Floats, **paths: Floats) -> Origin
     return OriginPaths(origins=tuple(range(len(actuals))), actuals=np.array(actuals), paths=paths)
 
 
-def test_a_member_half_as_wrong_again_gets_a_fifth_of_the_weight_and_one_twice_as_wrong_none() -> None:
-    good, poor, poorest = (np.array([[10.0 + error] * 2]) for error in (1.0, 1.5, 2.0))
-    # 1 ** -4 : 1.5 ** -4 = 1 : .198, of which .165 is above the least weight of .10; of 2 ** -4 it is .05
+def test_a_member_twice_as_wrong_gets_an_eighth_of_the_weight_and_one_more_wrong_none() -> None:
+    good, poor, poorest = (np.array([[10.0 + error] * 2]) for error in (1.0, 2.0, 2.2))
+    # 1 ** -3 : 2 ** -3 = 1 : .125, of which 1 / 9 = .111 is just above the least weight of .10; of 2.2 ** -3 it is .086
     assert weights_by_band(origin_paths([[10.0, 10.0]], good=good, poor=poor)) == {
-        "1-2": {"good": 0.835052, "poor": 0.164948}
+        "1-2": {"good": 0.888889, "poor": 0.111111}
     }
     assert weights_by_band(origin_paths([[10.0, 10.0]], good=good, poorest=poorest)) == {"1-2": {"good": 1.0}}
 
@@ -101,9 +101,9 @@ def test_a_member_that_never_served_with_the_rest_is_left_out() -> None:
         [[10.0], [10.0], [10.0]],
         odd=np.array([[10.1], [never], [never]]),
         good=np.array([[never], [11.0], [11.0]]),
-        poor=np.array([[never], [11.5], [11.5]]),
+        poor=np.array([[never], [12.0], [12.0]]),
     )
-    assert weights_by_band(found) == {"1-2": {"good": 0.835052, "poor": 0.164948}}
+    assert weights_by_band(found) == {"1-2": {"good": 0.888889, "poor": 0.111111}}
 
 
 def test_a_perfect_member_takes_all_and_equal_ones_share() -> None:
