@@ -9,7 +9,7 @@ STAMP := .venv/.installed
 RUN := PYTHONDONTWRITEBYTECODE= PYTHONPATH=include .venv/bin/python
 COVERAGE_FLOOR := 90
 
-.PHONY: help env demo team team-down compose-env test test-fast lint audit format docs up down bench bench-quick lock clean
+.PHONY: help env demo team team-down compose-env test test-fast explore lint audit format docs up down bench bench-quick lock clean
 
 help: ## list the verbs
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /\1	/' | expand -t 14
@@ -51,6 +51,9 @@ test: $(STAMP) ## everything CI runs: lint, types, layers, SQL style, all tests,
 
 test-fast: $(STAMP) ## the tests that neither start a server nor fit and play for seconds: under a minute
 	@$(RUN) -m pytest -q -n 2 -m "not integration and not end_to_end and not thorough"
+
+explore: $(STAMP) ## the property tests and state machines with examples of their own each time; keep what they find as a test
+	@HYPOTHESIS_PROFILE=explore $(RUN) -m pytest -q -n 2 tests/property tests/unit -k "invariants or state_machine or round_trip"
 
 lint: $(STAMP) ## ruff, mypy, import layers, SQL style, compose file, secrets
 	@echo "== ruff"

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 from tests.shared_servers import ByServers
 
 AIRFLOW_HOME = Path(__file__).resolve().parents[1] / "var" / "tests" / "airflow"
@@ -13,6 +14,9 @@ os.environ["AIRFLOW_HOME"] = str(AIRFLOW_HOME)
 os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
 os.environ["AIRFLOW__LOGGING__BASE_LOG_FOLDER"] = str(AIRFLOW_HOME / "logs")
 os.environ.pop("HEADROOM_CLOCK", None)
+settings.register_profile("same_every_time", derandomize=True)
+settings.register_profile("explore", derandomize=False)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same_every_time"))
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -6,7 +6,7 @@
 """
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from headroom.simulation.demand_path import MOST_CORRELATION_MINUTES, MOST_VARIATION, Bursts, spread
@@ -22,6 +22,9 @@ BURSTS = st.builds(
 
 @settings(deadline=None)
 @given(rates=RATES, parts=st.integers(min_value=2, max_value=60), bursts=BURSTS)
+@example(
+    rates=[1.0], parts=2, bursts=Bursts(variation=9.5, correlation_minutes=59.0, seed=23427)
+)  # both minutes next to nothing: 1e-310
 def test_every_step_keeps_its_mean_and_no_minute_is_negative(rates: list[float], parts: int, bursts: Bursts) -> None:
     steps = np.array(rates)
     path = spread(steps, parts, bursts, part_seconds=60.0)

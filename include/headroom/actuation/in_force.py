@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import groupby
 from typing import Any, Final
 
 from headroom.actuation.errors import ActuationError
@@ -47,17 +48,22 @@ class _Standing:
 
 def in_order(events: Iterable[LedgerEvent]) -> list[LedgerEvent]:
     """Return events in the order in which they were written; of one minute, by the count that memories carry."""
-    known = list(events)
-    revisions: dict[tuple[datetime, str], int] = {}
-    for event in known:
-        with _naming(event):
-            record = event.detail.get("memory")
-            if record is not None:
-                key = event.at_utc, event.push_id
-                revisions[key] = min(record["revision"], revisions.get(key, record["revision"]))
+    known = sorted(events, key=lambda event: (event.at_utc, event.push_id, event.sequence))
+    revisions: dict[tuple[datetime, str, int], int] = {}
+    for (at_utc, push_id), own in groupby(known, key=lambda event: (event.at_utc, event.push_id)):
+        unplaced: list[int] = []
+        latest: int | None = None
+        for event in own:  # a plan that comes back within the minute goes on under the push's own id
+            with _naming(event):
+                record = event.detail.get("memory")
+                latest = latest if record is None else record["revision"]
+            unplaced.append(event.sequence)
+            if latest is not None:
+                revisions.update({(at_utc, push_id, sequence): latest for sequence in unplaced})
+                unplaced = []
 
     def place(event: LedgerEvent) -> tuple[datetime, int, datetime, str, int]:
-        revision = revisions.get((event.at_utc, event.push_id), 0)
+        revision = revisions.get((event.at_utc, event.push_id, event.sequence), 0)
         return event.at_utc, revision, moment_of(event.push_id), event.push_id, event.sequence
 
     return sorted(known, key=place)

@@ -14,6 +14,7 @@ from headroom.forecasting.calibration import FEWEST_ERRORS, NEAR_STEPS, Calibrat
 from headroom.forecasting.corrected_naive import DAY_CORRECTED, DAYS_CORRECTED, LEVEL_CORRECTED, WEEKS_CORRECTED
 from headroom.forecasting.joint_paths import remember_errors
 from headroom.forecasting.members import FittedForecaster, Forecaster, MemberError, State
+from headroom.forecasting.missed_level import kept_ahead, missed_level
 from headroom.forecasting.naive import DAILY, WEEKLY, seasonal_naive
 from headroom.forecasting.ordinary_hours import OnOrdinaryHours, ordinary_hours
 from headroom.forecasting.pooled_demand import PooledDemand
@@ -28,6 +29,7 @@ from headroom.forecasting.simple_cases import forecast_simple_case, typical_cali
 from headroom.forecasting.smoothed_level import SMOOTHED_LEVEL
 from headroom.forecasting.theta import THETA
 from headroom.forecasting.weighting import Weights, combine, weights_by_band
+from headroom.units import HOURS_PER_DAY
 
 CHEAP_MEMBERS: Final[tuple[Forecaster, ...]] = tuple(
     OnOrdinaryHours(member)
@@ -41,7 +43,8 @@ MEMBERS: Final[tuple[Forecaster, ...]] = (ProphetForecaster(), BoostingForecaste
 OTHER_MEMBERS: Final[tuple[Forecaster, ...]] = (RandomForestForecaster(),)
 """Asked for by name in a backtest only; the ensemble does better without (docs/decisions/0020-which-members.md)."""
 
-_HOURS_BETWEEN_CHECKS: Final = 4
+_CHECKS_BEFORE: Final = (0, 2, 4, 8, 12, 16, 20)
+"""Steps before the newest origin whose next steps are known, at which what was said is held against what came."""
 _LEFT_OUT: Final = "; left out: "
 _NONE_SERVES: Final = "no member that was chosen could serve, or not every hour: the day before stands in"
 
@@ -201,13 +204,14 @@ def forecast_with_members(
     if is_silent.any():
         naive = seasonal_naive(series.observed, season=series.day, horizon_steps=horizon_steps)
         combined, note = np.where(is_silent, naive, combined), f"{note}; {_NONE_SERVES}"
-    newest = _newest_errors(series, fitted, selection.weights)
-    calibration = selection.calibration.stretched(*newest, least=widening if widening > 1 else 0.0)
+    said, came = _newest_checks(series, fitted, selection.weights)
+    combined, moved = _moved_by_misses(combined, said, came, selection.calibration, day=series.day)
+    calibration = selection.calibration.stretched(said, came, least=widening if widening > 1 else 0.0)
     quantiles = calibration.quantiles(combined, steps_late=series.trailing_gap)
     return SeriesForecast(
         quantiles=finish_quantiles(quantiles, series),
         weights=selection.weights,
-        note=_with_remarks(note, series),
+        note=_with_remarks(note + moved, series),
         effects=ordinary_hours(series).effects,
         is_widened=widening > 1,
     )
@@ -242,20 +246,33 @@ def _combined(paths: Mapping[str, Floats], weights: Mapping[str, Weights], horiz
     return combine(paths, weights) if paths else np.full(horizon_steps, np.nan)
 
 
-def _newest_errors(
+def _newest_checks(
     series: Series, fitted: Mapping[str, FittedForecaster], weights: Mapping[str, Weights]
 ) -> tuple[Floats, Floats]:
-    """Return what the ensemble says of the next steps from origins of the last day, and what came.
+    """Return what the ensemble says of the next steps from origins of the last day, newest first, and what came.
 
     Both have shape (origins, NEAR_STEPS), of no origins where history is short or no member has weight there.
     """
     heavy = {name: fit for name, fit in fitted.items() if name in weights[BAND_NAMES[0]]}
     newest = len(series) - NEAR_STEPS
-    oldest = max(newest - series.day, 2 * series.day)
-    origins = range(newest, oldest, -_HOURS_BETWEEN_CHECKS) if heavy else ()
+    origins = [newest - before for before in _CHECKS_BEFORE if heavy and newest - before > 2 * series.day]
     paths = [_combined(_paths(series.until(origin), heavy, NEAR_STEPS), weights, NEAR_STEPS) for origin in origins]
     actuals = [series.observed[origin : origin + NEAR_STEPS] for origin in origins]
     return np.array(paths).reshape(-1, NEAR_STEPS), np.array(actuals).reshape(-1, NEAR_STEPS)
+
+
+def _moved_by_misses(
+    combined: Floats, said: Floats, came: Floats, calibration: Calibration, *, day: int
+) -> tuple[Floats, str]:
+    """Return the path at the level that demand has moved to lately, and a remark; as given where it has not moved."""
+    scale = calibration.scale
+    level = missed_level(scale.forward(came) - scale.forward(said), usual_error=calibration.near_error)
+    if level == 0:
+        return combined, ""
+    ahead = np.arange(1, len(combined) + 1) * HOURS_PER_DAY / day
+    moved = scale.backward(scale.forward(combined) + kept_ahead(level, ahead))
+    change = float(moved[0] - combined[0])
+    return moved, f"; the newest hours were all missed on one side, so the next is moved by {change:+.3g}"
 
 
 def _with_remarks(note: str, series: Series) -> str:

@@ -82,7 +82,7 @@ def spread(rates: Floats, parts: int, bursts: Bursts, *, part_seconds: float) ->
     path = (line * noise).reshape(len(rates), parts)
     mean = path.mean(axis=1, keepdims=True)
     # noise of extreme variation may round to nothing over a whole step, which then stays even
-    is_nothing = mean <= 0
+    is_nothing = mean <= np.finfo(np.float64).tiny * np.maximum(rates[:, None], 1.0)
     path = np.where(is_nothing, rates[:, None], path * (rates[:, None] / np.where(is_nothing, 1.0, mean)))
     return path.reshape(-1)
 

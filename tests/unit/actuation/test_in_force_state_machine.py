@@ -43,3 +43,13 @@ class Telling(Pushing):
 
 TestTelling = Telling.TestCase
 TestTelling.settings = settings(max_examples=40, stateful_step_count=15, deadline=None)
+
+
+def test_a_plan_that_comes_back_within_the_minute_is_told_after_the_one_between() -> None:
+    telling = Telling()
+    for raises in ({2: 8}, {1: 8}, {2: 8}):
+        telling.push(mishap=None, raises=raises)
+    telling.clock_jumps(hours=1)
+    telling.the_ledger_tells_what_stands()
+    telling.clock_jumps(hours=1)
+    telling.the_ledger_tells_what_stands()

@@ -1,0 +1,64 @@
+"""A level that moved hours ago moves the next hours, once three checks in a row missed it on one side."""
+
+import numpy as np
+import pytest
+from tests.unit.forecasting.demand_examples import series_of, shaped_demand
+
+from headroom.domain.demand import Floats
+from headroom.forecasting.ensemble import CHEAP_MEMBERS, forecast, select
+from headroom.forecasting.missed_level import kept_ahead, missed_level
+from headroom.forecasting.series import prepare
+
+AGREEING = np.array([[7.0, 9.0], [6.0, 6.0], [5.0, 5.0], [0.1, -0.1]])
+"""Newest first: misses of 8, 6 and 5, and one from before that is none."""
+
+
+def test_the_smallest_of_three_misses_on_one_side_is_believed() -> None:
+    assert missed_level(AGREEING, usual_error=1.0) == 5.0
+    assert missed_level(-AGREEING, usual_error=1.0) == -5.0
+
+
+@pytest.mark.parametrize(
+    ("errors", "usual_error"),
+    [
+        (AGREEING, 2.6),  # the smallest is less than twice the usual error
+        (AGREEING * [[1.0], [-1.0], [1.0], [1.0]], 1.0),
+        (AGREEING[:2], 1.0),
+        (np.where(AGREEING == 6.0, np.nan, AGREEING), 1.0),
+        (AGREEING, 0.0),  # nothing is known of usual errors
+    ],
+)
+def test_misses_that_are_few_or_small_or_of_both_sides_move_nothing(errors: Floats, usual_error: float) -> None:
+    assert missed_level(errors, usual_error=usual_error) == 0.0
+
+
+def test_a_check_with_one_hour_seen_still_tells() -> None:
+    seen_once = AGREEING.copy()
+    seen_once[1, 0] = np.nan
+    assert missed_level(seen_once, usual_error=1.0) == 5.0
+
+
+def test_a_miss_fades_by_half_in_a_day() -> None:
+    assert kept_ahead(8.0, np.array([0.0, 24.0])) == pytest.approx([8.0, 3.85], abs=0.01)
+
+
+@pytest.mark.parametrize("factor", [0.5, 1.8])
+def test_a_dozen_hours_after_the_level_moved_the_next_hours_are_at_the_new_one(factor: float) -> None:
+    usual = shaped_demand(24 * 21 + 48)
+    chosen = select(prepare(series_of(usual[: 24 * 21])), horizon_steps=48, seed=0, members=CHEAP_MEMBERS)
+    moved = usual.copy()
+    moved[24 * 21 :] *= factor
+    known = 24 * 21 + 12
+    made = forecast(prepare(series_of(moved[:known])), chosen, horizon_steps=48, seed=0, members=CHEAP_MEMBERS)
+    ratio = made.median[:4] / usual[known : known + 4]
+    assert ratio == pytest.approx(np.full(4, factor), rel=0.15)
+    assert "all missed on one side" in made.note
+
+
+def test_a_single_hour_far_off_moves_nothing() -> None:
+    usual = shaped_demand(24 * 21)
+    chosen = select(prepare(series_of(usual)), horizon_steps=48, seed=0, members=CHEAP_MEMBERS)
+    spiked = usual.copy()
+    spiked[-1] *= 3.0
+    made = forecast(prepare(series_of(spiked)), chosen, horizon_steps=48, seed=0, members=CHEAP_MEMBERS)
+    assert "all missed on one side" not in made.note
