@@ -43,7 +43,8 @@ def push_fleet(
         return PushOutcome(
             fleet_id=request.fleet.id, push_id=request.push_id, state=PushState.OBSERVED, reasons=reasons
         )
-    lock = locks.look(request.fleet.id)  # before anything else is read, so that what is read is not outdated unnoticed
+    # before anything else is read, so that what is read is not outdated unnoticed
+    lock = locks.look(request.fleet.id, by=request.push_id)
     push = _Push(request, target, ledger, lock, now_utc, is_dry_run)
     stale_reason = push.stale_reason()
     if stale_reason is not None:

@@ -70,8 +70,9 @@ def lake_of(files: Storage) -> Lake:
 
 
 def differences(one: Lake, other: Lake) -> list[str]:
-    """Return the files that only one of two lakes has, or that differ."""
-    return sorted(path for path in one.keys() | other.keys() if one.get(path) != other.get(path))
+    """Return the files that only one of two lakes has, or that differ; but for the locks, which say who had them when."""
+    paths = (path for path in one.keys() | other.keys() if not path.startswith("locks/"))
+    return sorted(path for path in paths if one.get(path) != other.get(path))
 
 
 def play_chain(stack: LocalStack, *, history_days: int, backfilled_days: int) -> PlayedHours:
