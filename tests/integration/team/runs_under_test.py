@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -34,6 +35,8 @@ STEPS = (
 )
 """What scale_ahead does for each chunk, in this order."""
 
+REQUEST_ID = re.compile(rb'"request_id": *"[^"]*"')
+
 Lake = dict[str, str]
 
 
@@ -65,14 +68,21 @@ class Kill:
 
 
 def lake_of(files: Storage) -> Lake:
-    """Return every file of a lake by the sha256 of its bytes."""
-    return {path: hashlib.sha256(files.read_bytes(path)).hexdigest() for path in files.list("")}
+    """Return every file of a lake by the sha256 of its bytes, but for what is another with every call by its nature.
+
+    That is AWS's id of each request in the ledger, and the locks, which say who had them when.
+    """
+    paths = [path for path in files.list("") if not path.startswith("locks/")]
+    contents = {path: files.read_bytes(path) for path in paths}
+    return {
+        path: hashlib.sha256(REQUEST_ID.sub(b"", content) if path.startswith("ledger/") else content).hexdigest()
+        for path, content in contents.items()
+    }
 
 
 def differences(one: Lake, other: Lake) -> list[str]:
-    """Return the files that only one of two lakes has, or that differ; but for the locks, which say who had them when."""
-    paths = (path for path in one.keys() | other.keys() if not path.startswith("locks/"))
-    return sorted(path for path in paths if one.get(path) != other.get(path))
+    """Return the files that only one of two lakes has, or that differ."""
+    return sorted(path for path in one.keys() | other.keys() if one.get(path) != other.get(path))
 
 
 def play_chain(stack: LocalStack, *, history_days: int, backfilled_days: int) -> PlayedHours:
