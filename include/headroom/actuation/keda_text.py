@@ -57,7 +57,8 @@ def check_document(document: object, *, namespace: str, deployment: str) -> Docu
     for key, text in notes.items():
         _expect(isinstance(text, str), f"metadata.annotations.{key}", "text", text)
     scaled = _mapping(spec.get("scaleTargetRef"), "spec.scaleTargetRef")
-    _expect(scaled.get("kind", "Deployment") == "Deployment", "spec.scaleTargetRef.kind", "Deployment", scaled["kind"])
+    kind = scaled.get("kind", "Deployment")
+    _expect(kind == "Deployment", "spec.scaleTargetRef.kind", "Deployment", kind)
     _expect(scaled.get("name") == deployment, "spec.scaleTargetRef.name", deployment, scaled.get("name"))
     owned = owned_setting(top)
     counts = (owned.min_instances, owned.max_instances)

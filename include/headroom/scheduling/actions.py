@@ -95,9 +95,14 @@ class _Rules:
         owned = self.baseline.max_instances
         return max(instances, self.bounds.max_instances if owned is None else owned)
 
+    @property
+    def has_tolerance(self) -> bool:
+        """Whether steps are made larger, or left out, so that what is asked for is what comes."""
+        return self.api is ScalingApi.KEDA and self.step_limits == NO_STEP_LIMITS
+
     def asked(self, instances: int, *, running: int) -> int:
         """Return what a step to `instances` asks for, where `running` stand before it."""
-        if self.api is not ScalingApi.KEDA or self.step_limits != NO_STEP_LIMITS:
+        if not self.has_tolerance:
             return instances
         owned = self.baseline.max_instances
         most = self.bounds.max_instances if owned is None else min(self.bounds.max_instances, owned)
@@ -194,7 +199,7 @@ def _step_drafts(
         purpose = ActionPurpose.RAISE if step.instances > before else ActionPurpose.LOWER
         asked = rules.asked(step.instances, running=standing)
         setting = rules.setting(asked, purpose)
-        if asked == step.instances or asked != standing:
+        if asked != standing or not rules.has_tolerance:
             drafts.append(_Draft(step.starts_at_utc, setting, purpose, step.need_at_utc))
         standing = asked
         release_at = step.starts_at_utc + RELEASE_DELAY
