@@ -30,7 +30,7 @@ class RefusedError(ValueError):
 
 
 def admit(manifest: bytes) -> dict[str, Any]:
-    """Return the ScaledObject in `manifest` as a cluster takes it; raise RefusedError, or the schema's ValidationError."""
+    """Return the ScaledObject in `manifest` as a cluster takes it; raise RefusedError or the schema's own error."""
     document: dict[str, Any] = yaml.safe_load(manifest)
     jsonschema.validate(document, SCHEMA)
     spec = document["spec"]
