@@ -67,15 +67,23 @@ def find_owner_edit(state: TargetState, memory: FleetMemory) -> OwnerEdit | None
 
     A value is known when it is the baseline's, or stood when we last looked, or a due action sets it, ours or foreign.
     Each field is judged by itself, so that our own minimum is never adopted together with the owner's maximum.
+    Where the target keeps the owner's setting apart from ours, it is theirs whatever we set, and compared as it is.
     """
     due = _due_actions(state, memory)
-    fields = tuple(field for field in BOUNDS if not _is_known(field, state.setting, memory, due))
+    owned = state.owners_setting
+    found = state.setting if owned is None else owned
+    fields = tuple(
+        field
+        for field in BOUNDS
+        if getattr(found, field) != getattr(memory.baseline.setting, field)
+        and (owned is not None or not _is_known(field, found, memory, due))
+    )
     if not fields:
         return None
-    adopted = replace(memory.baseline.setting, **{field: getattr(state.setting, field) for field in fields})
+    adopted = replace(memory.baseline.setting, **{field: getattr(found, field) for field in fields})
     return OwnerEdit(
         fields=fields,
-        found=state.setting,
+        found=found,
         baseline=Baseline(
             fleet_id=state.fleet_id,
             setting=_with_desired(adopted, state, memory, due),

@@ -105,7 +105,7 @@ def present_baseline(state: TargetState) -> Baseline:
     """Return what stands at a target as its owner's baseline."""
     return Baseline(
         fleet_id=state.fleet_id,
-        setting=state.setting,
+        setting=state.setting if state.owners_setting is None else state.owners_setting,
         captured_at_utc=state.read_at_utc,
         running_instances=state.current_instances,
     )

@@ -18,6 +18,8 @@ FLEET_ID_PATTERN = re.compile(r"(?=.{1,100}\Z)[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
 """Ids stand in the names of files and of scheduled actions, which may have 255 characters."""
 REGION_PATTERN = re.compile(r"[a-z]{2}(?:-[a-z]+)+-\d{1,2}")
 ACCOUNT_PATTERN = re.compile(r"\d{12}")
+_KUBERNETES_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
+"""An RFC 1123 label (Kubernetes documentation, "Object Names and IDs", read 2026-11): KEDA copies the name into one."""
 _TYPE_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*")
 _STATISTIC_PATTERN = re.compile(
     r"Average|Sum|Minimum|Maximum|SampleCount|IQM|(?:p|tm|wm|tc|ts)\d{1,2}(?:\.\d{1,10})?|(?:PR|TM|WM|TC|TS)\([\d.%:]+\)"
@@ -53,12 +55,15 @@ class TargetKind(StrEnum):
 class Target:
     """Where a fleet is scaled.
 
-    `name` is the Auto Scaling group's name, `cluster/service` for ECS, `endpoint/variant` for a SageMaker variant.
+    `name` is the Auto Scaling group's name, `cluster/service` for ECS, `endpoint/variant` for a SageMaker variant,
+    `namespace/deployment` for Kubernetes. `manifest` is the file, a path or an s3:// URL, with the owner's ScaledObject
+    of a Kubernetes Deployment; without it Headroom keeps one in the lake.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = FORBID_UNKNOWN_KEYS
     kind: TargetKind
     name: str
+    manifest: str | None = None
 
     def __post_init__(self) -> None:
         _require(bool(self.name), "expected the scaling target's name")
@@ -66,6 +71,21 @@ class Target:
             _require(
                 self.name.count("/") == 1,
                 f"expected cluster/service or endpoint/variant, found {self.name!r}",
+            )
+        if self.kind is TargetKind.KUBERNETES_DEPLOYMENT:
+            parts = self.name.split("/")
+            _require(
+                len(parts) == 2 and all(map(_KUBERNETES_NAME.fullmatch, parts)),
+                f"expected namespace/deployment, each as Kubernetes names them, found {self.name!r}",
+            )
+        if self.manifest is not None:
+            _require(
+                self.kind is TargetKind.KUBERNETES_DEPLOYMENT,
+                f"manifest is for a kubernetes_deployment only, found it at a {self.kind}",
+            )
+            _require(
+                self.manifest.startswith(("/", "s3://")) and self.manifest.endswith((".yaml", ".yml")),
+                f"manifest must be an absolute path or an s3:// URL that ends in .yaml, found {self.manifest!r}",
             )
 
 

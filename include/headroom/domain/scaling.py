@@ -61,17 +61,18 @@ class CapacitySchedule:
 
 
 class ScalingApi(StrEnum):
-    """The AWS API that keeps a target's scheduled actions."""
+    """The API that keeps a target's scheduled actions: one of AWS's two, or KEDA's ScaledObject."""
 
     EC2_AUTO_SCALING = "ec2_auto_scaling"
     APPLICATION_AUTO_SCALING = "application_auto_scaling"
+    KEDA = "keda"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CapacitySetting:
     """Minimum, maximum and desired instances; None means the setting is left as it is.
 
-    Application Auto Scaling has no desired setting: there `desired_instances` is always None.
+    Only EC2 Auto Scaling has a desired setting: elsewhere `desired_instances` is always None.
     """
 
     min_instances: int | None
@@ -126,6 +127,8 @@ class TargetState:
     has_reactive_policy: bool
     has_predictive_policy: bool
     is_scheduled_scaling_suspended: bool
+    owners_setting: CapacitySetting | None = None
+    """The owner's own setting where the target keeps it apart from ours; None where the last to write it stands."""
 
     @property
     def instances_without_us(self) -> int:

@@ -5,7 +5,7 @@ from collections import defaultdict
 from typing import Final
 
 from headroom.domain.fleet import Fleet, TargetKind
-from headroom.domain.scaling import TargetState
+from headroom.domain.scaling import ScalingApi, TargetState
 from headroom.onboarding.access_findings import WRITING
 from headroom.onboarding.findings import Finding, Topic, ok, problem, warning
 from headroom.scheduling.names import is_ours
@@ -20,6 +20,8 @@ _HEADROOMS: Final = re.compile(r"headroom-(?P<deployment>[a-z0-9]+)-(?P<fleet_id
 def unreadable_target_finding(fleet: Fleet, cause: str) -> Finding:
     """Return that a target cannot be read."""
     remedy = "check kind, name, account and region in fleets.yaml; ECS and SageMaker targets must be registered"
+    if fleet.target.kind is TargetKind.KUBERNETES_DEPLOYMENT:
+        remedy = "put the Deployment's ScaledObject, alone, into the file that target.manifest names"
     return problem(Topic.TARGETS, fleet.id, f"its target cannot be read: {cause}", remedy=remedy)
 
 
@@ -40,6 +42,10 @@ def _bounds(fleet: Fleet, state: TargetState) -> Finding:
     setting, wanted = state.setting, fleet.bounds.max_instances
     text = f"min {setting.min_instances}, max {setting.max_instances}, now {state.current_instances}"
     if setting.max_instances is not None and wanted > setting.max_instances:
+        if state.api is ScalingApi.KEDA:
+            why = f"bounds.max_instances is {wanted}, above its maxReplicaCount ({text}), where plans end"
+            remedy = "raise maxReplicaCount in the manifest, unless that is what you want; a push never does"
+            return warning(Topic.TARGETS, fleet.id, why, remedy=remedy)
         return warning(
             Topic.TARGETS,
             fleet.id,
@@ -54,6 +60,8 @@ def _suspended(fleet: Fleet) -> Finding:
     remedy = (
         "aws application-autoscaling register-scalable-target ... --suspended-state ScheduledScalingSuspended=false"
     )
+    if fleet.target.kind is TargetKind.KUBERNETES_DEPLOYMENT:
+        remedy = "take the annotation autoscaling.keda.sh/paused, or paused-replicas, out of the manifest"
     if fleet.target.kind is TargetKind.EC2_AUTO_SCALING_GROUP:
         name = fleet.target.name
         remedy = (
@@ -99,7 +107,8 @@ def _some(names: list[str]) -> str:
 def _room(fleet: Fleet, state: TargetState, deployment: str) -> Finding:
     free = actions_available(state, deployment=deployment, fleet_id=fleet.id)
     limit = SCHEDULED_ACTIONS_PER_TARGET[state.api]
-    text = f"{free} of the {limit} scheduled actions that AWS allows at its target are left for us"
+    allows = "that a ScaledObject may have" if state.api is ScalingApi.KEDA else "that AWS allows at its target"
+    text = f"{free} of the {limit} scheduled actions {allows} are left for us"
     if free < FEW_ACTIONS:
         remedy = f"delete old scheduled actions that are not ours; {DEFAULT_RESERVE} are kept free, plans get coarser"
         return warning(Topic.QUOTAS, fleet.id, text, remedy=remedy)

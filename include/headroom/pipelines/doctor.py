@@ -17,6 +17,8 @@ from headroom.domain.fleet import Fleet
 from headroom.extract.account.caller import read_caller
 from headroom.extract.clients import BotoClients, Clients, client_config
 from headroom.extract.errors import CLOUD_ERRORS, describe_failure
+from headroom.lake.errors import LakeError
+from headroom.lake.storage import Storage, open_storage
 from headroom.onboarding.access_findings import caller_finding, clock_finding
 from headroom.onboarding.findings import Finding, Level, Topic, by_urgency, ok
 from headroom.onboarding.installation_findings import (
@@ -104,7 +106,7 @@ def examine(
             clients = clients or BotoClients(role_arn=configuration.role_arn, config=PATIENCE)
             own = _ask_who_we_are(clients, dict.fromkeys([*(ward.region for ward in wards), home]))
             findings += _clock(environment, own, here_utc)
-            findings += _examine_cloud(clients, wards, own, configuration)
+            findings += _examine_cloud(clients, wards, own, configuration, _manifests(environment))
         except CLOUD_ERRORS as error:  # a profile that is not there
             own = Caller(cause=describe_failure(error), error_code=type(error).__name__)
             findings.append(caller_finding(OWN_ACCOUNT, own))
@@ -173,8 +175,16 @@ def _storage(environment: Mapping[str, str], fleets: Sequence[Fleet]) -> list[Fi
     ]
 
 
+def _manifests(environment: Mapping[str, str]) -> Storage | None:
+    """Return the lake, where Headroom keeps manifests; None where it cannot be opened, which is a finding already."""
+    try:
+        return open_storage(lake_root_of(environment))
+    except (LakeError, *CLOUD_ERRORS):
+        return None
+
+
 def _examine_cloud(
-    clients: Clients, wards: Sequence[Ward], own: Caller, configuration: _Configuration
+    clients: Clients, wards: Sequence[Ward], own: Caller, configuration: _Configuration, manifests: Storage | None
 ) -> list[Finding]:
     """Look at every place and at the exports at once, so that one that is slow delays no other."""
     if own.identity is None or own.cloud_utc is None:
@@ -183,7 +193,7 @@ def _examine_cloud(
     deployment, exports = configuration.deployment, configuration.exports
 
     def place(ward: Ward) -> list[Finding]:
-        return examine_place(clients, ward, own=identity, deployment=deployment)
+        return examine_place(clients, ward, own=identity, deployment=deployment, storage=manifests)
 
     def bills() -> list[Finding]:
         return examine_bills(clients, exports, own=identity, now_utc=now_utc)

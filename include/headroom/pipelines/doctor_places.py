@@ -23,6 +23,7 @@ from headroom.extract.account.read_probes import probes_of_place, try_reading
 from headroom.extract.clients import Clients
 from headroom.extract.cloudwatch import read_metrics
 from headroom.extract.errors import SourceError
+from headroom.lake.storage import Storage
 from headroom.onboarding.access_findings import (
     PUSH_TAG,
     caller_finding,
@@ -74,10 +75,16 @@ class _Visit:
     clients: Clients
     attempts: Attempts
     deployment: str
+    storage: Storage | None = None
 
 
-def examine_place(clients: Clients, ward: Ward, *, own: Identity, deployment: str) -> list[Finding]:
-    """Return everything found in one place; a place that does not answer gives one finding."""
+def examine_place(
+    clients: Clients, ward: Ward, *, own: Identity, deployment: str, storage: Storage | None = None
+) -> list[Finding]:
+    """Return everything found in one place; a place that does not answer gives one finding.
+
+    `storage` is the lake's, where manifests of Kubernetes targets stand; None where it does not work.
+    """
     patient = ImpatientClients(clients, is_own=ward.account is None)
     place = Place(account=ward.account or own.account, region=ward.region)
     caller = read_caller(patient, region=ward.region, account=ward.account)
@@ -91,6 +98,7 @@ def examine_place(clients: Clients, ward: Ward, *, own: Identity, deployment: st
         clients=patient,
         attempts=Attempts(patient),
         deployment=deployment,
+        storage=storage,
     )
     findings = [caller_finding(str(place), caller)]
     for topic, check in (
@@ -125,7 +133,7 @@ def _targets(visit: _Visit) -> Iterator[Finding]:
 
 def _target(visit: _Visit, fleet: Fleet) -> list[Finding]:
     try:
-        state = target_for(fleet, visit.clients).read(now_utc=visit.now_utc)
+        state = target_for(fleet, visit.clients, visit.storage).read(now_utc=visit.now_utc)
     except (ActuationError, SourceError) as error:
         return [unreadable_target_finding(fleet, str(error))]
     return target_findings(fleet, state, deployment=visit.deployment)

@@ -44,7 +44,7 @@ def roll_back(
     )
     return rollback_push(
         request,
-        target=target_for(fleet, workspace.clients),
+        target=target_for(fleet, workspace.clients, workspace.lake.storage),
         ledger=Ledger(workspace.lake),
         locks=locks_of(workspace, fleet),
         now_utc=now_utc,

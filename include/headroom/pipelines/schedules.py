@@ -1,7 +1,7 @@
 """Schedule tasks: forecasts -> required capacity -> the cheapest floor -> the actions a push will want."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -42,6 +42,7 @@ from headroom.scheduling import (
     max_changes,
     mean_floor,
     parse_action_name,
+    reachable_bounds,
     schedule_for,
 )
 from headroom.units import HOURS_PER_DAY
@@ -173,16 +174,17 @@ class _Planner:
         fleet, made_at = self.fleet, self.known.forecast.made_at_utc
         rate = self.market.rate(fleet, fleet.current_type.name)
         adoption = observe_target(
-            target_for(fleet, self.workspace.clients),
+            target_for(fleet, self.workspace.clients, self.workspace.lake.storage),
             Ledger(self.workspace.lake).keeping_listings(),
             is_ours=self._is_ours,
             now_utc=self.now_utc,
         )
         holds = adoption.state.instances_without_us
+        bounds = reachable_bounds(fleet.bounds, adoption.baseline.setting, api=adoption.state.api)
         starts_after_utc = earliest_start(made_at if self._is_past else self.now_utc)
         try:
             decided = schedule_for(
-                fleet,
+                replace(fleet, bounds=bounds),
                 self.known.forecast,
                 rate=rate,
                 starts_after_utc=starts_after_utc,
@@ -203,10 +205,11 @@ class _Planner:
             has_reactive_policy=adoption.state.has_reactive_policy,
             has_predictive_policy=adoption.state.has_predictive_policy,
             baseline=adoption.baseline,
-            bounds=fleet.bounds,
+            bounds=bounds,
             current_instances=holds,
             requirement=pushed,
             present=adoption.state.setting,
+            step_limits=fleet.step_limits,
         )
         planned = hourly_floor(schedule, pushed.hours, current_instances=holds)
         running = mean_floor(schedule, pushed.hours, current_instances=holds)

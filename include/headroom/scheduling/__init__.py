@@ -8,6 +8,7 @@ from headroom.scheduling.guardrail_context import GuardrailContext, GuardrailLim
 from headroom.scheduling.guardrails import check_guardrails
 from headroom.scheduling.names import action_name, is_ours, parse_action_name
 from headroom.scheduling.quota import SCHEDULED_ACTIONS_PER_TARGET, actions_available, max_changes
+from headroom.scheduling.replicas import reachable_bounds
 from headroom.scheduling.schedule import ScheduleImpossibleError, earliest_start, schedule_capacity
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "max_changes",
     "mean_floor",
     "parse_action_name",
+    "reachable_bounds",
     "schedule_capacity",
     "schedule_for",
 ]

@@ -16,6 +16,7 @@ Application A. S.     yes       no          min = needed, max = widest restore: 
 Application A. S.     no        yes         raise: max = widest,       release of max five minutes later;
                                             lowering: max = needed     restore: min, max, by way of its instances
 Application A. S.     yes       yes         min = needed, max = widest restore: min, max of the baseline
+KEDA                  any       any         min = asked                restore: min, max of the baseline
 ====================  ========  ==========  =========================  ==========================================
 
 Why. EC2: "If a new value for MinSize is specified without setting DesiredCapacity and the new MinSize is larger than
@@ -31,6 +32,11 @@ in. A predictive policy on EC2 raises the desired capacity again by itself at it
 EC2 actions name the maximum only where some step of the schedule needs more than the baseline's maximum; then every
 step sets it, so that no step can find itself above it. Application Auto Scaling actions always name both, since a
 maximum pinched by an earlier push may still stand. The restore names both always.
+
+KEDA takes the largest of its triggers and minReplicaCount, whatever other triggers there are; when ours has ended the
+rest holds, so a lowering and the end are followed by themselves. "asked" is needed, or as much more as the tolerance of
+the HorizontalPodAutoscaler takes (headroom.scheduling.replicas). The restore names what is the owner's and never
+changed by us, for the reader; step limits are kept to the letter, so with them asked is needed.
 """
 
 from collections.abc import Sequence
@@ -40,7 +46,7 @@ from typing import Final
 
 import numpy as np
 
-from headroom.domain.fleet import Bounds
+from headroom.domain.fleet import NO_STEP_LIMITS, Bounds, StepLimits
 from headroom.domain.scaling import (
     Action,
     ActionPurpose,
@@ -52,6 +58,7 @@ from headroom.domain.scaling import (
     ScalingApi,
 )
 from headroom.scheduling.names import action_name
+from headroom.scheduling.replicas import replicas_asked
 from headroom.units import SECONDS_PER_HOUR
 
 RELEASE_DELAY: Final = timedelta(minutes=5)
@@ -77,6 +84,7 @@ class _Rules:
     baseline_instances: int | None
     largest_step: int
     bounds: Bounds
+    step_limits: StepLimits
 
     @property
     def is_pinched(self) -> bool:
@@ -87,8 +95,23 @@ class _Rules:
         owned = self.baseline.max_instances
         return max(instances, self.bounds.max_instances if owned is None else owned)
 
+    @property
+    def has_tolerance(self) -> bool:
+        """Whether steps are made larger, or left out, so that what is asked for is what comes."""
+        return self.api is ScalingApi.KEDA and self.step_limits == NO_STEP_LIMITS
+
+    def asked(self, instances: int, *, running: int) -> int:
+        """Return what a step to `instances` asks for, where `running` stand before it."""
+        if not self.has_tolerance:
+            return instances
+        owned = self.baseline.max_instances
+        most = self.bounds.max_instances if owned is None else min(self.bounds.max_instances, owned)
+        return replicas_asked(instances, running=running, most=most)
+
     def setting(self, instances: int, purpose: ActionPurpose) -> CapacitySetting:
         """Return what a step to `instances` sets."""
+        if self.api is ScalingApi.KEDA:
+            return CapacitySetting(min_instances=instances, max_instances=None)
         if self.api is ScalingApi.APPLICATION_AUTO_SCALING:
             is_narrow = self.is_pinched and (purpose is ActionPurpose.LOWER or not self.has_predictive_policy)
             most: int | None = instances if is_narrow else self.widest(instances)
@@ -123,6 +146,7 @@ def actions_for(
     current_instances: int,
     requirement: CapacityRequirement | None = None,
     present: CapacitySetting | None = None,
+    step_limits: StepLimits = NO_STEP_LIMITS,
 ) -> tuple[Action, ...]:
     """Return the actions that make a target follow `schedule` (table in the module docstring), in order of start.
 
@@ -138,6 +162,7 @@ def actions_for(
         baseline_instances=baseline.running_instances,
         largest_step=max((step.instances for step in schedule.steps), default=0),
         bounds=bounds,
+        step_limits=step_limits,
     )
     if not schedule.steps and present is not None and _holds(present, rules.restored()):
         return ()
@@ -168,12 +193,15 @@ def _step_drafts(
     current_instances: int,
 ) -> list[_Draft]:
     drafts: list[_Draft] = []
-    before = current_instances
+    before = standing = current_instances
     starts = [*(step.starts_at_utc for step in steps), ends_at_utc]
     for step, next_start in zip(steps, starts[1:], strict=True):
         purpose = ActionPurpose.RAISE if step.instances > before else ActionPurpose.LOWER
-        setting = rules.setting(step.instances, purpose)
-        drafts.append(_Draft(step.starts_at_utc, setting, purpose, step.need_at_utc))
+        asked = rules.asked(step.instances, running=standing)
+        setting = rules.setting(asked, purpose)
+        if asked != standing or not rules.has_tolerance:
+            drafts.append(_Draft(step.starts_at_utc, setting, purpose, step.need_at_utc))
+        standing = asked
         release_at = step.starts_at_utc + RELEASE_DELAY
         is_released = rules.is_pinched and rules.has_predictive_policy and purpose is ActionPurpose.LOWER
         if is_released and release_at < next_start:

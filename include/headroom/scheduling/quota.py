@@ -10,6 +10,8 @@ SCHEDULED_ACTIONS_PER_TARGET: Final = {
     ScalingApi.EC2_AUTO_SCALING: 125,
     # https://docs.aws.amazon.com/autoscaling/application/userguide/application-auto-scaling-limits.html, read 2026-11
     ScalingApi.APPLICATION_AUTO_SCALING: 200,
+    # KEDA sets none; docs/decisions/0026-keda-scaled-objects.md says why 60
+    ScalingApi.KEDA: 60,
 }
 DEFAULT_RESERVE: Final = 10
 """Actions left free for the owner, who must be able to add one by hand in an incident."""

@@ -109,7 +109,8 @@ def test_what_is_no_fleet_is_listed_with_the_reason(draft: Draft) -> None:
         "storefront-web": "has no accelerator (--include-cpu drafts such targets, too)",
         "rag-gpu-hosts": "carries the ECS service rag/embedder, which is the fleet",
         "eks-ml-platform-gpu-nodes": (
-            "nodes of the Kubernetes cluster ml-platform: its Deployments are the fleets, the nodes follow them"
+            "nodes of the Kubernetes cluster ml-platform: "
+            "its Deployments are the fleets (kind kubernetes_deployment), the nodes follow"
         ),
     }
 

@@ -70,10 +70,26 @@ def test_ids_that_cannot(bad: str) -> None:
         replace(FLEET, id=bad)
 
 
+KUBERNETES = TargetKind.KUBERNETES_DEPLOYMENT
 REFUSED: list[tuple[Callable[[], object], str]] = [
     (lambda: Target(kind=TargetKind.ECS_SERVICE, name="search"), "expected cluster/service or endpoint/variant, found"),
     (lambda: Target(kind=TargetKind.SAGEMAKER_VARIANT, name="a/b/c"), "expected cluster/service or endpoint/variant"),
     (lambda: Target(kind=TargetKind.EC2_AUTO_SCALING_GROUP, name=""), "expected the scaling target's name"),
+    (
+        lambda: Target(kind=KUBERNETES, name="chat"),
+        "expected namespace/deployment, each as Kubernetes names them, found",
+    ),
+    (lambda: Target(kind=KUBERNETES, name="serving/Chat"), "expected namespace/deployment, each as Kubernetes names"),
+    (lambda: Target(kind=KUBERNETES, name=f"serving/{'c' * 64}"), "expected namespace/deployment, each as Kubernetes"),
+    (
+        lambda: Target(kind=KUBERNETES, name="a/b", manifest="b.yaml"),
+        "manifest must be an absolute path or an s3:// URL",
+    ),
+    (lambda: Target(kind=KUBERNETES, name="a/b", manifest="/b.json"), "that ends in .yaml, found '/b.json'"),
+    (
+        lambda: Target(kind=TargetKind.EC2_AUTO_SCALING_GROUP, name="chat", manifest="/chat.yaml"),
+        "manifest is for a kubernetes_deployment only, found it at a ec2_auto_scaling_group",
+    ),
     (Objective, "expected latency_seconds, or both ttft_seconds and itl_seconds"),
     (lambda: Objective(latency_seconds=1, ttft_seconds=1, itl_seconds=1), "expected latency_seconds, or both"),
     (lambda: Objective(ttft_seconds=1.0), "expected latency_seconds, or both ttft_seconds and itl_seconds"),

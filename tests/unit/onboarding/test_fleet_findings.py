@@ -92,6 +92,30 @@ def test_a_scalable_target_has_room_for_200() -> None:
     assert found.message.startswith("190 of the 200 scheduled actions")
 
 
+def test_a_scaled_object_is_told_by_its_own_words() -> None:
+    deployment = fleet(
+        target=Target(kind=TargetKind.KUBERNETES_DEPLOYMENT, name="serving/chat"),
+        bounds=Bounds(min_instances=2, max_instances=30),
+        mode=Mode.AUTO,
+    )
+    stands = state(
+        api=ScalingApi.KEDA,
+        setting=CapacitySetting(min_instances=2, max_instances=20),
+        is_scheduled_scaling_suspended=True,
+    )
+    found = target_findings(deployment, stands, deployment="prod")
+    (bounds,) = of(Topic.TARGETS, found)
+    assert bounds.message.startswith("bounds.max_instances is 30, above its maxReplicaCount (min 2, max 20,")
+    assert "a push never does" in bounds.remedy
+    assert "autoscaling.keda.sh/paused" in of(Topic.SUSPENDED, found)[0].remedy
+    assert (
+        of(Topic.QUOTAS, found)[0].message
+        == "50 of the 60 scheduled actions that a ScaledObject may have are left for us"
+    )
+    unread = unreadable_target_finding(deployment, "manifest /chat.yaml is not there")
+    assert "target.manifest" in unread.remedy
+
+
 def test_a_target_that_cannot_be_read_is_a_problem_with_the_cause() -> None:
     found = unreadable_target_finding(fleet(), "group 'chat-a10g' is not there")
     assert (found.level, found.topic) == (Level.PROBLEM, Topic.TARGETS)

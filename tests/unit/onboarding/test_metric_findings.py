@@ -157,5 +157,5 @@ def test_where_metrics_cannot_be_listed_nothing_is_said_to_be_missing() -> None:
 
 
 def test_a_kind_without_metrics_of_its_own_is_told_how_to_publish() -> None:
-    target = replace(fleet().target, kind=TargetKind.KUBERNETES_DEPLOYMENT)
+    target = replace(fleet().target, kind=TargetKind.KUBERNETES_DEPLOYMENT, name="serving/chat")
     assert "nvidia_gpu" in gpu(metric("CWAgent", "nvidia_smi_utilization_gpu"), target=target).remedy

@@ -125,5 +125,6 @@ def _skip_reason(tags: Mapping[str, str]) -> str | None:
     for key in sorted(tags):
         if key.startswith(KUBERNETES_TAGS):
             cluster = tags[key] if key == "eks:cluster-name" else key.rpartition("/")[2]
-            return f"nodes of the Kubernetes cluster {cluster}: its Deployments are the fleets, the nodes follow them"
+            fleets = "its Deployments are the fleets (kind kubernetes_deployment), the nodes follow"
+            return f"nodes of the Kubernetes cluster {cluster}: {fleets}"
     return None
