@@ -17,9 +17,9 @@ from headroom.actuation.ledger import Ledger
 from headroom.actuation.outcome import PushOutcome, PushState
 from headroom.cli.cost_text import savings_table
 from headroom.cli.exits import EXIT_FAILED, EXIT_OK, EXIT_REFUSED, BadInput
-from headroom.cli.person import person_at_the_shell
 from headroom.cli.push_text import plain_console, print_push, push_json
 from headroom.cli.terminal import complain, plain
+from headroom.config.caller import person_at_the_shell
 from headroom.domain.window import HOUR, Window, floor_hour
 from headroom.extract.cloud_clock import read_cloud_clock_utc
 from headroom.extract.errors import SourceError

@@ -14,12 +14,11 @@ from headroom.pipelines.pushes import diff_function, ownership
 from headroom.pipelines.workspace import Workspace, open_workspace
 from headroom.scheduling import action_name
 
-
 MOST_REASON_CHARACTERS: Final = 500
 
 
 def rollback(params: Mapping[str, Any], *, requested_by: str = "") -> dict[str, Any]:
-    """Put back what stood before a push, as a run's `push_id`, `dry_run` and `reason` say; return the outcome as JSON."""
+    """Put back what stood before a push, as a run's `push_id`, `dry_run` and `reason` say; return what came of it."""
     outcome = roll_back(
         open_workspace(),
         params["push_id"],
@@ -55,7 +54,7 @@ def roll_back(
     )
     return rollback_push(
         request,
-        target=target_for(fleet, workspace.clients),
+        target=target_for(fleet, workspace.pushing),
         ledger=Ledger(workspace.lake),
         locks=locks_of(workspace, fleet),
         now_utc=now_utc,
