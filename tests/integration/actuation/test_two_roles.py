@@ -1,14 +1,13 @@
 """Reads by one role, writes by another, with the shipped policies: what CloudTrail would say of each call."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from tests.integration.actuation.desks import FLEETS, Desk, desk_of
+from tests.integration.actuation.roles import PUSH, READ, two_roles
 
 from headroom.actuation.outcome import PushState
-from headroom.config.settings import PROJECT_ROOT
 from headroom.config.sources import AwsAccess
 from headroom.extract.clients import BotoClients
 from headroom.pipelines.workspace import push_clients
@@ -16,37 +15,13 @@ from headroom.sandbox.process import SandboxProcess
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("clients")]
 
-READ = "arn:aws:iam::{account}:role/headroom-read"
-PUSH = "arn:aws:iam::{account}:role/headroom-push"
 NAMED = "headroom-test-scale_ahead-20261118T05"
-POLICIES = PROJECT_ROOT / "docs" / "iam"
 
 
 @pytest.fixture
 def account(sandbox: SandboxProcess) -> Iterator[str]:
-    """An account with the two roles, and Headroom's tag at the group of chat-large."""
-    account = str(sandbox.client("sts").get_caller_identity()["Account"])
-    iam = sandbox.client("iam")
-    trust = {
-        "Version": "2012-10-17",
-        "Statement": [{"Effect": "Allow", "Principal": {"AWS": account}, "Action": "sts:AssumeRole"}],
-    }
-    for name in ("read", "push"):
-        iam.create_role(RoleName=f"headroom-{name}", AssumeRolePolicyDocument=json.dumps(trust))
-        document = (POLICIES / f"{name}.json").read_text()
-        iam.put_role_policy(RoleName=f"headroom-{name}", PolicyName=name, PolicyDocument=document)
-    tag = {
-        "ResourceId": "chat-large",
-        "ResourceType": "auto-scaling-group",
-        "Key": "headroom",
-        "Value": "managed",
-        "PropagateAtLaunch": False,
-    }
-    sandbox.client("autoscaling").create_or_update_tags(Tags=[tag])
-    yield account
-    for name in ("read", "push"):
-        iam.delete_role_policy(RoleName=f"headroom-{name}", PolicyName=name)
-        iam.delete_role(RoleName=f"headroom-{name}")
+    with two_roles(sandbox) as account:
+        yield account
 
 
 def desk_with(access: AwsAccess, account: str, sandbox: SandboxProcess, folder: Path) -> Desk:
