@@ -4,6 +4,7 @@ from typing import Any
 
 from airflow.sdk import Param, dag, task
 
+from headroom.airflow_glue.push_notifications import RollbackNotifier
 from headroom.airflow_glue.task_defaults import task_defaults
 
 
@@ -44,7 +45,7 @@ from headroom.airflow_glue.task_defaults import task_defaults
 def rollback_scaling() -> None:
     """Wire the rollback of one push."""
 
-    @task(retries=1)
+    @task(retries=1, on_success_callback=[RollbackNotifier()])
     def roll_back(params: dict[str, object] | None = None, dag_run: Any = None) -> dict[str, object]:  # noqa: ANN401, Airflow's
         from headroom.pipelines import rollback
 

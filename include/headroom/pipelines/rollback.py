@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+from headroom.actuation.errors import ActuationError
 from headroom.actuation.ledger import Ledger, fleet_of
 from headroom.actuation.outcome import PushOutcome
 from headroom.actuation.registry import target_for
@@ -18,7 +19,10 @@ MOST_REASON_CHARACTERS: Final = 500
 
 
 def rollback(params: Mapping[str, Any], *, requested_by: str = "") -> dict[str, Any]:
-    """Put back what stood before a push, as a run's `push_id`, `dry_run` and `reason` say; return what came of it."""
+    """Put back what stood before a push, as a run's `push_id`, `dry_run` and `reason` say; return what came of it.
+
+    ActuationError where it failed at the cloud: the task is red, and its retry goes on where this one stopped.
+    """
     outcome = roll_back(
         open_workspace(),
         params["push_id"],
@@ -26,6 +30,9 @@ def rollback(params: Mapping[str, Any], *, requested_by: str = "") -> dict[str, 
         requested_by=requested_by,
         reason=params.get("reason") or "",
     )
+    if outcome.is_failed:
+        causes = [*outcome.reasons, *(f"{failure.name}: {failure.reason}" for failure in outcome.failures)]
+        raise ActuationError(f"rollback of {params['push_id']}: {'; '.join(causes)}")
     return outcome.summary()
 
 
