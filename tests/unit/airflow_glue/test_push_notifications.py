@@ -12,6 +12,7 @@ from headroom.airflow_glue import push_notifications
 from headroom.airflow_glue.push_notifications import PushNotifier, RollbackNotifier
 from headroom.domain.scaling import Action, ActionDiff, ActionPurpose, CapacitySetting
 from headroom.domain.window import HOUR, Window
+from headroom.forecasting.drift import Drift
 from headroom.lake.lake import Lake
 from headroom.lake.storage import LocalStorage
 from headroom.pipelines.push_news import TOLD_PATH
@@ -33,9 +34,7 @@ ENTRY = """\
   bounds: {{min_instances: 2, max_instances: 60}}
 """
 FIRST = hour_window("2026-11-18T05:00:00")
-DRIFTED = (
-    "weights from 72 origins; demand has drifted above its forecasts for 3 h: bands are at least 1.8 times as wide"
-)
+DRIFTED = Drift(hours=3, widening=1.84, direction="above").remark(is_widened=True)
 
 
 @pytest.fixture
