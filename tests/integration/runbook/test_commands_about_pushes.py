@@ -154,7 +154,8 @@ def test_3_the_lock_of_a_dead_one_is_ended(reader: Reader) -> None:
     while (locks.look(FLEET).newest or 0) < 6:
         with locks.look(FLEET).hold("somebody"):
             pass
-    locks.look(FLEET).hold("push-that-died").__enter__()
+    dead = locks.look(FLEET).hold("push-that-died")  # kept, for a collected one lets go
+    dead.__enter__()
     refused = reader.run(f"headroom rollback {reader.pushes()[-1]} --apply", expected=3)
     assert "lock: push-that-died holds the fleet's lock" in " ".join(refused.split())
     assert "push-that-died" in reader.type('cat "$HEADROOM_LAKE/locks/')
