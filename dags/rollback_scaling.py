@@ -4,6 +4,7 @@ from typing import Any
 
 from airflow.sdk import Param, dag, task
 
+from headroom.airflow_glue.push_notifications import RollbackNotifier
 from headroom.airflow_glue.task_defaults import task_defaults
 
 
@@ -26,24 +27,29 @@ from headroom.airflow_glue.task_defaults import task_defaults
             title="Dry run",
             description="Only print what would be changed. Untick it to change it.",
         ),
+        "reason": Param(
+            default="",
+            type="string",
+            maxLength=500,
+            title="Why",
+            description="Kept in the ledger with your name. No secrets.",
+        ),
     },
     doc_md="""
     ### Roll a push back
     Removes the actions of one push that are still to come and gives the fleet back the bounds it had, as the
     ledger has them. What others put there is not touched. With **dry_run**, the default, the diff is printed
-    and nothing is changed.
+    and nothing is changed. The page **Pushes** lists what can be taken back, and starts this.
     """,
 )
 def rollback_scaling() -> None:
     """Wire the rollback of one push."""
 
-    @task(retries=1)
+    @task(retries=1, on_success_callback=[RollbackNotifier()])
     def roll_back(params: dict[str, object] | None = None, dag_run: Any = None) -> dict[str, object]:  # noqa: ANN401, Airflow's
         from headroom.pipelines import rollback
 
-        chosen = params or {}
-        person = dag_run.triggering_user_name or ""
-        return rollback.rollback(push_id=chosen["push_id"], is_dry_run=chosen["dry_run"], requested_by=person)
+        return rollback.rollback(params or {}, requested_by=dag_run.triggering_user_name or "")
 
     roll_back()
 

@@ -10,6 +10,7 @@ from headroom.airflow_glue.assets import UTILIZATION_HOUR
 from headroom.airflow_glue.leaf import check_outcomes
 from headroom.airflow_glue.metrics import emit_push_delay
 from headroom.airflow_glue.notifications import must_finish_within
+from headroom.airflow_glue.push_notifications import PushNotifier
 from headroom.airflow_glue.run_window import hour_of_run, hour_param
 from headroom.airflow_glue.task_defaults import task_defaults
 from headroom.airflow_glue.timetables import after
@@ -27,7 +28,6 @@ from headroom.airflow_glue.timetables import after
     ### Scale ahead
     Each chunk of fleets on its own: **forecast** 72 hours of demand, **schedule** capacity for it, **push** the actions
     that differ from what is there, then **refit** where a full refit is due, to serve from the next hour.
-
     * A fleet in mode `approve` waits under *Required actions*; without an answer in 50 minutes it counts as rejected.
     * What is past by the cloud's clock is recorded, never pushed: safe to rerun, backfill and run late.
     """,
@@ -77,7 +77,7 @@ def scale_ahead() -> None:  # noqa: C901, it holds its tasks
 
         return scale.push_chunk(hour_of_run(), request["chunk"], approvals={request["fleet_id"]: answer})
 
-    @task(trigger_rule=TriggerRule.ALL_DONE)
+    @task(trigger_rule=TriggerRule.ALL_DONE, on_success_callback=[PushNotifier()])
     def report_run() -> dict[str, Any]:
         from headroom.pipelines import report
 
@@ -94,7 +94,7 @@ def scale_ahead() -> None:  # noqa: C901, it holds its tasks
 
     approved = approve_fleet.expand(request=(requests := list_requests(chunks := list_chunks())))
     scale_chunk.expand(chunk=chunks) >> [requests, report := report_run()]
-    [approved, report] >> check_outcomes(hour_of_run)
+    [approved, report] >> check_outcomes(hour_of_run, also_told=[PushNotifier()])
 
 
 scale_ahead()

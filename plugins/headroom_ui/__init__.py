@@ -1,4 +1,4 @@
-"""Airflow plugin: Headroom's page inside the Airflow UI, behind its login.
+"""Airflow plugin: Headroom's pages inside the Airflow UI, behind its login.
 
 Every Airflow process loads every plugin, each task's process too, so nothing but names is imported here.
 """
@@ -11,10 +11,11 @@ from headroom_ui.late_app import LateApp
 
 URL_PREFIX = "/headroom"
 PAGE_PATH = "/report"
+PUSHES_PATH = "/pushes"
 
 
 class HeadroomUi(AirflowPlugin):
-    """Adds the entry Headroom to the navigation; it shows the newest report."""
+    """Adds two entries to the navigation: Headroom shows the newest report, Pushes what can be rolled back."""
 
     name = "headroom_ui"
     fastapi_apps: ClassVar[list[dict[str, Any]]] = [
@@ -26,6 +27,13 @@ class HeadroomUi(AirflowPlugin):
             "href": f"{URL_PREFIX}{PAGE_PATH}",
             "destination": "nav",
             "url_route": "headroom",
+            "nav_top_level": True,
+        },
+        {
+            "name": "Pushes",
+            "href": f"{URL_PREFIX}{PUSHES_PATH}",
+            "destination": "nav",
+            "url_route": "headroom-pushes",
             "nav_top_level": True,
         },
     ]

@@ -26,7 +26,7 @@ OUTLETS = {("extract_utilization", "land_hour"): "utilization_hour", ("settle_da
 EVERY_DAG = sorted(SCHEDULES)
 PARAMS_BY_HAND = {
     "replay_policies": {"fleet", "start", "end", "policies", "sweep"},
-    "rollback_scaling": {"push_id", "dry_run"},
+    "rollback_scaling": {"push_id", "dry_run", "reason"},
 }
 
 

@@ -34,14 +34,15 @@ def test_without_a_report_the_page_says_how_to_get_one(tmp_path: Path) -> None:
     assert "extract_utilization" in page
 
 
-def test_the_plugin_adds_one_entry_to_the_navigation_and_imports_no_web_framework() -> None:
+def test_the_plugin_adds_its_entries_to_the_navigation_and_imports_no_web_framework() -> None:
     for name in [name for name in sys.modules if name.startswith("headroom_ui")]:
         del sys.modules[name]
     plugin = import_module("headroom_ui").HeadroomUi
-    (view,) = plugin.external_views
     (app,) = plugin.fastapi_apps
-    assert view["href"].startswith(app["url_prefix"] + "/")
-    assert view["destination"] == "nav"
+    assert [view["name"] for view in plugin.external_views] == ["Headroom", "Pushes"]
+    for view in plugin.external_views:
+        assert view["href"].startswith(app["url_prefix"] + "/")
+        assert view["destination"] == "nav"
     assert "headroom_ui.app" not in sys.modules
 
 
@@ -52,7 +53,7 @@ def test_airflow_imports_nothing_of_the_plugin_but_its_entry() -> None:
 
 def test_every_path_of_the_app_asks_for_the_login_and_its_own_documentation_is_closed() -> None:
     app = import_module("headroom_ui.app").make_pages()
-    assert [route.path for route in app.routes] == ["/report"]
+    assert {route.path: route.methods for route in app.routes} == {"/report": {"GET"}, "/pushes": {"GET"}}
     assert len(app.router.dependencies) == 1
 
 

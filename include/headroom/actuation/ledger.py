@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final, Protocol
 
 from headroom.actuation.errors import ActuationError
@@ -198,9 +198,10 @@ class Ledger:
         """Return the states a push went through, in order, from the files' names alone."""
         return tuple(entry.state for entry in self._entries(push_id))
 
-    def pushes(self, fleet_id: str) -> tuple[str, ...]:
-        """Return the ids of the fleet's pushes, oldest moment first."""
-        return tuple(sorted(self._folders(fleet_id), key=_by_moment))
+    def pushes(self, fleet_id: str, *, day: date | None = None) -> tuple[str, ...]:
+        """Return the ids of the fleet's pushes, or of those whose moment lies in `day`, oldest moment first."""
+        prefix = "push=" if day is None else f"push={fleet_id}-{day:%Y%m%d}T"
+        return tuple(sorted(self._folders(fleet_id, name_prefix=prefix), key=_by_moment))
 
     def baseline(self, fleet_id: str, *, now_utc: datetime) -> Baseline | None:
         """Return the fleet's baseline, or None when it was never adopted."""

@@ -1,8 +1,8 @@
 """One lock per fleet in the lake, so that two pushes or rollbacks never write to one target at a time.
 
 `locks/fleet=<fleet>/<fence>.json` is created if absent by whoever takes the lock, `<fence>-released.json` at its end.
-The next fence may be taken once the last is released or expired, or by the push that has it. Who looks first, then reads target and ledger, and
-then takes exactly the next fence, knows that nobody has written in between.
+The next fence may be taken once the last is released or expired, or by the push that has it. Who looks first, then
+reads target and ledger, and then takes exactly the next fence, knows that nobody has written in between.
 """
 
 import re

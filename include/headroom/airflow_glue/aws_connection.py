@@ -9,6 +9,7 @@ from collections.abc import Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any
 
 from headroom.config import ConfigError
+from headroom.config.caller import session_name
 
 if TYPE_CHECKING:  # DAG files import this module, and boto3 takes half a second
     import boto3
@@ -40,6 +41,8 @@ def session_of(connection_id: str) -> "tuple[boto3.Session, str | None]":
         hook.get_connection(connection_id)  # asked first: the hook itself goes on with other credentials
     except AirflowNotFoundException as error:
         raise ConfigError(f"{CONNECTION_VARIABLE}: there is no Airflow Connection {connection_id!r}") from error
+    # The role of the Connection, if it has one, is entered under our name; a name of the Connection's own stays.
+    hook.conn_config.assume_role_kwargs.setdefault("RoleSessionName", session_name())
     return hook.get_session(), hook.conn_config.endpoint_url
 
 

@@ -42,7 +42,7 @@ class FailureNotifier(BaseNotifier):
     def notify(self, context: Mapping[str, Any]) -> None:
         """Tell of the failed task of `context`."""
         task_instance = context["task_instance"]
-        dag_id, window = task_instance.dag_id, _window_of(context)
+        dag_id, window = task_instance.dag_id, window_of(context)
         chunk = f"[{task_instance.map_index}]" if task_instance.map_index >= 0 else ""
         # Masked here: the cause is kept in the lake, too.
         cause = redact(context.get("exception") or "the task was ended from outside")
@@ -52,7 +52,7 @@ class FailureNotifier(BaseNotifier):
             window=window,
             cause=cause,
             text=f"{dag_id}.{task_instance.task_id}{chunk} failed for {window or 'no window'}: {cause}",
-            run_url=_run_url(dag_id, getattr(task_instance, "run_id", None)),
+            run_url=run_url(dag_id, getattr(task_instance, "run_id", None)),
             anchor=LATE_PUSH_ANCHOR if dag_id == "watch_fleets" else FAILED_ANCHOR,
         )
 
@@ -70,12 +70,12 @@ class RecoveryNotifier(BaseNotifier):
             from headroom.pipelines.incidents import note_success  # noqa: PLC0415, too slow for the parse of a DAG
             from headroom.pipelines.workspace import open_lake  # noqa: PLC0415, as above
 
-            for incident in note_success(open_lake(), dag_id=dag_id, window=_window_of(context)):
+            for incident in note_success(open_lake(), dag_id=dag_id, window=window_of(context)):
                 lasted = f"was failing since {incident.since_utc:%Y-%m-%d %H:%M}Z, {incident.count} times"
                 text = f"{dag_id}.{incident.task_id} has recovered at {now_utc:%Y-%m-%d %H:%M}Z; it {lasted}"
                 send(Message(severity=Severity.INFO, text=text))
 
-        _without_raising(close)
+        without_raising(close)
 
 
 def report_missed_deadline(minutes: float, context: Mapping[str, Any] | None = None, **_: object) -> None:
@@ -90,7 +90,7 @@ def report_missed_deadline(minutes: float, context: Mapping[str, Any] | None = N
         window=run.get("partition_key"),
         cause=cause,
         text=f"{dag_id} {run_id or ''}: {cause}",
-        run_url=_run_url(dag_id, run_id),
+        run_url=run_url(dag_id, run_id),
         anchor=LATE_RUN_ANCHOR,
     )
 
@@ -136,11 +136,12 @@ def _tell_failure(
             lasting = f"still failing since {incident.since_utc:%Y-%m-%d %H:%M}Z, {incident.count} times"
             send(Message(severity=severity, text=f"{text} ({lasting})", run_url=run_url, runbook=message.runbook))
 
-    if not _without_raising(tell):
+    if not without_raising(tell):
         send(message)  # a lake that does not answer keeps nobody from being told
 
 
-def _without_raising(act: Callable[[datetime], None]) -> bool:
+def without_raising(act: Callable[[datetime], None]) -> bool:
+    """Act now; whatever it raises is logged by its name. Return whether it went well."""
     try:
         act(datetime.now(UTC))
     except Exception as error:  # noqa: BLE001, whatever is wrong with the lake, the failure itself must be told
@@ -154,13 +155,14 @@ def runbook_place(anchor: str, *, environment: Mapping[str, str] = os.environ) -
     return f"{environment.get(RUNBOOK_VARIABLE) or RUNBOOK}#{anchor}"
 
 
-def _window_of(context: Mapping[str, Any]) -> str | None:
+def window_of(context: Mapping[str, Any]) -> str | None:
     """Return the key of the run's window, as partition keys spell it; a Param has an offset behind it."""
     window = context.get("partition_key") or (context.get("params") or {}).get("window")
     return str(window)[:KEY_LENGTH] if window else None
 
 
-def _run_url(dag_id: str, run_id: str | None) -> str:
+def run_url(dag_id: str, run_id: str | None) -> str:
+    """Return where the UI shows a run; empty where its address or the run is not known."""
     base = conf.get("api", "base_url", fallback=None)
     if not base or not run_id:
         return ""

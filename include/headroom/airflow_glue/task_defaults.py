@@ -11,6 +11,7 @@ from headroom.airflow_glue.aws_connection import use_aws_connection
 from headroom.airflow_glue.kill_switch import use_kill_switch
 from headroom.airflow_glue.notifications import FailureNotifier
 from headroom.airflow_glue.secret_masking import mask_secrets
+from headroom.airflow_glue.task_caller import name_caller
 
 OWNER = "headroom"
 
@@ -48,6 +49,7 @@ def task_defaults(
 
 
 def prepare_task(context: Mapping[str, Any] | None = None) -> None:
-    """Give a task, before it begins, its credentials and what stops it."""
+    """Give a task, before it begins, its name at AWS, its credentials and what stops it."""
+    name_caller(context)
     use_aws_connection(context)
     use_kill_switch(context)

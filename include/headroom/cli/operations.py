@@ -19,6 +19,7 @@ from headroom.cli.cost_text import savings_table
 from headroom.cli.exits import EXIT_FAILED, EXIT_OK, EXIT_REFUSED, BadInput
 from headroom.cli.push_text import plain_console, print_push, push_json
 from headroom.cli.terminal import complain, plain
+from headroom.config.caller import person_at_the_shell
 from headroom.domain.window import HOUR, Window, floor_hour
 from headroom.extract.cloud_clock import read_cloud_clock_utc
 from headroom.extract.errors import SourceError
@@ -166,7 +167,11 @@ def rollback(options: argparse.Namespace) -> int:
     """Put back what stood before a push; without --apply only print what would change."""
     try:
         outcome = roll_back(
-            open_workspace(), options.push_id, is_dry_run=not options.apply, requested_by="command line"
+            open_workspace(),
+            options.push_id,
+            is_dry_run=not options.apply,
+            requested_by=person_at_the_shell(),
+            reason=options.reason,
         )
     except ActuationError as error:
         raise BadInput(str(error)) from error

@@ -58,6 +58,7 @@ def build_parser() -> argparse.ArgumentParser:
     undoing = _add(commands, "rollback", rollback, "put back what stood before a push, under a kill switch too")
     undoing.add_argument("push_id", metavar="PUSH_ID")
     undoing.add_argument("--apply", action="store_true", help="write to the cloud")
+    undoing.add_argument("--reason", default="", metavar="TEXT", help="why; kept in the ledger with your user name")
     _add_json(undoing)
     _add_explain(commands)
     reporting = _add(

@@ -1,4 +1,4 @@
-"""sources.yaml -> where bills are delivered and which role reads other accounts; errors name file, line and key."""
+"""sources.yaml -> where bills are delivered and which roles enter accounts; errors name file, line and key."""
 
 import re
 from dataclasses import dataclass
@@ -57,15 +57,20 @@ class BillingExport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AwsAccess:
-    """How accounts are entered: `role_arn` is assumed per account, `{account}` in it standing for the account's id."""
+    """How accounts are entered: a role is assumed per account, `{account}` in its ARN standing for the account's id.
+
+    `role_arn` reads; `push_role_arn` is entered for the calls that change a target; without it they go out as reads do.
+    """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = FORBID_UNKNOWN_KEYS
     role_arn: str | None = None
+    push_role_arn: str | None = None
 
     def __post_init__(self) -> None:
-        if self.role_arn is not None and _ROLE_ARN.fullmatch(self.role_arn) is None:
-            message = f"role_arn must look like arn:aws:iam::{{account}}:role/NAME, found {self.role_arn!r}"
-            raise ValueError(message)
+        for name in ("role_arn", "push_role_arn"):
+            arn = getattr(self, name)
+            if arn is not None and _ROLE_ARN.fullmatch(arn) is None:
+                raise ValueError(f"{name} must look like arn:aws:iam::{{account}}:role/NAME, found {arn!r}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -44,7 +44,8 @@ class BotoClients:
 
     With `role_arn`, in which `{account}` stands for the account's id, that role is assumed in every account a caller
     names. Without it only the account of our own credentials can be read: a caller that names another one gets
-    SourceError, since reading the wrong account's metrics would go unnoticed.
+    SourceError, since reading the wrong account's metrics would go unnoticed. `session_name` is who CloudTrail says
+    it was (headroom.domain.session_names).
     """
 
     def __init__(
@@ -52,10 +53,12 @@ class BotoClients:
         session: boto3.Session | None = None,
         *,
         role_arn: str | None = None,
+        session_name: str = ROLE_SESSION_NAME,
         config: Config | None = None,
     ) -> None:
         self._session = session or boto3.Session(botocore_session=_quick_session())
         self._role_arn = role_arn
+        self._session_name = session_name
         self._config = config or client_config()
         self._clients: dict[tuple[str, str, str | None], Any] = {}
         self._sessions: dict[str, boto3.Session] = {}
@@ -83,13 +86,19 @@ class BotoClients:
                 self._sessions[account] = self._assumed_session(self._role_arn.replace("{account}", account), region)
         return self._sessions[account]
 
+    def own_account(self, *, region: str) -> str:
+        """Return the account of our own credentials, asked once; SourceError where STS does not say."""
+        with self._lock:
+            if self._own_account is None:
+                with answering(f"STS GetCallerIdentity in {region}"):
+                    self._own_account = str(self.client("sts", region=region).get_caller_identity()["Account"])
+            return self._own_account
+
     def _check_is_own(self, account: str, *, region: str) -> None:
-        if self._own_account is None:
-            with answering(f"STS GetCallerIdentity in {region}"):
-                self._own_account = str(self.client("sts", region=region).get_caller_identity()["Account"])
-        if account != self._own_account:
+        own = self.own_account(region=region)
+        if account != own:
             message = (
-                f"account {account} is not the account of these credentials ({self._own_account}); "
+                f"account {account} is not the account of these credentials ({own}); "
                 "give aws.role_arn in sources.yaml to enter it"
             )
             raise SourceError(message)
@@ -104,7 +113,7 @@ class BotoClients:
             client_creator=partial(own.create_client, region_name=region, config=self._config),
             source_credentials=credentials,
             role_arn=role_arn,
-            extra_args={"RoleSessionName": ROLE_SESSION_NAME},
+            extra_args={"RoleSessionName": self._session_name},
         )
         assumed = _quick_session()
         assumed._credentials = DeferredRefreshableCredentials(  # noqa: SLF001, refreshable credentials have no public setter

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from headroom.columns import METRICS
+from headroom.config.caller import session_name
 from headroom.config.settings import Settings
 from headroom.config.sources import load_sources
 from headroom.domain.account import AccountPicture, MetricSummary, Place, Unread
@@ -58,7 +59,7 @@ def account_clients(settings: Settings, *, role_arn: str | None = None) -> BotoC
     """Return clients that enter accounts by `role_arn`, else by the one in sources.yaml."""
     file = settings.config_folder / "sources.yaml"
     configured = load_sources(file).aws.role_arn if file.exists() else None
-    return BotoClients(role_arn=role_arn or configured)
+    return BotoClients(role_arn=role_arn or configured, session_name=session_name())
 
 
 def discover(

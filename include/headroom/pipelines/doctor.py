@@ -9,9 +9,10 @@ from pathlib import Path
 
 from headroom.capacity import BatchingProfile
 from headroom.config import ConfigError, Settings, load_fleets
+from headroom.config.caller import session_name
 from headroom.config.events import load_events
 from headroom.config.settings import lake_root_of, warehouse_path_of
-from headroom.config.sources import BillingExport, load_sources
+from headroom.config.sources import AwsAccess, BillingExport, load_sources
 from headroom.domain.account import Caller
 from headroom.domain.fleet import Fleet
 from headroom.extract.account.caller import read_caller
@@ -27,6 +28,7 @@ from headroom.onboarding.installation_findings import (
     fleets_finding,
     unloadable_finding,
 )
+from headroom.onboarding.role_findings import roles_finding
 from headroom.pipelines.batching_profiles import read_profiles
 from headroom.pipelines.doctor_bills import examine_bills
 from headroom.pipelines.doctor_checks import standing_alone
@@ -39,6 +41,7 @@ from headroom.pipelines.doctor_installation import (
     examine_warehouse,
 )
 from headroom.pipelines.doctor_places import Ward, examine_place, wards_of
+from headroom.pipelines.doctor_push_role import PushRole
 
 PLACES_AT_A_TIME = 8
 PATIENCE = client_config(max_attempts=2, read_timeout_seconds=10)
@@ -66,7 +69,7 @@ class _Configuration:
 
     fleets: tuple[Fleet, ...] = ()
     exports: tuple[BillingExport, ...] = ()
-    role_arn: str | None = None
+    access: AwsAccess = field(default_factory=AwsAccess)
     deployment: str = NO_DEPLOYMENT
     findings: list[Finding] = field(default_factory=list)
     bad_input: list[str] = field(default_factory=list)
@@ -103,10 +106,13 @@ def examine(
         asked = beside.submit(examine_airflow, environment, ask)
         on_step(f"{len(wards)} places of the cloud")
         try:
-            clients = clients or BotoClients(role_arn=configuration.role_arn, config=PATIENCE)
+            named = session_name(environment)
+            clients = clients or BotoClients(
+                role_arn=configuration.access.role_arn, session_name=named, config=PATIENCE
+            )
             own = _ask_who_we_are(clients, dict.fromkeys([*(ward.region for ward in wards), home]))
             findings += _clock(environment, own, here_utc)
-            findings += _examine_cloud(clients, wards, own, configuration, _manifests(environment))
+            findings += _examine_cloud(clients, wards, own, configuration, environment)
         except CLOUD_ERRORS as error:  # a profile that is not there
             own = Caller(cause=describe_failure(error), error_code=type(error).__name__)
             findings.append(caller_finding(OWN_ACCOUNT, own))
@@ -152,8 +158,11 @@ def _read_sources(configuration: _Configuration, file: Path) -> list[Finding]:
     if not file.exists():
         return []  # that no bill is configured is a finding of its own
     sources = load_sources(file)
-    configuration.exports, configuration.role_arn = sources.billing, sources.aws.role_arn
-    return [ok(Topic.CONFIGURATION, str(file), f"{len(sources.billing)} billing exports")]
+    configuration.exports, configuration.access = sources.billing, sources.aws
+    return [
+        ok(Topic.CONFIGURATION, str(file), f"{len(sources.billing)} billing exports"),
+        roles_finding(str(file), read=sources.aws.role_arn, push=sources.aws.push_role_arn),
+    ]
 
 
 def _read_events(configuration: _Configuration, file: Path) -> list[Finding]:
@@ -184,16 +193,18 @@ def _manifests(environment: Mapping[str, str]) -> Storage | None:
 
 
 def _examine_cloud(
-    clients: Clients, wards: Sequence[Ward], own: Caller, configuration: _Configuration, manifests: Storage | None
+    clients: Clients, wards: Sequence[Ward], own: Caller, configuration: _Configuration, environment: Mapping[str, str]
 ) -> list[Finding]:
     """Look at every place and at the exports at once, so that one that is slow delays no other."""
     if own.identity is None or own.cloud_utc is None:
         return [caller_finding(OWN_ACCOUNT, own)]
     identity, now_utc = own.identity, own.cloud_utc
     deployment, exports = configuration.deployment, configuration.exports
+    push_role = PushRole.of(configuration.access.push_role_arn, session_name=session_name(environment), config=PATIENCE)
+    manifests = _manifests(environment)
 
     def place(ward: Ward) -> list[Finding]:
-        return examine_place(clients, ward, own=identity, deployment=deployment, storage=manifests)
+        return examine_place(clients, ward, own=identity, deployment=deployment, storage=manifests, push_role=push_role)
 
     def bills() -> list[Finding]:
         return examine_bills(clients, exports, own=identity, now_utc=now_utc)

@@ -26,6 +26,7 @@ from headroom.extract.errors import SourceError
 from headroom.lake.storage import Storage
 from headroom.onboarding.access_findings import (
     PUSH_TAG,
+    WRITING,
     caller_finding,
     permission_findings,
     push_findings,
@@ -35,7 +36,9 @@ from headroom.onboarding.access_findings import (
 from headroom.onboarding.findings import Finding, Topic, unknown
 from headroom.onboarding.fleet_findings import target_findings, unreadable_target_finding
 from headroom.onboarding.metric_findings import GPU_METRIC, gpu_finding, metric_findings, unread_finding
+from headroom.onboarding.role_findings import push_role_finding
 from headroom.pipelines.doctor_checks import standing_alone
+from headroom.pipelines.doctor_push_role import PushRole
 from headroom.units import SECONDS_PER_HOUR
 
 RECENT = timedelta(days=1)
@@ -75,11 +78,18 @@ class _Visit:
     clients: Clients
     attempts: Attempts
     deployment: str
-    storage: Storage | None = None
+    push_role: PushRole | None
+    storage: Storage | None
 
 
 def examine_place(
-    clients: Clients, ward: Ward, *, own: Identity, deployment: str, storage: Storage | None = None
+    clients: Clients,
+    ward: Ward,
+    *,
+    own: Identity,
+    deployment: str,
+    push_role: PushRole | None = None,
+    storage: Storage | None = None,
 ) -> list[Finding]:
     """Return everything found in one place; a place that does not answer gives one finding.
 
@@ -98,11 +108,13 @@ def examine_place(
         clients=patient,
         attempts=Attempts(patient),
         deployment=deployment,
+        push_role=push_role,
         storage=storage,
     )
     findings = [caller_finding(str(place), caller)]
     for topic, check in (
         (Topic.PERMISSIONS, _permissions),
+        (Topic.PUSH, _push_role),
         (Topic.TARGETS, _targets),
         (Topic.METRICS, _metrics),
         (Topic.QUOTAS, _quotas),
@@ -125,6 +137,15 @@ def _permissions(visit: _Visit) -> Iterator[Finding]:
     yield from permission_findings(str(visit.place), try_reading(visit.clients, visit.place, probes))
 
 
+def _push_role(visit: _Visit) -> Iterator[Finding]:
+    if visit.push_role is None or not visit.ward.fleets:
+        return
+    place = visit.place
+    caller = read_caller(visit.push_role.clients, region=place.region, account=place.account)
+    may_write = any(fleet.mode in WRITING for fleet in visit.ward.fleets)
+    yield push_role_finding(str(place), visit.push_role.arn_in(place.account), caller, may_write=may_write)
+
+
 def _targets(visit: _Visit) -> Iterator[Finding]:
     for fleet in visit.ward.fleets:
         yield from standing_alone(Topic.TARGETS, fleet.id, _target, visit, fleet)
@@ -142,15 +163,15 @@ def _target(visit: _Visit, fleet: Fleet) -> list[Finding]:
 def _push(visit: _Visit, fleet: Fleet) -> list[Finding]:
     if fleet.target.kind not in PUSHABLE:
         return []
-    if visit.identity.principal_arn is None:
+    own = visit.identity.principal_arn
+    principal_arn = visit.push_role.arn_in(visit.place.account) if visit.push_role else own
+    if principal_arn is None:
         return [unsimulated_finding(fleet, "the account's root cannot be simulated")]
     try:
         resource = read_push_resource(visit.clients, fleet, visit.place)
         if resource is None:
             return []  # that it is not there is a finding already
-        simulated = simulate_push(
-            visit.clients, visit.place, principal_arn=visit.identity.principal_arn, resource=resource
-        )
+        simulated = simulate_push(visit.clients, visit.place, principal_arn=principal_arn, resource=resource)
     except SourceError as error:
         return [unsimulated_finding(fleet, str(error))]
     return push_findings(fleet, tag_value=resource.tags.get(PUSH_TAG[0]), simulated=simulated)

@@ -159,7 +159,7 @@ class _RunInputs:
         )
         return push_fleet(
             request,
-            target=target_for(fleet, self.workspace.clients, self.workspace.lake.storage),
+            target=target_for(fleet, self.workspace.pushing, self.workspace.lake.storage),
             ledger=Ledger(self.workspace.lake).keeping_listings(),
             locks=locks_of(self.workspace, fleet),
             now_utc=self.now_utc,

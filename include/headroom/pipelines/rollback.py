@@ -1,22 +1,39 @@
 """Rolling a push back, by hand."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Final
 
+from headroom.actuation.errors import ActuationError
 from headroom.actuation.ledger import Ledger, fleet_of
 from headroom.actuation.outcome import PushOutcome
 from headroom.actuation.registry import target_for
 from headroom.actuation.rollback import RollbackRequest, rollback_push
+from headroom.config.secrets import redact
 from headroom.extract.cloud_clock import read_cloud_clock_utc
 from headroom.pipelines.clock import locks_of
 from headroom.pipelines.pushes import diff_function, ownership
 from headroom.pipelines.workspace import Workspace, open_workspace
 from headroom.scheduling import action_name
 
+MOST_REASON_CHARACTERS: Final = 500
 
-def rollback(push_id: str, *, is_dry_run: bool, requested_by: str = "", reason: str = "") -> dict[str, Any]:
-    """Put back what stood before a push; return the outcome as JSON. A dry run changes nothing."""
-    workspace = open_workspace()
-    return roll_back(workspace, push_id, is_dry_run=is_dry_run, requested_by=requested_by, reason=reason).summary()
+
+def rollback(params: Mapping[str, Any], *, requested_by: str = "") -> dict[str, Any]:
+    """Put back what stood before a push, as a run's `push_id`, `dry_run` and `reason` say; return what came of it.
+
+    ActuationError where it failed at the cloud: the task is red, and its retry goes on where this one stopped.
+    """
+    outcome = roll_back(
+        open_workspace(),
+        params["push_id"],
+        is_dry_run=params["dry_run"],
+        requested_by=requested_by,
+        reason=params.get("reason") or "",
+    )
+    if outcome.is_failed:
+        causes = [*outcome.reasons, *(f"{failure.name}: {failure.reason}" for failure in outcome.failures)]
+        raise ActuationError(f"rollback of {params['push_id']}: {'; '.join(causes)}")
+    return outcome.summary()
 
 
 def roll_back(
@@ -27,7 +44,7 @@ def roll_back(
     requested_by: str = "",
     reason: str = "",
 ) -> PushOutcome:
-    """Put back what stood before a push at its fleet's target."""
+    """Put back what stood before a push at its fleet's target; who asked for it and why is kept in the ledger."""
     fleet = workspace.fleet(fleet_of(push_id))
     now_utc = read_cloud_clock_utc(workspace.clients, region=fleet.region)
     request = RollbackRequest(
@@ -40,11 +57,11 @@ def roll_back(
             starts_at_utc=starts_at_utc,
         ),
         requested_by=requested_by,
-        reason=reason,
+        reason=redact(reason.strip())[:MOST_REASON_CHARACTERS],
     )
     return rollback_push(
         request,
-        target=target_for(fleet, workspace.clients, workspace.lake.storage),
+        target=target_for(fleet, workspace.pushing, workspace.lake.storage),
         ledger=Ledger(workspace.lake),
         locks=locks_of(workspace, fleet),
         now_utc=now_utc,

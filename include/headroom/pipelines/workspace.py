@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from headroom.config import ConfigError, Settings, load_events, load_fleets
+from headroom.config.caller import session_name
 from headroom.config.settings import KILL_SWITCH_VARIABLE, PROJECT_ROOT
-from headroom.config.sources import load_sources
+from headroom.config.sources import AwsAccess, load_sources
 from headroom.domain.event import CalendarEvent
 from headroom.domain.fleet import Fleet
 from headroom.extract.clients import BotoClients, Clients
+from headroom.extract.push_clients import PushClients
 from headroom.lake.errors import PathError
 from headroom.lake.lake import Lake
 from headroom.lake.layout import chunk_of
@@ -29,12 +31,20 @@ class Workspace:
     lake: Lake
     models: SqlModels
     clients: Clients
+    """What reads."""
     deployment: str
     warehouse_path: Path
     events: tuple[CalendarEvent, ...] = ()
     """The events calendar of events.yaml, by start; empty without that file."""
     kill_switch: str = ""
     """What HEADROOM_KILL_SWITCH says; empty where it is not thrown."""
+    push_clients: Clients | None = None
+    """What writes to targets, where that has a role of its own."""
+
+    @property
+    def pushing(self) -> Clients:
+        """What a push or a rollback reads a target and writes to it with."""
+        return self.push_clients or self.clients
 
     def fleet(self, fleet_id: str) -> Fleet:
         """Return the fleet with `fleet_id`; raise ConfigError naming the fleets there are."""
@@ -63,12 +73,15 @@ def open_workspace(environment: Mapping[str, str] | None = None) -> Workspace:
     variables = os.environ if environment is None else environment
     settings = Settings.from_environment(variables)
     fleets = tuple(sorted(load_fleets(settings.config_folder / "fleets.yaml"), key=lambda fleet: fleet.id))
+    access, named = _access(settings.config_folder), session_name(variables)
+    clients = BotoClients(role_arn=access.role_arn, session_name=named)
     return Workspace(
         fleets=fleets,
         config_folder=settings.config_folder,
         lake=_open_lake(settings.lake_root),
         models=SqlModels.load(SQL_FOLDER),
-        clients=BotoClients(role_arn=_role_arn(settings.config_folder)),
+        clients=clients,
+        push_clients=push_clients(clients, access, session_name=named),
         deployment=settings.deployment,
         warehouse_path=settings.warehouse_path,
         events=_events(settings.config_folder, fleets),
@@ -93,9 +106,16 @@ def _events(config_folder: Path, fleets: tuple[Fleet, ...]) -> tuple[CalendarEve
     return load_events(file, fleet_ids={fleet.id for fleet in fleets}) if file.exists() else ()
 
 
-def _role_arn(config_folder: Path) -> str | None:
+def _access(config_folder: Path) -> AwsAccess:
     file = config_folder / "sources.yaml"
-    return load_sources(file).aws.role_arn if file.exists() else None
+    return load_sources(file).aws if file.exists() else AwsAccess()
+
+
+def push_clients(reading: Clients, access: AwsAccess, *, session_name: str) -> PushClients | None:
+    """Return the clients that write to targets with the role for it, or None where there is none of its own."""
+    if access.push_role_arn is None:
+        return None
+    return PushClients(reading=reading, writing=BotoClients(role_arn=access.push_role_arn, session_name=session_name))
 
 
 def regions_and_types(fleets: Iterable[Fleet]) -> dict[str, tuple[str, ...]]:

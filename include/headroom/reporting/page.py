@@ -31,16 +31,17 @@ def _number(value: float | None) -> str:
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
-def content_policy(scripts: Iterable[Markup]) -> str:
+def content_policy(scripts: Iterable[Markup], *, may_ask_its_server: bool = False) -> str:
     """Return the Content-Security-Policy of a page: `scripts` by their hashes, inline styles, drawn images, no network.
 
-    So what slips through all escaping still does not run, also in a page that was saved and opened from a disk.
+    With `may_ask_its_server` its scripts may ask the server that it came from, and no other. So what slips through all
+    escaping still does not run, also in a page that was saved and opened from a disk.
     """
     texts = [text for script in scripts for text in _SCRIPT.findall(script)]
     allowed = " ".join(f"'sha256-{_sha256(text)}'" for text in texts) or "'none'"
     return (
         f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data: blob:; "
-        "base-uri 'none'; form-action 'none'"
+        "base-uri 'none'; form-action 'none'" + ("; connect-src 'self'" if may_ask_its_server else "")
     )
 
 
@@ -48,12 +49,15 @@ def _sha256(text: str) -> str:
     return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
-def render_page(template: str, *, scripts: Iterable[Markup] = (), **values: object) -> str:
+def render_page(
+    template: str, *, scripts: Iterable[Markup] = (), may_ask_its_server: bool = False, **values: object
+) -> str:
     """Render a template of the templates folder; an undefined name raises instead of printing nothing.
 
     `scripts` are all fragments among `values` that hold scripts of ours.
     """
-    return _environment().get_template(template).render(content_policy=content_policy(scripts), **values)
+    policy = content_policy(scripts, may_ask_its_server=may_ask_its_server)
+    return _environment().get_template(template).render(content_policy=policy, **values)
 
 
 @cache

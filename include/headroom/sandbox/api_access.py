@@ -7,6 +7,7 @@ stand in moto's IAM and are read at every call, so that PutRolePolicy works at o
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -37,6 +38,8 @@ S3_ACTIONS = {
     "CompleteMultipartUpload": "PutObject",
     "DeleteObjects": "DeleteObject",
 }
+_SESSION_NAME = re.compile(r"[\w+=,.@-]{2,64}", re.ASCII)
+"""AWS STS API Reference, AssumeRole, RoleSessionName."""
 _JSON_DENIAL = "AccessDeniedException"
 FREE_FOR_ALL = frozenset({"sts:GetCallerIdentity"})
 """AWS asks for no permission here."""
@@ -78,7 +81,7 @@ class Access:
     def admit(self, call: AwsCall) -> None:
         """Say whose account the call is about; AwsError where it is unsigned, misdirected or not permitted."""
         principal = self._principal(call)
-        call.account = principal.account
+        call.account, call.caller = principal.account, principal.arn
         if call.region not in _regions():
             code = "SignatureDoesNotMatch" if _is_xml(call) else "InvalidSignatureException"
             raise AccessRefusedError(call, code, f"Credential should be scoped to a valid region, not '{call.region}'.")
@@ -112,6 +115,12 @@ class Access:
         parameters, principal = call.parameters, self._principal(call)
         arn, session = str(parameters.get("RoleArn", "")), str(parameters.get("RoleSessionName", ""))
         account, name = arn.split(":")[4] if arn.count(":") >= 5 else "", arn.rpartition("/")[2]
+        if _SESSION_NAME.fullmatch(session) is None:
+            raise AwsError(
+                "ValidationError",
+                f"1 validation error detected: Value '{session}' at 'roleSessionName' failed to satisfy constraint: "
+                "Member must satisfy regular expression pattern: [\\w+=,.@-]* with 2 to 64 characters",
+            )
         role = self._moto.iam_role(account, name)
         if role is None or not _is_trusted(json.loads(role.assume_role_policy_document), principal):
             raise _denied(call, principal, "sts:AssumeRole", Decision.IMPLICIT_DENY, resource=arn)

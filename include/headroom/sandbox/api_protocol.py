@@ -69,6 +69,8 @@ class AwsCall:
     """Whose credentials signed the request; empty where none did."""
     account: str = ""
     """Whose account it is about: that of the credentials."""
+    caller: str = ""
+    """ARN of who signed it, as GetCallerIdentity names it, once that was looked up."""
     failing_items: int = 0
     """How many items of a batch an injected fault spoils."""
     failing_code: str = ""

@@ -33,6 +33,8 @@ class Call:
     status: int | None
     detail: str = ""
     """bucket/key of a call to S3, what was done to a call that a fault spoiled; empty for all others."""
+    caller: str = ""
+    """ARN of who made it, as CloudTrail would have it; empty where the credentials were not looked at."""
 
 
 class CallLog:

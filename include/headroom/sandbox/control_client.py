@@ -56,7 +56,7 @@ class SandboxControl:
     def calls(
         self, *, service: str | None = None, operation: str | None = None, is_write: bool | None = None
     ) -> list[dict[str, Any]]:
-        """Return the AWS calls answered so far, oldest first: service, operation, is_write, at, status, detail."""
+        """Return the AWS calls answered so far, oldest first, as `headroom.sandbox.calls.Call` has them."""
         calls: list[dict[str, Any]] = self._request("GET", "calls")["calls"]
         return [
             call

@@ -92,6 +92,7 @@ class SandboxApplication:
                     at=self._cloud.now(),
                     status=status,
                     detail=detail or (path.strip("/") if call.service == "s3" else ""),
+                    caller=call.caller,
                 )
             )
 

@@ -6,11 +6,19 @@ import secrets
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
+from tests.integration.access.rights import PUSH_ID
 
+from headroom.actuation.ledger import Ledger
+from headroom.config.settings import PACKAGE_ROOT
+from headroom.domain.ledger import LedgerState
+from headroom.lake.lake import Lake
+from headroom.lake.storage import LocalStorage
 from headroom.pipelines.newest_report import LATEST_PAGE
 from headroom.sandbox.airflow_process import LocalAirflow
 from headroom.sandbox.team_airflow import TEAM_ACCOUNTS, TEAM_OPTIONS
@@ -65,6 +73,7 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     page = folder / "lake" / LATEST_PAGE
     page.parent.mkdir(parents=True)
     page.write_text(f"<html>{CONTENT}</html>")
+    _write_a_push(folder / "lake")
     persons = [*ROLES, *(FAB_ONLY if request.param == "fab" else ())]
     passwords = {person: secrets.token_urlsafe(12) for person in persons}
     options = {"API_AUTH__JWT_SECRET": JWT_SECRET, "API__EXPOSE_CONFIG": "True"}
@@ -72,7 +81,12 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         options["CORE__AUTH_MANAGER"] = TEAM_OPTIONS["CORE__AUTH_MANAGER"]
     else:
         options["CORE__SIMPLE_AUTH_MANAGER_USERS"] = ",".join(f"{role}:{role}" for role in ROLES)
-    environment = {**os.environ, "HEADROOM_LAKE": str(folder / "lake"), "HEADROOM_ADMIN_PASSWORD": passwords["admin"]}
+    environment = {
+        **os.environ,
+        "HEADROOM_LAKE": str(folder / "lake"),
+        "HEADROOM_CONFIG": str(PACKAGE_ROOT / "sandbox" / "config"),
+        "HEADROOM_ADMIN_PASSWORD": passwords["admin"],
+    }
     airflow = LocalAirflow(home=folder / "airflow", environment=environment, options=options)
     try:
         airflow.prepare()
@@ -90,6 +104,12 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         yield running
     finally:
         airflow.stop()
+
+
+def _write_a_push(folder: Path) -> None:
+    ledger = Ledger(Lake(LocalStorage(folder)))
+    for state in (LedgerState.INTENDED, LedgerState.VERIFIED):
+        ledger.append(PUSH_ID, state, at_utc=datetime(2026, 11, 18, 6, 1, tzinfo=UTC), detail={})
 
 
 def _wait_until_it_answers(server: Server) -> None:

@@ -29,6 +29,7 @@ def _both(role: str) -> dict[str, str]:
 
 RIGHTS = (
     Right("See the pages", "GET", "/headroom/report", _both("viewer")),
+    Right("See pushes, and which were rolled back", "GET", "/headroom/pushes", _both("viewer")),
     Right("See DAGs, runs and task logs", "GET", "/api/v2/dags/scale_ahead/dagRuns", _both("viewer")),
     Right(
         "Start a run of a DAG",
@@ -43,7 +44,7 @@ RIGHTS = (
         "POST",
         "/api/v2/dags/rollback_scaling/dagRuns",
         _both("user"),
-        {"logical_date": None, "conf": {"push_id": PUSH_ID, "dry_run": True}},
+        {"logical_date": None, "conf": {"push_id": PUSH_ID, "dry_run": True, "reason": "incident 4711"}},
         {200, 409},
     ),
     Right(

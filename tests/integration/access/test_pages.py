@@ -7,10 +7,12 @@ from typing import Any
 import jwt
 import pytest
 from tests.integration.access.conftest import CONTENT, FAB_ONLY, JWT_SECRET, ROLES, Server
+from tests.integration.access.rights import PUSH_ID
 
 pytestmark = pytest.mark.integration
 
 PAGE = "/headroom/report"
+PUSHES = "/headroom/pushes"
 NOTHING_THERE = '{"detail":"Not Found"}'
 OTHER_PATHS = (
     *("/headroom/", "/headroom/docs", "/headroom/redoc", "/headroom/openapi.json", "/headroom/x", f"{PAGE}/"),
@@ -80,6 +82,45 @@ def test_a_role_sees_the_page_exactly_if_it_may_read_the_dag_it_is_about(server:
         assert answer.json() == {"detail": "Forbidden"}
 
 
+@pytest.mark.parametrize("person", ROLES)
+def test_who_may_start_rollbacks_finds_the_controls_and_who_may_only_look_does_not(server: Server, person: str) -> None:
+    answer = server.ask("GET", PUSHES, person=person)
+    assert answer.status_code == 200
+    assert PUSH_ID in answer.text
+    may_roll_back = person != "viewer"
+    assert (f'data-push="{PUSH_ID}"' in answer.text) is may_roll_back
+    assert ("<script>" in answer.text) is may_roll_back
+    policy = directives(answer.headers["Content-Security-Policy"])
+    assert policy["default-src"] == policy["base-uri"] == policy["form-action"] == "'none'"
+    assert policy["frame-ancestors"] == "'self'"
+    # Its script is known by its hash and asks this server alone, with the session that the report must not have.
+    assert re.fullmatch(r"'sha256-[\w+/=]+'" if may_roll_back else "'none'", policy["script-src"])
+    assert policy.get("connect-src") == ("'self'" if may_roll_back else None)
+
+
+@pytest.mark.parametrize("path", [PUSHES, f"{PUSHES}?fleet=chat-large", f"{PUSHES}?page=1"])
+def test_nobody_sees_pushes_without_a_login(server: Server, path: str) -> None:
+    answer = server.ask("GET", path)
+    assert answer.status_code == 401
+    assert PUSH_ID not in answer.text
+
+
+@pytest.mark.parametrize("server", ["fab"], indirect=True)  # as above
+@pytest.mark.parametrize("person", FAB_ONLY)
+def test_pushes_are_seen_by_the_same_right_as_the_report(server: Server, person: str) -> None:
+    answer = server.ask("GET", PUSHES, person=person)
+    assert (PUSH_ID in answer.text) is (person == "reader")
+    assert 'data-push="' not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [("fleet=no-such", 404), ("page=2", 404), ("page=0", 422), ("page=x", 422), ("fleet=..%2F..%2Fx", 404)],
+)
+def test_a_page_of_pushes_that_is_not_there_is_refused(server: Server, query: str, status: int) -> None:
+    assert server.ask("GET", f"{PUSHES}?{query}", person="admin").status_code == status
+
+
 @pytest.mark.parametrize("path", OTHER_PATHS)
 def test_nothing_else_is_under_headroom_for_nobody_and_for_the_admin(server: Server, path: str) -> None:
     for person in (None, "viewer", "admin"):
@@ -95,10 +136,11 @@ def test_paths_beside_it_are_airflows_own_page_without_data(server: Server, path
         assert answer.status_code == 404 or '<div id="root"' in answer.text
 
 
+@pytest.mark.parametrize("page", [PAGE, PUSHES])
 @pytest.mark.parametrize("method", ["HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", "TRACE"])
-def test_the_page_is_only_to_be_read(server: Server, method: str) -> None:
+def test_the_pages_are_only_to_be_read(server: Server, method: str, page: str) -> None:
     for person in (None, "admin"):
-        answer = server.ask(method, PAGE, person=person)
+        answer = server.ask(method, page, person=person)
         assert answer.status_code == 405
         assert CONTENT not in answer.text
         assert "Access-Control-Allow-Origin" not in answer.headers

@@ -48,6 +48,8 @@ def test_the_table_in_the_documents_is_the_one_tested() -> None:
         ("rollback_scaling", {"push_id": [PUSH_ID]}),
         ("rollback_scaling", {"push_id": PUSH_ID, "dry_run": "no"}),
         ("rollback_scaling", {"push_id": PUSH_ID, "dry_run": 0}),
+        ("rollback_scaling", {"push_id": PUSH_ID, "reason": "x" * 501}),
+        ("rollback_scaling", {"push_id": PUSH_ID, "reason": ["x"]}),
         ("scale_ahead", {"window": "{{ macros.datetime.now() }}"}),
         ("scale_ahead", {"window": "../../2026-11-18T05:00:00+00:00"}),
         ("scale_ahead", {"window": {"a": 1}}),

@@ -19,6 +19,8 @@ from botocore.model import Shape
 def main(arguments: list[str]) -> int:
     """Make one call and print its answer."""
     service, command, *rest = arguments
+    if (service, command) == ("s3", "cp"):
+        return _copy_from_stdin(*rest)
     given: dict[str, list[str]] = {}
     for argument in rest:
         if argument.startswith("--"):
@@ -36,7 +38,15 @@ def main(arguments: list[str]) -> int:
     answer = getattr(client, xform_name(operation))(**call)
     answer.pop("ResponseMetadata", None)
     found = jmespath.search(query, answer) if query else answer
-    sys.stdout.write((found if output == "text" else json.dumps(found, default=str, indent=4)) + "\n")
+    text = "\t".join(map(str, found)) if isinstance(found, list) else found
+    sys.stdout.write((text if output == "text" else json.dumps(found, default=str, indent=4)) + "\n")
+    return 0
+
+
+def _copy_from_stdin(source: str, target: str) -> int:
+    assert source == "-"
+    bucket, _, key = target.removeprefix("s3://").partition("/")
+    boto3.client("s3").put_object(Bucket=bucket, Key=key, Body=sys.stdin.buffer.read())
     return 0
 
 

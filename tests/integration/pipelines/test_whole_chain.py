@@ -1,5 +1,6 @@
 """The whole chain as a person at the shell runs it, in the order of its tests, against the sandbox over HTTP."""
 
+import getpass
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -188,6 +189,14 @@ def test_a4_a_rollback_puts_back_what_stood_before(capsys: pytest.CaptureFixture
     code, shown = _json(capsys, "rollback", newest)
     assert code == 0
     assert shown["create"] or shown["delete"] or shown["replace"]
-    code, done = _json(capsys, "rollback", newest, "--apply")
+    why = "incident 4711, https://ada:hunter2hunter2@pager/"
+    code, done = _json(capsys, "rollback", newest, "--apply", "--reason", why)
     assert code == 0, done
     assert done["state"] in ("rolled_back", "verified")
+    events = sorted((folder / f"lake/ledger/fleet=chat-large/push={newest}").glob("*-rolled_back.json"))
+    kept = json.loads(events[-1].read_text())["detail"]
+    assert kept == {
+        "by": done["push_id"],
+        "requested_by": f"{getpass.getuser()} at the command line",
+        "reason": "incident 4711, https://ada:***@pager/",
+    }

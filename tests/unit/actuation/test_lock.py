@@ -119,9 +119,10 @@ def test_the_push_that_has_the_lock_may_take_the_next_fence_at_once_and_the_slow
         again = hands.locks.look("chat", by="push-1")
         assert again.held_reason is None
         assert "push-1 holds" in str(hands.locks.look("chat", by="push-2").held_reason)
-        with again.hold("push-1") as quick, pytest.raises(LockError, match="has taken the place of our 1"):
+        with again.hold("push-1") as quick:
             quick.before_call()
-            slow.before_call()
+            with pytest.raises(LockError, match="has taken the place of our 1"):
+                slow.before_call()
 
 
 def test_no_write_call_begins_so_late_that_it_might_outlast_the_lock(hands: Hands) -> None:

@@ -191,7 +191,7 @@ class Pushing(RuleBasedStateMachine):
 
     @property
     def newest_fence(self) -> tuple[int, str]:
-        """Return the newest fence and which push has it, "" where none, as the files say without the code under test."""
+        """Return the newest fence and which push has it, "" where none does, as the files alone say."""
         paths = [path for path in self.store.files if path.startswith("locks/fleet=chat-large/")]
         newest = max((int(path[-13:-5]) for path in paths if "released" not in path), default=0)
         path = f"locks/fleet=chat-large/{newest:08d}.json"

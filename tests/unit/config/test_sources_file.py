@@ -42,6 +42,14 @@ def test_the_shipped_file_names_no_source() -> None:
     assert load_sources(PACKAGE_ROOT / "defaults" / "sources.yaml") == Sources()
 
 
+def test_what_writes_may_have_a_role_of_its_own(file: Path) -> None:
+    push = "arn:aws:iam::{account}:role/headroom-push"
+    file.write_text(f"{GOOD}  push_role_arn: {push}\n", encoding="utf-8")
+    assert load_sources(file).aws.push_role_arn == push
+    wrong = error_of(file, f"{GOOD}  push_role_arn: headroom-push\n")
+    assert wrong.startswith("FILE:6: aws: push_role_arn must look like arn:aws:iam::{account}:role/NAME")
+
+
 def test_a_role_alone_is_enough(file: Path) -> None:
     file.write_text('aws: {role_arn: "arn:aws:iam::123456789012:role/path/read"}\n', encoding="utf-8")
     assert load_sources(file).aws.role_arn == "arn:aws:iam::123456789012:role/path/read"

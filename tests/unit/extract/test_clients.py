@@ -89,14 +89,15 @@ def test_another_account_without_a_role_is_refused(session: boto3.Session) -> No
 
 
 def test_with_a_role_every_account_is_entered_by_it(session: boto3.Session, sts: CannedSts) -> None:
-    clients = BotoClients(session, role_arn="arn:aws:iam::{account}:role/headroom-read")
+    role_arn, session_name = "arn:aws:iam::{account}:role/headroom-read", "headroom-prod-scale_ahead-20261118T05"
+    clients = BotoClients(session, role_arn=role_arn, session_name=session_name)
     client = clients.client("ec2", region="us-east-1", account=OTHER)
     credentials = client._request_signer._credentials.get_frozen_credentials()  # noqa: SLF001, no public way to see them
     assert credentials.access_key == "ASSUMED"
     ((name, body),) = sts.calls
     assert name == "AssumeRole"
     assert body["RoleArn"] == f"arn:aws:iam::{OTHER}:role/headroom-read"
-    assert body["RoleSessionName"] == "headroom"
+    assert body["RoleSessionName"] == session_name
     own = clients.client("ec2", region="us-east-1")._request_signer._credentials  # noqa: SLF001, as above
     assert own.access_key == "OWN"
 
