@@ -56,7 +56,7 @@ def month_budget_is_kept(context: GuardrailContext) -> Verdict:
     if total <= budget and not so_far.unknown_days:
         return Verdict(rule="month_budget", is_passed=True, reason=reason)
     if total <= budget:
-        return Verdict(rule="month_budget", is_passed=False, reason=f"{reason}: without those days nobody can tell")
+        reason += "; without the days of unknown cost nobody can tell"
     standing = instance_hours(context, _present(context), end_utc=end, since_utc=so_far.until_utc) * price
     return Verdict(rule="month_budget", is_passed=planned <= standing, reason=reason + _against(planned, standing))
 
@@ -113,7 +113,8 @@ def _against(planned: float, standing: float) -> str:
 
 def _days(so_far: CostSoFar) -> str:
     counts = {"billed": so_far.billed_days, "estimated": so_far.estimated_days, "of unknown cost": so_far.unknown_days}
-    return ", ".join(f"{count} days {what}" for what, count in counts.items() if count) or "it has just begun"
+    told = [f"{count} day{'s' if count > 1 else ''} {what}" for what, count in counts.items() if count]
+    return ", ".join(told) or "it has just begun"
 
 
 def _month_end(moment: datetime) -> datetime:

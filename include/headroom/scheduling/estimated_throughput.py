@@ -65,7 +65,8 @@ def _carried(context: GuardrailContext, forecast: DemandForecast, rate_per_secon
     if not len(hours) or not peaks.any():
         return True, "no demand is expected in the hours to come"
     floor = _floor(context, hours.astype("datetime64[s]").astype(np.int64))
-    carried: Floats = np.divide(floor * rate_per_second, peaks, out=np.full(len(peaks), np.inf), where=peaks > 0)
+    with np.errstate(over="ignore"):  # a peak of next to nothing
+        carried: Floats = np.divide(floor * rate_per_second, peaks, out=np.full(len(peaks), np.inf), where=peaks > 0)
     # more than its bounds no plan may ask for: that they are too narrow is no fault of this one
     is_bad = (carried < share - _ROUNDING) & (floor < bounds.max_instances)
     worst = int(np.argmin(np.where(is_bad, carried, np.inf) if is_bad.any() else carried))

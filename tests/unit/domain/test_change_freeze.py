@@ -63,7 +63,7 @@ def test_the_day_of_a_place_far_from_utc_is_its_own() -> None:
 @pytest.mark.parametrize(
     ("moment", "holds"),
     [
-        # 29 March 2026, Berlin: 02:00 is 03:00. The hour 02:00 to 03:00 is not there: what names it counts from 00:30 UTC
+        # 29 March 2026, Berlin: 02:00 is 03:00, and 02:30 is not there: read by the clock of before, it is 00:30 UTC
         ("2026-03-29T00:29", False),
         ("2026-03-29T00:30", True),
         ("2026-03-29T02:00", False),

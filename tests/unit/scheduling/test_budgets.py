@@ -112,7 +112,7 @@ def test_days_of_unknown_cost_are_said_and_never_taken_for_free() -> None:
     gap = replace(SO_FAR, unknown_days=2)
     refused = month(1e6, gap)["month_budget"]
     assert "2 days of unknown cost" in refused
-    assert refused.endswith("without those days nobody can tell")
+    assert refused.endswith("without the days of unknown cost nobody can tell")
     assert month(1e6, None) == {"month_budget": "what the month has cost so far is not known"}
     assert month(1e6, SO_FAR, usd_per_instance_hour=None) == {"month_budget": "the price of an instance is not known"}
 
@@ -124,6 +124,7 @@ def test_a_month_whose_budget_is_spent_lets_a_lowering_pass() -> None:
     lowering = (action("14:00", 4, None, 4, purpose=ActionPurpose.LOWER), restore("20:00"))
     standing = target(present(restore("20:00")), current_instances=12)
     assert month(4000.0, spent, wanted=lowering, state=standing) == {}
+    assert month(1e6, replace(spent, unknown_days=2), wanted=lowering, state=standing) == {}
 
 
 def test_a_floor_beyond_the_months_end_is_the_next_months() -> None:

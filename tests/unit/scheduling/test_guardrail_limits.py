@@ -30,7 +30,7 @@ def test_every_limit_can_be_set_has_a_rule_a_range_and_a_direction() -> None:
     names = {field.name for field in fields(GuardrailLimits)}
     assert {field.name for field in fields(GuardrailSettings)} == names
     assert set(RANGES) | {"freezes"} == names
-    assert LOOSER_IF_LARGER | LOOSER_IF_SMALLER == set(RANGES)
+    assert set(RANGES) == LOOSER_IF_LARGER | LOOSER_IF_SMALLER
     assert not LOOSER_IF_LARGER & LOOSER_IF_SMALLER
     assert set(RULE_OF_LIMIT) == names
     assert set(RULE_OF_LIMIT.values()) <= {verdict.rule for verdict in check_guardrails(context())}
