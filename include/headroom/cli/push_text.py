@@ -60,6 +60,8 @@ def print_push(fleet_id: str, result: PushOutcome | str, *, plan: Mapping[str, A
     for verdict in result.verdicts:
         if not verdict.is_passed:
             console.print(plain(f"  refused by {verdict.rule}: {verdict.reason}"))
+        elif verdict.loosened:
+            console.print(plain(f"  {verdict.rule}: {verdict.loosened}"))
 
 
 def _action_cells(item: Mapping[str, Any]) -> list[str]:
