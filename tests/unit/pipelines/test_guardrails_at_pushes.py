@@ -206,7 +206,10 @@ def test_a_freeze_refuses_with_its_reason_and_end_and_leaves_what_stands(tmp_pat
 
     assert outcome.state is PushState.REFUSED
     assert outcome.reasons == (
-        "change_freeze: a change freeze is in force until 2026-11-18 12:00Z: winter sale; what stands at the target stays",
+        (
+            "change_freeze: a change freeze is in force until 2026-11-18 12:00Z: winter sale; "
+            "what stands at the target stays"
+        ),
     )
     assert outcome.write_calls == 0
     assert standing.target.actions == before
