@@ -117,8 +117,16 @@ def diff_record(diff: ActionDiff | None) -> dict[str, Any]:
 
 
 def verdict_records(verdicts: tuple[Verdict, ...]) -> list[dict[str, Any]]:
-    """Return verdicts as JSON."""
-    return [{"rule": verdict.rule, "is_passed": verdict.is_passed, "reason": verdict.reason} for verdict in verdicts]
+    """Return verdicts as JSON; one by a limit that was loosened says in `loosened` from what to what."""
+    return [
+        {
+            "rule": verdict.rule,
+            "is_passed": verdict.is_passed,
+            "reason": verdict.reason,
+            **({"loosened": verdict.loosened} if verdict.loosened else {}),
+        }
+        for verdict in verdicts
+    ]
 
 
 def call_records(calls: tuple[WriteCall, ...]) -> list[dict[str, Any]]:

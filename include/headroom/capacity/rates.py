@@ -63,6 +63,16 @@ def slot_queue(fleet: Fleet, service_seconds: float) -> SlotQueue | None:
     return _queue_of(fleet.serving, fleet.objective, service_seconds)
 
 
+def most_rate_per_second(fleet: Fleet, rate: SustainableRate) -> float:
+    """Return the most work that one instance can carry in any pool, objective or not.
+
+    Where requests are served in slots that is all slots busy all the time; a larger pool comes ever nearer to it. Of
+    any other serving model the sustainable rate is the most that is known.
+    """
+    queue = None if rate.service_seconds is None else slot_queue(fleet, rate.service_seconds)
+    return rate.rate_per_second if queue is None else queue.slots / queue.service_seconds
+
+
 def _queues_for_slots(fleet: Fleet) -> bool:
     is_promised = fleet.objective.latency_seconds is not None
     return isinstance(fleet.serving, Slots) and is_promised and fleet.demand.unit == "requests"

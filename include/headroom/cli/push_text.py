@@ -1,7 +1,7 @@
 """What a push did or would do, on the terminal and as JSON."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from rich.console import Console
@@ -10,6 +10,7 @@ from rich.text import Text
 
 from headroom.actuation.outcome import PushOutcome
 from headroom.cli.terminal import plain
+from headroom.domain.scaling import Verdict
 from headroom.pipelines.plan_costs import describe_estimate
 from headroom.pipelines.pushes import outcome_of
 
@@ -57,9 +58,17 @@ def print_push(fleet_id: str, result: PushOutcome | str, *, plan: Mapping[str, A
         shown.add_row("- delete", "", "", "", "", "", plain(name))
     if shown.row_count:
         console.print(shown)
-    for verdict in result.verdicts:
+    for line in _told(result.verdicts):
+        console.print(plain(line))
+
+
+def _told(verdicts: Iterable[Verdict]) -> Iterator[str]:
+    """Yield a line for each guardrail that refuses, and for each whose limit was loosened."""
+    for verdict in verdicts:
         if not verdict.is_passed:
-            console.print(plain(f"  refused by {verdict.rule}: {verdict.reason}"))
+            yield f"  refused by {verdict.rule}: {verdict.reason}"
+        elif verdict.loosened:
+            yield f"  {verdict.rule} passed: {verdict.reason}"
 
 
 def _action_cells(item: Mapping[str, Any]) -> list[str]:

@@ -2,8 +2,17 @@
 
 from headroom.config.errors import ConfigError
 from headroom.config.events import load_events
-from headroom.config.fleets import load_fleets
+from headroom.config.fleets import load_fleets, load_fleets_file
 from headroom.config.settings import Settings
 from headroom.config.sources import BillingExport, Sources, load_sources
 
-__all__ = ["BillingExport", "ConfigError", "Settings", "Sources", "load_events", "load_fleets", "load_sources"]
+__all__ = [
+    "BillingExport",
+    "ConfigError",
+    "Settings",
+    "Sources",
+    "load_events",
+    "load_fleets",
+    "load_fleets_file",
+    "load_sources",
+]

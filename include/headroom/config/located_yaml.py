@@ -41,7 +41,8 @@ class LocatedDocument:
             raise self.error((), f"expected '{key}:' with a list of {of_what}")
         for name in self.value:
             if name != key and name not in others:
-                raise self.error((str(name),), f"unknown key; expected only {key!r} beside the list of {of_what}")
+                known = " and ".join(repr(one) for one in (key, *others))
+                raise self.error((str(name),), f"unknown key; expected only {known} beside the list of {of_what}")
         entries = self.value[key]
         if entries is None:
             return []

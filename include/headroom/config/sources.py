@@ -7,7 +7,8 @@ from typing import Any, ClassVar, Literal
 
 from headroom.config.located_models import build_model, suggestion
 from headroom.config.located_yaml import read_located_yaml
-from headroom.domain.fleet import ACCOUNT_PATTERN, FORBID_UNKNOWN_KEYS, REGION_PATTERN
+from headroom.domain.fleet import ACCOUNT_PATTERN, REGION_PATTERN
+from headroom.domain.strict_keys import FORBID_UNKNOWN_KEYS
 
 _ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::(?:\d{12}|\{account\}):role/[\w+=,.@/-]+")
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")

@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, ClassVar
 
-from headroom.domain.fleet import FORBID_UNKNOWN_KEYS
+from headroom.domain.strict_keys import FORBID_UNKNOWN_KEYS
 from headroom.domain.window import Window
 
 

@@ -12,8 +12,9 @@ from enum import StrEnum
 from typing import Any, ClassVar, Final, Literal
 
 from headroom.domain import limits
+from headroom.domain.guardrail_settings import NO_GUARDRAIL_SETTINGS, GuardrailSettings
+from headroom.domain.strict_keys import FORBID_UNKNOWN_KEYS
 
-FORBID_UNKNOWN_KEYS: dict[str, Any] = {"extra": "forbid"}
 FLEET_ID_PATTERN = re.compile(r"(?=.{1,100}\Z)[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
 """Ids stand in the names of files and of scheduled actions, which may have 255 characters."""
 REGION_PATTERN = re.compile(r"[a-z]{2}(?:-[a-z]+)+-\d{1,2}")
@@ -297,6 +298,8 @@ class Fleet:
     lead_time_seconds: float
     bounds: Bounds
     step_limits: StepLimits = NO_STEP_LIMITS
+    guardrails: GuardrailSettings = NO_GUARDRAIL_SETTINGS
+    """What is set for this fleet alone; the file may set guardrails for all (headroom.scheduling.guardrail_limits)."""
     account: str | None = None
     region: str = "us-east-1"
     mode: Mode = Mode.RECOMMEND

@@ -172,3 +172,5 @@ class Verdict:
     rule: str
     is_passed: bool
     reason: str
+    loosened: str = ""
+    """Which limits of the rule configuration has loosened, from what to what; empty where it has none."""

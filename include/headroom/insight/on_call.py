@@ -24,18 +24,9 @@ REACHED: Final = frozenset(
 LATE: Final = frozenset({None, PushState.FAILED, PushState.VERIFICATION_FAILED})
 """No push yet, or one that failed. A refusal is not late: a guardrail did its work, and is counted by its rule."""
 REFUSING_RULES: Final = (
-    *("actions_available", "baseline", "bounds", "budget", "data_complete", "data_fresh", "foreign_actions"),
-    *(
-        "forecast_current",
-        "forecast_in_band",
-        "kill_switch",
-        "lock",
-        "other_policies",
-        "owner_edit",
-        "quota",
-        "restore",
-    ),
-    *("step_size", "target_active", "window"),
+    *("actions_available", "baseline", "bounds", "budget", "change_freeze", "data_complete", "data_fresh"),
+    *("foreign_actions", "forecast_current", "forecast_in_band", "kill_switch", "lock", "month_budget"),
+    *("other_policies", "owner_edit", "quota", "restore", "step_size", "target_active", "throughput", "window"),
 )
 """Every rule that can refuse a push, guardrails and the push's own; each is counted, at 0 as well."""
 LOOK_BACK: Final = timedelta(hours=24)

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from headroom.capacity import BatchingProfile
-from headroom.config import ConfigError, Settings, load_fleets
+from headroom.config import ConfigError, Settings, load_fleets_file
 from headroom.config.caller import session_name
 from headroom.config.events import load_events
 from headroom.config.settings import lake_root_of, warehouse_path_of
@@ -22,6 +22,7 @@ from headroom.lake.errors import LakeError
 from headroom.lake.storage import Storage, open_storage
 from headroom.onboarding.access_findings import caller_finding, clock_finding
 from headroom.onboarding.findings import Finding, Level, Topic, by_urgency, ok
+from headroom.onboarding.guardrail_findings import guardrail_findings
 from headroom.onboarding.installation_findings import (
     connection_finding,
     environment_findings,
@@ -143,8 +144,12 @@ def _load(environment: Mapping[str, str]) -> _Configuration:
 
 
 def _read_fleets(configuration: _Configuration, file: Path) -> list[Finding]:
-    configuration.fleets = tuple(sorted(load_fleets(file), key=lambda fleet: fleet.id))
-    return [fleets_finding(len(configuration.fleets), path=str(file))]
+    content = load_fleets_file(file)
+    configuration.fleets = tuple(sorted(content.fleets, key=lambda fleet: fleet.id))
+    return [
+        fleets_finding(len(configuration.fleets), path=str(file)),
+        *guardrail_findings(str(file), content.guardrails, configuration.fleets),
+    ]
 
 
 def _profile_findings(fleet_id: str, profile: BatchingProfile | ConfigError) -> list[Finding]:

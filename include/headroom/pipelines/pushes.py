@@ -24,6 +24,7 @@ from headroom.lake.errors import LakeError
 from headroom.lake.layout import chunk_name
 from headroom.pipelines.at_once import at_once
 from headroom.pipelines.clock import closed_at_utc, locks_of, read_clock_utc
+from headroom.pipelines.costs_so_far import costs_so_far, prices_of_budgeted
 from headroom.pipelines.forecasts import KnownForecast, read_forecasts
 from headroom.pipelines.observed import NOTHING_KNOWN, Freshness, band_record, freshness
 from headroom.pipelines.outcomes import Outcome, OutcomeStatus, run_step
@@ -31,7 +32,15 @@ from headroom.pipelines.plan_costs import describe_estimate
 from headroom.pipelines.schedules import plan_path, wanted_actions
 from headroom.pipelines.windows import window_key
 from headroom.pipelines.workspace import Workspace, open_workspace
-from headroom.scheduling import GuardrailContext, check_guardrails, diff_actions, parse_action_name
+from headroom.scheduling import (
+    CostSoFar,
+    GuardrailContext,
+    check_guardrails,
+    diff_actions,
+    limits_for,
+    loosened_limits,
+    parse_action_name,
+)
 
 KILL_SWITCH_PATH = "control/kill_switch.json"
 """While this file is in the lake nothing is pushed; {"fleets": [...]} stops only those, {"reason": "..."} is shown."""
@@ -109,6 +118,7 @@ def push_fleets(
         forecasts=read_forecasts(workspace, window, chunk),
         freshness=freshness(workspace, fleets, window.end_utc),
         bands=band_record(workspace, fleets, window.end_utc),
+        costs_so_far=costs_so_far(workspace, window.end_utc, prices_of_budgeted(workspace, plans)),
         is_dry_run=is_dry_run,
     )
 
@@ -134,6 +144,7 @@ class _RunInputs:
     forecasts: Mapping[str, KnownForecast]
     freshness: Mapping[str, Freshness]
     bands: Mapping[str, tuple[int, int]]
+    costs_so_far: Mapping[str, CostSoFar]
     is_dry_run: bool
 
     def push(self, fleet: Fleet, plan: Mapping[str, Any], answer: Mapping[str, Any]) -> PushOutcome | str:
@@ -150,7 +161,7 @@ class _RunInputs:
             wanted=wanted,
             diff=diff_function(self.workspace, fleet),
             is_ours=ownership(self.workspace, fleet),
-            guardrails=self._guardrails(fleet, known.forecast, wanted, plan["on_demand_usd_per_hour"]),
+            guardrails=self._guardrails(fleet, known.forecast, wanted, plan),
             plan_id=plan["plan_id"],
             inputs_hash=plan["inputs_hash"],
             approved_by=str(answer["by"]) if answer.get("is_approved") else None,
@@ -171,12 +182,13 @@ class _RunInputs:
         fleet: Fleet,
         forecast: DemandForecast,
         wanted: tuple[Action, ...],
-        usd_per_instance_hour: float | None,
+        plan: Mapping[str, Any],
     ) -> Callable[[TargetState, ActionDiff], tuple[Verdict, ...]]:
         """Return the guardrails of one fleet's plan, to be asked once its target was read and compared."""
         fresh = self.freshness.get(fleet.id, NOTHING_KNOWN)
         judged, inside = self.bands.get(fleet.id, (0, 0))
         kill_switch = kill_switch_reason(self.workspace, fleet)
+        common, own = self.workspace.guardrails, fleet.guardrails
 
         def verdicts(state: TargetState, diff: ActionDiff) -> tuple[Verdict, ...]:
             return check_guardrails(
@@ -194,7 +206,14 @@ class _RunInputs:
                     hours_judged=judged,
                     hours_inside_band=inside,
                     kill_switch=kill_switch,
-                    usd_per_instance_hour=usd_per_instance_hour,
+                    usd_per_instance_hour=plan["on_demand_usd_per_hour"],
+                    # a plan of an earlier version does not say these three
+                    sustainable_rate_per_second=plan.get("sustainable_rate_per_second"),
+                    most_rate_per_second=plan.get("most_rate_per_second"),
+                    short_hours_utc=frozenset(map(datetime.fromisoformat, plan.get("short_hours_utc", ()))),
+                    cost_so_far=self.costs_so_far.get(fleet.id),
+                    limits=limits_for(common, own),
+                    loosened=loosened_limits(common, own),
                 ),
             )
 

@@ -13,7 +13,7 @@ from headroom.actuation.ledger import STALE_AFTER, Ledger, plan_push_id
 from headroom.actuation.observe import observe_target
 from headroom.actuation.records import action_record, baseline_record, setting_from, setting_record
 from headroom.actuation.registry import target_for
-from headroom.capacity import SustainableRate, cost_curve
+from headroom.capacity import SustainableRate, cost_curve, most_rate_per_second
 from headroom.domain.demand import Floats
 from headroom.domain.fleet import Fleet
 from headroom.domain.scaling import Action, ActionPurpose, Counts
@@ -39,6 +39,7 @@ from headroom.scheduling import (
     actions_for,
     earliest_start,
     hourly_floor,
+    limits_for,
     max_changes,
     mean_floor,
     parse_action_name,
@@ -189,7 +190,12 @@ class _Planner:
                 rate=rate,
                 starts_after_utc=starts_after_utc,
                 current_instances=holds,
-                max_changes=max_changes(adoption.state, deployment=self.workspace.deployment, fleet_id=fleet.id),
+                max_changes=max_changes(
+                    adoption.state,
+                    deployment=self.workspace.deployment,
+                    fleet_id=fleet.id,
+                    reserve=limits_for(self.workspace.guardrails, fleet.guardrails).reserved_actions,
+                ),
             )
         except ScheduleImpossibleError as error:
             others = sum(not self._is_ours(action.name) for action in adoption.state.actions)
@@ -213,7 +219,7 @@ class _Planner:
         )
         planned = hourly_floor(schedule, pushed.hours, current_instances=holds)
         running = mean_floor(schedule, pushed.hours, current_instances=holds)
-        return self._written(decided, planned, running, wanted, adoption, cost_curve=self._cost_curve(rate))
+        return self._written(decided, planned, running, wanted, adoption, rate=rate)
 
     @property
     def _is_past(self) -> bool:
@@ -238,7 +244,7 @@ class _Planner:
         wanted: tuple[Action, ...],
         adoption: Adoption,
         *,
-        cost_curve: dict[str, Any] | None,
+        rate: SustainableRate,
     ) -> FleetPlan:
         fleet, requirement, made_at = self.fleet, decided.requirement, self.known.forecast.made_at_utc
         today, basis = today_instances(adoption, self.observed, len(planned))
@@ -278,9 +284,12 @@ class _Planner:
             "on_demand_usd_per_hour": costs.usd_per_hour,
             "estimate": costs.record(),
             "sizing_method": requirement.method,
+            "sustainable_rate_per_second": rate.rate_per_second,
+            "most_rate_per_second": most_rate_per_second(fleet, rate),
             "short_of_capacity": decided.short_of_capacity,
+            "short_hours_utc": [item.need_at_utc.isoformat() for item in decided.schedule.shortfalls],
             "rate_not_measured": self.market.why_not_measured(fleet),
-            "cost_curve": cost_curve,
+            "cost_curve": self._cost_curve(rate),
             "current_instances": adoption.state.current_instances,
             "setting": setting_record(adoption.state.setting),
             "baseline": baseline_record(adoption.baseline),

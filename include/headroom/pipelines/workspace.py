@@ -5,12 +5,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from headroom.config import ConfigError, Settings, load_events, load_fleets
+from headroom.config import ConfigError, Settings, load_events, load_fleets_file
 from headroom.config.caller import session_name
 from headroom.config.settings import KILL_SWITCH_VARIABLE, PROJECT_ROOT
 from headroom.config.sources import AwsAccess, load_sources
 from headroom.domain.event import CalendarEvent
 from headroom.domain.fleet import Fleet
+from headroom.domain.guardrail_settings import NO_GUARDRAIL_SETTINGS, GuardrailSettings
 from headroom.extract.clients import BotoClients, Clients
 from headroom.extract.push_clients import PushClients
 from headroom.lake.errors import PathError
@@ -34,6 +35,8 @@ class Workspace:
     """What reads."""
     deployment: str
     warehouse_path: Path
+    guardrails: GuardrailSettings = NO_GUARDRAIL_SETTINGS
+    """What fleets.yaml sets for all fleets; a fleet's own stand in its entry."""
     events: tuple[CalendarEvent, ...] = ()
     """The events calendar of events.yaml, by start; empty without that file."""
     kill_switch: str = ""
@@ -72,7 +75,8 @@ def open_workspace(environment: Mapping[str, str] | None = None) -> Workspace:
     """Open the workspace that the HEADROOM_ variables describe; raise ConfigError where they cannot be used."""
     variables = os.environ if environment is None else environment
     settings = Settings.from_environment(variables)
-    fleets = tuple(sorted(load_fleets(settings.config_folder / "fleets.yaml"), key=lambda fleet: fleet.id))
+    configured = load_fleets_file(settings.config_folder / "fleets.yaml")
+    fleets = tuple(sorted(configured.fleets, key=lambda fleet: fleet.id))
     access, named = _access(settings.config_folder), session_name(variables)
     clients = BotoClients(role_arn=access.role_arn, session_name=named)
     return Workspace(
@@ -84,6 +88,7 @@ def open_workspace(environment: Mapping[str, str] | None = None) -> Workspace:
         push_clients=push_clients(clients, access, session_name=named),
         deployment=settings.deployment,
         warehouse_path=settings.warehouse_path,
+        guardrails=configured.guardrails,
         events=_events(settings.config_folder, fleets),
         kill_switch=variables.get(KILL_SWITCH_VARIABLE, ""),
     )

@@ -4,7 +4,8 @@ from headroom.scheduling.actions import actions_for
 from headroom.scheduling.diff import apply_diff, diff_actions
 from headroom.scheduling.fleet_schedule import FleetSchedule, schedule_for
 from headroom.scheduling.floor import floor_at, hourly_floor, mean_floor
-from headroom.scheduling.guardrail_context import GuardrailContext, GuardrailLimits
+from headroom.scheduling.guardrail_context import CostSoFar, GuardrailContext
+from headroom.scheduling.guardrail_limits import GuardrailLimits, Loosening, limits_for, loosened_limits
 from headroom.scheduling.guardrails import check_guardrails
 from headroom.scheduling.names import action_name, is_ours, parse_action_name
 from headroom.scheduling.quota import SCHEDULED_ACTIONS_PER_TARGET, actions_available, max_changes
@@ -13,9 +14,11 @@ from headroom.scheduling.schedule import ScheduleImpossibleError, earliest_start
 
 __all__ = [
     "SCHEDULED_ACTIONS_PER_TARGET",
+    "CostSoFar",
     "FleetSchedule",
     "GuardrailContext",
     "GuardrailLimits",
+    "Loosening",
     "ScheduleImpossibleError",
     "action_name",
     "actions_available",
@@ -27,6 +30,8 @@ __all__ = [
     "floor_at",
     "hourly_floor",
     "is_ours",
+    "limits_for",
+    "loosened_limits",
     "max_changes",
     "mean_floor",
     "parse_action_name",

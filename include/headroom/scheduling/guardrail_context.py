@@ -1,36 +1,27 @@
 """What the guardrails look at: everything they need, passed in, so that each rule stays a pure function."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
 from headroom.domain.demand import DemandForecast
 from headroom.domain.fleet import Fleet
 from headroom.domain.scaling import Action, ActionDiff, TargetState
 from headroom.domain.window import Window
-from headroom.scheduling.quota import DEFAULT_RESERVE
-from headroom.units import SECONDS_PER_HOUR
+from headroom.scheduling.guardrail_limits import DEFAULT_LIMITS, GuardrailLimits, Loosening
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GuardrailLimits:
-    """How strict the guardrails are; a limit that is None is not set, and its rule says so."""
+class CostSoFar:
+    """What a fleet cost from the start of a UTC month to `until_utc`: by the bill where it is there, else estimated.
 
-    max_sample_age_seconds: float = 2 * SECONDS_PER_HOUR
-    """How old the newest demand sample may be: an hourly run sees the hour that just ended."""
-    min_samples_fraction: float = 0.8
-    """Share of the samples of the judged past that must be there."""
-    max_forecast_age_seconds: float = 2 * SECONDS_PER_HOUR
-    min_hours_judged: int = 6
-    """Fewer forecast hours than this against what came tell nothing yet."""
-    min_band_fraction: float = 0.5
-    """Least share of judged hours whose demand lay at or under the forecast band's upper edge and not below its lower.
-
-    A band of q10 to q90 holds 80 % by design; at half of that and more, luck alone explains it no longer.
+    `known_usd` leaves the days of unknown cost out; they are counted, and no cost is 0 because nobody knows it.
     """
-    max_window_age_seconds: float = 2 * SECONDS_PER_HOUR
-    """A window that ended longer ago has a successor whose plan knows more: it only records."""
-    max_usd_per_day: float | None = None
-    reserved_actions: int = DEFAULT_RESERVE
+
+    until_utc: datetime
+    known_usd: float = 0.0
+    billed_days: int = 0
+    estimated_days: int = 0
+    unknown_days: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +31,10 @@ class GuardrailContext:
     `wanted` are the plan's actions, `diff` what they would change at `state`; `now_utc` is the cloud's clock, `window`
     the hour the run is about. `samples_expected` and `samples_seen` are of the recent past the forecast learned from.
     `hours_judged` recent forecast hours were compared with what came; in `hours_inside_band` of them demand lay inside
-    the band. `kill_switch` is the reason of the one that is thrown, None when none is.
+    the band. `kill_switch` is the reason of the one that is thrown, None when none is. The rates are what one instance
+    carries inside the objective, as the plan was sized with, and the most it can work off at all; None where the plan
+    does not say. `short_hours_utc` start the hours that the fleet's step limits leave short. `cost_so_far` is of the
+    month in which the window ends, None where it was not asked for.
     """
 
     fleet: Fleet
@@ -57,4 +51,10 @@ class GuardrailContext:
     hours_inside_band: int = 0
     kill_switch: str | None = None
     usd_per_instance_hour: float | None = None
-    limits: GuardrailLimits = field(default_factory=GuardrailLimits)
+    sustainable_rate_per_second: float | None = None
+    most_rate_per_second: float | None = None
+    short_hours_utc: frozenset[datetime] = frozenset()
+    cost_so_far: CostSoFar | None = None
+    limits: GuardrailLimits = DEFAULT_LIMITS
+    loosened: tuple[Loosening, ...] = ()
+    """Which of the limits are looser than the default, or than what holds for all fleets."""

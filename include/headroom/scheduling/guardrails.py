@@ -5,23 +5,39 @@ the guardrails whether this plan would be safe to act on, which a recommendation
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
+from headroom.domain.change_freeze import frozen_until
 from headroom.domain.fleet import NO_STEP_LIMITS
 from headroom.domain.scaling import Action, ActionPurpose, ScalingApi, Verdict
+from headroom.scheduling.budgets import day_budget_is_kept, month_budget_is_kept
 from headroom.scheduling.conflicts import find_conflicts
+from headroom.scheduling.estimated_throughput import throughput_is_plausible
 from headroom.scheduling.guardrail_context import GuardrailContext
+from headroom.scheduling.guardrail_limits import Loosening
 from headroom.scheduling.quota import SCHEDULED_ACTIONS_PER_TARGET
-from headroom.units import HOURS_PER_DAY, SECONDS_PER_HOUR
+from headroom.units import SECONDS_PER_HOUR
 
 Rule = Callable[[GuardrailContext], Verdict]
 _TIME: Final = "%Y-%m-%d %H:%MZ"
 
 
 def check_guardrails(context: GuardrailContext) -> tuple[Verdict, ...]:
-    """Return what every rule says, in a fixed order; a plan is safe to push when all have passed."""
-    return tuple(rule(context) for rule in RULES)
+    """Return what every rule says, in a fixed order; a plan is safe to push when all have passed.
+
+    A verdict by a limit that configuration has loosened says so, whatever it is.
+    """
+    return tuple(_with_loosening(rule(context), context.loosened) for rule in RULES)
+
+
+def _with_loosening(verdict: Verdict, loosened: Sequence[Loosening]) -> Verdict:
+    texts = [item.text for item in loosened if RULE_OF_LIMIT[item.limit] == verdict.rule]
+    if not texts:
+        return verdict
+    told = ", ".join(texts)
+    return replace(verdict, reason=f"{verdict.reason} ({told})", loosened=told)
 
 
 def kill_switch(context: GuardrailContext) -> Verdict:
@@ -200,26 +216,14 @@ def foreign_actions_agree(context: GuardrailContext) -> Verdict:
     )
 
 
-def budget_is_kept(context: GuardrailContext) -> Verdict:
-    """The floor of the first day costs no more than the budget of a day, where one is set."""
-    budget, price = context.limits.max_usd_per_day, context.usd_per_instance_hour
-    if budget is None or price is None:
-        missing = "no budget is set" if budget is None else "the price of an instance is not known"
-        return Verdict(rule="budget", is_passed=budget is None, reason=missing)
-    end = context.now_utc + timedelta(hours=HOURS_PER_DAY)
-    levels = [(context.now_utc, context.state.current_instances)]
-    levels += [
-        (action.starts_at_utc, action.setting.min_instances or 0)
-        for action in context.wanted
-        if context.now_utc < action.starts_at_utc < end
-    ]
-    ends = [moment for moment, _ in levels[1:]] + [end]
-    hours = sum(
-        level * (stop - start).total_seconds() / SECONDS_PER_HOUR
-        for (start, level), stop in zip(levels, ends, strict=True)
-    )
-    reason = f"the next 24 hours' floor is estimated at {hours * price:.2f} USD, the budget is {budget:.2f} USD a day"
-    return Verdict(rule="budget", is_passed=hours * price <= budget, reason=reason)
+def no_freeze_holds(context: GuardrailContext) -> Verdict:
+    """No change freeze of the owner's holds now; what stands at the target, its restore included, stays."""
+    frozen = frozen_until(context.limits.freezes, context.now_utc)
+    if frozen is None:
+        return Verdict(rule="change_freeze", is_passed=True, reason="no change freeze is in force")
+    why, until = frozen
+    reason = f"a change freeze is in force until {until:{_TIME}}: {why}; what stands at the target stays"
+    return Verdict(rule="change_freeze", is_passed=False, reason=reason)
 
 
 RULES: Final[tuple[Rule, ...]] = (
@@ -237,8 +241,26 @@ RULES: Final[tuple[Rule, ...]] = (
     actions_can_be_had,
     baseline_is_given_back,
     foreign_actions_agree,
-    budget_is_kept,
+    day_budget_is_kept,
+    month_budget_is_kept,
+    no_freeze_holds,
+    throughput_is_plausible,
 )
+RULE_OF_LIMIT: Final = {
+    "max_sample_age_seconds": "data_fresh",
+    "min_samples_fraction": "data_complete",
+    "max_forecast_age_seconds": "forecast_current",
+    "min_hours_judged": "forecast_in_band",
+    "min_band_fraction": "forecast_in_band",
+    "max_window_age_seconds": "window",
+    "max_usd_per_day": "budget",
+    "max_usd_per_month": "month_budget",
+    "reserved_actions": "quota",
+    "min_peak_fraction": "throughput",
+    "max_peak_multiple": "throughput",
+    "freezes": "change_freeze",
+}
+"""The rule that each limit is read by."""
 
 
 def _steps(actions: Sequence[Action]) -> list[Action]:

@@ -219,8 +219,14 @@ def test_a_fault_in_the_second_entry_names_its_position(file: Path) -> None:
         ("- id: a\n", "FILE:1: document: expected 'fleets:' with a list of entries"),
         ("fleets: chat\n", "FILE:1: fleets: expected a list of fleets, found str"),
         ("fleets:\n  - chat\n", "FILE:2: fleets[0]: expected a fleet with its keys, found 'chat'"),
-        ("fleets: []\nfleet: []\n", "FILE:2: fleet: unknown key; expected only 'fleets' beside the list of fleets"),
-        ("fleets: []\n1: 2\nx: 3\n", "FILE:2: 1: unknown key; expected only 'fleets' beside the list of fleets"),
+        (
+            "fleets: []\nfleet: []\n",
+            "FILE:2: fleet: unknown key; expected only 'fleets' and 'guardrails' beside the list of",
+        ),
+        (
+            "fleets: []\n1: 2\nx: 3\n",
+            "FILE:2: 1: unknown key; expected only 'fleets' and 'guardrails' beside the list of",
+        ),
         ("fleets: [\n", "FILE:2: not valid YAML: "),
         ("fleets:\n\t- id: a\n", "FILE:2: not valid YAML: found character "),
         ("fleets: \x07\n", "FILE:1: not valid YAML: unacceptable character"),

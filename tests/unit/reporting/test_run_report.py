@@ -124,6 +124,17 @@ def test_a_fleet_of_unknown_cost_is_named_and_not_added_as_nothing() -> None:
     assert "≈ $6,806" in page
 
 
+def test_a_check_by_a_limit_that_was_loosened_is_marked() -> None:
+    said = "min_band_fraction is loosened from 0.5 (the default) to 0.3"
+    loosened = Verdict(rule="forecast_in_band", is_passed=True, reason=f"4 of 10 ({said})", loosened=said)
+
+    page = render_run_report(_report(replace(_section(), verdicts=(loosened,))))
+
+    assert "passed, loosened</td>" in page
+    assert said in page
+    assert "loosened" not in render_run_report(_report(_section()))
+
+
 def test_where_no_cost_is_known_the_page_says_unknown_and_not_zero() -> None:
     page = render_run_report(_report(replace(_section(), today_usd_per_day=None, planned_usd_per_day=None)))
 
