@@ -7,9 +7,10 @@ from pathlib import Path
 
 from headroom.config import ConfigError, Settings, load_events, load_fleets
 from headroom.config.settings import KILL_SWITCH_VARIABLE, PROJECT_ROOT
-from headroom.config.sources import load_sources
+from headroom.config.sources import AwsAccess, load_sources
 from headroom.domain.event import CalendarEvent
 from headroom.domain.fleet import Fleet
+from headroom.extract.call_budget import CallBudget
 from headroom.extract.clients import BotoClients, Clients
 from headroom.lake.errors import PathError
 from headroom.lake.lake import Lake
@@ -63,12 +64,13 @@ def open_workspace(environment: Mapping[str, str] | None = None) -> Workspace:
     variables = os.environ if environment is None else environment
     settings = Settings.from_environment(variables)
     fleets = tuple(sorted(load_fleets(settings.config_folder / "fleets.yaml"), key=lambda fleet: fleet.id))
+    aws = _aws_access(settings.config_folder)
     return Workspace(
         fleets=fleets,
         config_folder=settings.config_folder,
         lake=_open_lake(settings.lake_root),
         models=SqlModels.load(SQL_FOLDER),
-        clients=BotoClients(role_arn=_role_arn(settings.config_folder)),
+        clients=BotoClients(role_arn=aws.role_arn, budget=CallBudget(per_second=aws.call_rates)),
         deployment=settings.deployment,
         warehouse_path=settings.warehouse_path,
         events=_events(settings.config_folder, fleets),
@@ -93,9 +95,9 @@ def _events(config_folder: Path, fleets: tuple[Fleet, ...]) -> tuple[CalendarEve
     return load_events(file, fleet_ids={fleet.id for fleet in fleets}) if file.exists() else ()
 
 
-def _role_arn(config_folder: Path) -> str | None:
+def _aws_access(config_folder: Path) -> AwsAccess:
     file = config_folder / "sources.yaml"
-    return load_sources(file).aws.role_arn if file.exists() else None
+    return load_sources(file).aws if file.exists() else AwsAccess()
 
 
 def regions_and_types(fleets: Iterable[Fleet]) -> dict[str, tuple[str, ...]]:
