@@ -64,8 +64,8 @@ def write_fleets(folder: Path, count: int, *, shapes: int) -> float:
     (folder / "fleets.yaml").write_text("fleets:\n" + "".join(GROUP_ENTRY.format(name=name) for name in names))
     workspace = open_fleets(folder)
     demand = _demand(count, shapes)
-    _write_demand(workspace, names, demand)
-    _write_record(workspace, names, demand)
+    write_demand(workspace, names, demand)
+    write_record(workspace, names, demand)
     return _choose(workspace, names[:shapes], names)
 
 
@@ -83,9 +83,10 @@ def _demand(count: int, shapes: int) -> Floats:
     return level * daily * weekly * noise
 
 
-def _write_demand(workspace: Workspace, names: list[str], demand: Floats) -> None:
+def write_demand(workspace: Workspace, names: list[str], demand: Floats, *, days: int = DAYS) -> None:
+    """Write the demand mart of the last `days` of DAYS before END."""
     table = TABLES["mart_demand__hourly_by_fleet"]
-    for day in range(DAYS):
+    for day in range(DAYS - days, DAYS):
         start = END - (DAYS - day) * DAY
         mean = demand[:, 24 * day : 24 * day + 24].ravel()
         rows = {
@@ -102,14 +103,16 @@ def _write_demand(workspace: Workspace, names: list[str], demand: Floats) -> Non
         workspace.lake.write_table(path, table, pa.table(rows, schema=table.schema), fingerprint="")
 
 
-def _write_record(workspace: Workspace, names: list[str], demand: Floats) -> None:
-    """Write what would have been forecast in each of the last hours: drift is looked for in it."""
+def write_record(
+    workspace: Workspace, names: list[str], demand: Floats, *, ago: range = range(1, RECORD_HOURS + 1)
+) -> None:
+    """Write what would have been forecast so many hours ago: drift is looked for in it; 0 is what END is planned by."""
     table = TABLES[FORECAST_TABLE]
     spread = np.exp(NOISE * ndtri(np.array(QUANTILE_LEVELS)))
     chunks = np.array([chunk_of(name) for name in names])
-    for ago in range(1, RECORD_HOURS + 1):
-        made_at = END - ago * HOUR
-        first = 24 * DAYS - ago
+    for hours_ago in ago:
+        made_at = END - hours_ago * HOUR
+        first = 24 * DAYS - hours_ago
         for chunk in np.unique(chunks):
             own = np.flatnonzero(chunks == chunk)
             mean = demand[own, first : first + HORIZON_HOURS].ravel()
@@ -122,7 +125,8 @@ def _write_record(workspace: Workspace, names: list[str], demand: Floats) -> Non
                 "forecast_note": ["weights and bands from 72 past origins"] * count,
                 "explanation": [None] * count,
                 "inputs_hash": ["0" * 64] * count,
-                **{f"mean_demand_{name}_per_second": mean for name in PART_NAMES},
+                **{f"mean_demand_{name}_per_second": np.zeros(count) for name in PART_NAMES},
+                f"mean_demand_{PART_NAMES[0]}_per_second": mean,
             }
             for name, factor in zip(QUANTILE_NAMES, spread, strict=True):
                 columns[f"mean_demand_{name}_per_second"] = mean * factor

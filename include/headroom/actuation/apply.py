@@ -4,16 +4,21 @@ The new restore stands before anything else is put and before the old one goes; 
 stands, except what is in the way (a start time or room in the quota); the last of our actions to go, goes alone.
 
 EC2 Auto Scaling keeps what an update leaves out (PutScheduledUpdateGroupAction, API reference), so an action that is to
-leave out a bound it has is deleted and put anew.
+leave out a bound it has is deleted and put anew. Where that is the restore, another that does the same some minutes
+later stands in for it meanwhile.
 """
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Final
 
 from headroom.actuation.target import ApplyResult, BeforeCall, ScalingTarget, not_tried
 from headroom.domain.scaling import Action, ActionDiff, ActionPurpose, CapacitySetting, PresentAction, TargetState
 
 _NEVER = datetime.max.replace(tzinfo=UTC)
+_MOST_MINUTES_LATER: Final = 10
+_START_IN_NAME: Final = "%Y%m%dT%H%MZ"
 
 
 def apply_diff(
@@ -27,7 +32,8 @@ def apply_diff(
 
     `before_call` is asked before every write call.
     """
-    in_the_way, removable = _split_deletes(diff, state, max_actions=target.max_actions)
+    most = target.max_actions
+    in_the_way, removable = _split_deletes(diff, state, max_actions=most)
     result = ApplyResult()
     if in_the_way:
         result = target.delete_actions([action.name for action in in_the_way], before_call=before_call)
@@ -37,20 +43,43 @@ def apply_diff(
     restores = [action for action in reversed(puts) if action.purpose is ActionPurpose.RESTORE]
     others = [action for action in puts if action.purpose is not ActionPurpose.RESTORE]
     present = {action.name: action.setting for action in state.actions}
-    for group in (restores, others):
+    narrowed = {action.name for action in puts if _leaves_out(action.setting, present.get(action.name))}
+    stand_ins = _stand_ins(restores, narrowed, diff, state, has_room=len(state.actions) - len(in_the_way) < most)
+    for group in (stand_ins, restores, others):
         if group:
-            narrowed = [action.name for action in group if _leaves_out(action.setting, present.get(action.name))]
-            if narrowed:
-                result += target.delete_actions(narrowed, before_call=before_call)
+            going = [action.name for action in group if action.name in narrowed]
+            if going:
+                result += target.delete_actions(going, before_call=before_call)
             put = target.put_actions(group, before_call=before_call)
             result += put
             if put.failures:
-                rest = others if group is restores else []
+                rest = [*restores, *others] if group is stand_ins else others if group is restores else []
                 return result + not_tried(
                     [action.name for action in rest] + [action.name for action in removable],
                     "not tried: an action that had to stand first was not taken",
                 )
-    return result + _delete(target, removable, has_restore=_has_restore(diff), before_call=before_call)
+    leaving = [*(action.name for action in removable), *(action.name for action in stand_ins)]
+    return result + _delete(target, leaving, has_restore=_has_restore(diff), before_call=before_call)
+
+
+def _stand_ins(
+    restores: Sequence[Action], narrowed: set[str], diff: ActionDiff, state: TargetState, *, has_room: bool
+) -> list[Action]:
+    """Return what gives the baseline back while the latest restore is deleted and put anew; none where it is not.
+
+    None either where no minute after it is free, or no room: then the restore is missing between two calls.
+    """
+    if not restores or restores[0].name not in narrowed or not has_room:
+        return []
+    restore = restores[0]
+    taken = {action.starts_at_utc for action in state.actions}
+    taken |= {action.starts_at_utc for action in (*diff.create, *diff.replace)}
+    for minutes in range(1, _MOST_MINUTES_LATER + 1):
+        starts_at = restore.starts_at_utc + timedelta(minutes=minutes)
+        name = restore.name.replace(f"{restore.starts_at_utc:{_START_IN_NAME}}", f"{starts_at:{_START_IN_NAME}}")
+        if starts_at not in taken and name != restore.name:
+            return [replace(restore, name=name, starts_at_utc=starts_at, need_at_utc=starts_at)]
+    return []
 
 
 def _leaves_out(wanted: CapacitySetting, present: CapacitySetting | None) -> bool:
@@ -63,15 +92,14 @@ def _leaves_out(wanted: CapacitySetting, present: CapacitySetting | None) -> boo
 
 def _delete(
     target: ScalingTarget,
-    actions: Sequence[PresentAction],
+    names: Sequence[str],
     *,
     has_restore: bool,
     before_call: BeforeCall,
 ) -> ApplyResult:
-    """Delete `actions` by start; without a restore of the new plan, the latest (the old restore) goes last, alone."""
-    if not actions:
+    """Delete actions by start; without a restore of the new plan, the latest (the old restore) goes last, alone."""
+    if not names:
         return ApplyResult()
-    names = [action.name for action in actions]
     if has_restore or len(names) == 1:
         return target.delete_actions(names, before_call=before_call)
     result = target.delete_actions(names[:-1], before_call=before_call)

@@ -5,6 +5,7 @@ from contextlib import suppress
 from importlib import import_module
 
 from headroom.config import Settings, load_fleets
+from headroom.scheduling.load import load_compiled_schedule
 
 SLOW_MODULES = (
     "great_expectations",
@@ -21,3 +22,5 @@ for name in SLOW_MODULES:
         import_module(name)
 with suppress(Exception):
     load_fleets(Settings.from_environment(os.environ).config_folder / "fleets.yaml")
+with suppress(Exception):
+    load_compiled_schedule()

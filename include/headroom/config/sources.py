@@ -1,9 +1,11 @@
 """sources.yaml -> where bills are delivered and which roles enter accounts; errors name file, line and key."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from types import MappingProxyType
+from typing import Any, ClassVar, Final, Literal
 
 from headroom.config.located_models import build_model, suggestion
 from headroom.config.located_yaml import read_located_yaml
@@ -56,18 +58,39 @@ class BillingExport:
         return f"{self.prefix}/{self.export_name}/" if self.prefix else f"{self.export_name}/"
 
 
+CALL_RATES: Final[Mapping[str, float]] = MappingProxyType(
+    {"autoscaling": 30.0, "application-autoscaling": 30.0, "ecs": 5.0, "sagemaker": 10.0}
+)
+"""Calls a second that one task makes at most in an account and region; four push tasks may be at work at a time."""
+LEAST_CALL_RATE: Final = 1.0
+"""A slower task would hold the eight threads of a push so long between their calls that a fleet's lock could expire."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AwsAccess:
     """How accounts are entered: a role is assumed per account, `{account}` in its ARN standing for the account's id.
 
     `role_arn` reads; `push_role_arn` is entered for the calls that change a target; without it they go out as reads do.
+    `calls_per_second` changes CALL_RATES for the services it names.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = FORBID_UNKNOWN_KEYS
     role_arn: str | None = None
     push_role_arn: str | None = None
+    calls_per_second: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def call_rates(self) -> dict[str, float]:
+        """Return the calls a second of every service that has a budget."""
+        return {**CALL_RATES, **self.calls_per_second}
 
     def __post_init__(self) -> None:
+        for service, rate in self.calls_per_second.items():
+            if service not in CALL_RATES:
+                message = f"calls_per_second: unknown service {service!r}{suggestion(service, tuple(CALL_RATES))}"
+                raise ValueError(f"{message}; known are {', '.join(CALL_RATES)}")
+            if not rate >= LEAST_CALL_RATE:
+                raise ValueError(f"calls_per_second: {service} must be at least {LEAST_CALL_RATE:g}, found {rate:g}")
         for name in ("role_arn", "push_role_arn"):
             arn = getattr(self, name)
             if arn is not None and _ROLE_ARN.fullmatch(arn) is None:

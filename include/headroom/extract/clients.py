@@ -13,6 +13,7 @@ from botocore.exceptions import BotoCoreError
 from botocore.parsers import ResponseParserError, ResponseParserFactory
 from botocore.utils import parse_timestamp
 
+from headroom.extract.call_budget import CallBudget
 from headroom.extract.errors import SourceError, answering
 
 MAX_ATTEMPTS = 5
@@ -45,7 +46,8 @@ class BotoClients:
     With `role_arn`, in which `{account}` stands for the account's id, that role is assumed in every account a caller
     names. Without it only the account of our own credentials can be read: a caller that names another one gets
     SourceError, since reading the wrong account's metrics would go unnoticed. `session_name` is who CloudTrail says
-    it was (headroom.domain.session_names).
+    it was (headroom.domain.session_names). All threads that share these clients share the `budget` of calls, retries
+    included.
     """
 
     def __init__(
@@ -55,7 +57,9 @@ class BotoClients:
         role_arn: str | None = None,
         session_name: str = ROLE_SESSION_NAME,
         config: Config | None = None,
+        budget: CallBudget | None = None,
     ) -> None:
+        self._budget = CallBudget() if budget is None else budget
         self._session = session or boto3.Session(botocore_session=_quick_session())
         self._role_arn = role_arn
         self._session_name = session_name
@@ -72,9 +76,14 @@ class BotoClients:
             if key not in self._clients:
                 session = self._session if account is None else self._session_in(account, region=region)
                 try:
-                    self._clients[key] = session.client(service, region_name=region, config=self._config)
+                    made = session.client(service, region_name=region, config=self._config)
                 except (BotoCoreError, ValueError) as error:
                     raise SourceError(f"no client for {service} in {region}: {error}") from error
+                entered = None if self._role_arn is None else account
+                bucket = self._budget.bucket(service, region=region, account=entered)
+                if bucket is not None:
+                    made.meta.events.register("before-send", lambda **_request: bucket.take())
+                self._clients[key] = made
             return self._clients[key]
 
     def _session_in(self, account: str, *, region: str) -> boto3.Session:

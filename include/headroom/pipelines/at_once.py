@@ -9,8 +9,8 @@ Answer = TypeVar("Answer")
 
 AT_ONCE: Final = 8
 """Calls to AWS under way from one task. A call takes 50 to 100 ms, so that a chunk of 60 fleets, each asking for a
-dozen things one after the other, would take minutes; with four tasks at work this stays below the 100 or so calls a
-second that Auto Scaling answers before it throttles, and the clients slow down by themselves when it does."""
+dozen things one after the other, would take minutes. How many calls a second come of it is the budget's business
+(headroom.extract.call_budget), and the clients slow down by themselves when AWS throttles all the same."""
 
 
 def at_once(work: Callable[[Item], Answer], items: Iterable[Item]) -> list[Answer]:

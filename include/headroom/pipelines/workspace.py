@@ -12,6 +12,7 @@ from headroom.config.sources import AwsAccess, load_sources
 from headroom.domain.event import CalendarEvent
 from headroom.domain.fleet import Fleet
 from headroom.domain.guardrail_settings import NO_GUARDRAIL_SETTINGS, GuardrailSettings
+from headroom.extract.call_budget import CallBudget
 from headroom.extract.clients import BotoClients, Clients
 from headroom.extract.push_clients import PushClients
 from headroom.lake.errors import PathError
@@ -78,14 +79,15 @@ def open_workspace(environment: Mapping[str, str] | None = None) -> Workspace:
     configured = load_fleets_file(settings.config_folder / "fleets.yaml")
     fleets = tuple(sorted(configured.fleets, key=lambda fleet: fleet.id))
     access, named = _access(settings.config_folder), session_name(variables)
-    clients = BotoClients(role_arn=access.role_arn, session_name=named)
+    budget = CallBudget(per_second=access.call_rates)
+    clients = BotoClients(role_arn=access.role_arn, session_name=named, budget=budget)
     return Workspace(
         fleets=fleets,
         config_folder=settings.config_folder,
         lake=_open_lake(settings.lake_root),
         models=SqlModels.load(SQL_FOLDER),
         clients=clients,
-        push_clients=push_clients(clients, access, session_name=named),
+        push_clients=push_clients(clients, access, session_name=named, budget=budget),
         deployment=settings.deployment,
         warehouse_path=settings.warehouse_path,
         guardrails=configured.guardrails,
@@ -116,11 +118,17 @@ def _access(config_folder: Path) -> AwsAccess:
     return load_sources(file).aws if file.exists() else AwsAccess()
 
 
-def push_clients(reading: Clients, access: AwsAccess, *, session_name: str) -> PushClients | None:
-    """Return the clients that write to targets with the role for it, or None where there is none of its own."""
+def push_clients(
+    reading: Clients, access: AwsAccess, *, session_name: str, budget: CallBudget | None = None
+) -> PushClients | None:
+    """Return the clients that write to targets with the role for it, or None where there is none of its own.
+
+    `budget`: the one that `reading` keeps to as well.
+    """
     if access.push_role_arn is None:
         return None
-    return PushClients(reading=reading, writing=BotoClients(role_arn=access.push_role_arn, session_name=session_name))
+    writing = BotoClients(role_arn=access.push_role_arn, session_name=session_name, budget=budget)
+    return PushClients(reading=reading, writing=writing)
 
 
 def regions_and_types(fleets: Iterable[Fleet]) -> dict[str, tuple[str, ...]]:

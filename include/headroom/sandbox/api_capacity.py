@@ -12,6 +12,7 @@ from headroom.domain.fleet import TargetKind
 from headroom.sandbox.api_group_policies import GroupPolicies
 from headroom.sandbox.api_group_schedules import GroupKey, GroupSchedules
 from headroom.sandbox.api_protocol import Answer, AwsCall, AwsError, render_result
+from headroom.sandbox.api_target_policies import TargetPolicies
 from headroom.sandbox.api_target_schedules import TargetKey, TargetSchedules, target_of
 from headroom.sandbox.moto_bridge import MotoBridge, target_key
 from headroom.sandbox.world_interface import SandboxFleet, SandboxWorld
@@ -32,12 +33,14 @@ class CapacityApi:
         groups: GroupSchedules,
         policies: GroupPolicies,
         targets: TargetSchedules,
+        target_policies: TargetPolicies,
     ) -> None:
         self._world = world
         self._moto = moto
         self._groups = groups
         self._policies = policies
         self._targets = targets
+        self._target_policies = target_policies
         self._by_name = {(fleet.kind, fleet.account, fleet.region, fleet.target_name): fleet for fleet in world.fleets}
         self._by_target = {key: fleet for fleet in world.fleets if (key := target_key(fleet)) is not None}
 
@@ -109,10 +112,11 @@ class CapacityApi:
         return answer
 
     def deregister_target(self, call: AwsCall) -> Answer:
-        """DeregisterScalableTarget: its scheduled actions go with it."""
+        """DeregisterScalableTarget: its scheduled actions and policies go with it."""
         answer = self._moto.forward(call)
         if answer.status < 300:
             self._targets.forget_target(target_of(call))
+            self._target_policies.forget_target(target_of(call))
         return answer
 
     def update_service(self, call: AwsCall) -> Answer:

@@ -1,7 +1,6 @@
 """Scaling policies of EC2 Auto Scaling groups, kept per group and given back as they were put.
 
 moto keeps them by name alone, so that two groups' policies of one name replace each other, and answers without an ARN.
-The world does not act on policies that are put here; the reactive policies of its own fleets are its own.
 https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_PutScalingPolicy.html
 """
 
@@ -29,6 +28,10 @@ class GroupPolicies:
     def __init__(self, *, has_group: Callable[[GroupKey], bool]) -> None:
         self._has_group = has_group
         self._policies: dict[GroupKey, dict[str, dict[str, Any]]] = {}
+
+    def policies(self, group: GroupKey) -> tuple[Mapping[str, Any], ...]:
+        """Return a group's policies in the order they were put."""
+        return tuple(self._policies.get(group, {}).values())
 
     def forget_group(self, group: GroupKey) -> None:
         """Drop a deleted group's policies."""

@@ -23,11 +23,13 @@ from headroom.sandbox.api_metrics import get_metric_data, list_metrics
 from headroom.sandbox.api_objects import ObjectsApi
 from headroom.sandbox.api_prices import describe_spot_price_history, get_products
 from headroom.sandbox.api_protocol import Answer, AwsCall, AwsError, render_error, render_result
+from headroom.sandbox.api_target_policies import TargetPolicies
 from headroom.sandbox.api_target_schedules import TargetSchedules
 from headroom.sandbox.api_target_tags import TargetTags
 from headroom.sandbox.calls import CallLog
 from headroom.sandbox.faults import Faults
 from headroom.sandbox.moto_bridge import MotoBridge
+from headroom.sandbox.owners_policies import policies_in_force
 from headroom.sandbox.world_interface import DueAction, SandboxWorld
 
 Handler = Callable[[AwsCall], Mapping[str, Any] | Answer]
@@ -82,8 +84,14 @@ class SandboxCloud:
         self.access = Access(world=world, moto=self.moto, target_tags=self.target_tags)
         self.targets = TargetSchedules(clock=self.now, has_target=self.moto.has_target)
         self.policies = GroupPolicies(has_group=self.moto.has_group)
+        self.target_policies = TargetPolicies(clock=self.now, has_target=self.moto.has_target)
         self.capacity = CapacityApi(
-            world=world, moto=self.moto, groups=self.groups, policies=self.policies, targets=self.targets
+            world=world,
+            moto=self.moto,
+            groups=self.groups,
+            policies=self.policies,
+            targets=self.targets,
+            target_policies=self.target_policies,
         )
         self.passed: list[PassedAction] = []
         self._bills: BillDelivery | None = None
@@ -120,6 +128,9 @@ class SandboxCloud:
             occurrences = sorted(
                 self._occurrences(now, moment_utc), key=lambda item: (item.passed.at_utc, item.passed.name)
             )
+            for fleet in self.world.fleets:
+                policies = policies_in_force(fleet, groups=self.policies, targets=self.target_policies, moto=self.moto)
+                self.world.set_policies(fleet.id, policies)
             failures = self._execute(moment_utc, [item for item in occurrences if not item.is_suspended])
             passed = tuple(self._with_outcome(item, failures) for item in occurrences)
             self.passed.extend(passed)
@@ -249,6 +260,9 @@ class SandboxCloud:
             ("autoscaling", "PutScalingPolicy"): self.policies.put,
             ("autoscaling", "DescribePolicies"): self.policies.describe,
             ("autoscaling", "DeletePolicy"): self.policies.delete,
+            ("application-autoscaling", "PutScalingPolicy"): self.target_policies.put,
+            ("application-autoscaling", "DescribeScalingPolicies"): self.target_policies.describe,
+            ("application-autoscaling", "DeleteScalingPolicy"): self.target_policies.delete,
             ("application-autoscaling", "PutScheduledAction"): self.targets.put,
             ("application-autoscaling", "DescribeScheduledActions"): self.targets.describe,
             ("application-autoscaling", "DeleteScheduledAction"): self.targets.delete,

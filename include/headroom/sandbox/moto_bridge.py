@@ -110,6 +110,12 @@ class MotoBridge:
         found = self._target(target)
         return found is not None and bool((found.suspended_state or {}).get("ScheduledScalingSuspended"))
 
+    def is_dynamic_scaling_suspended(self, target: TargetKey) -> bool:
+        """Tell whether a scalable target's owner has suspended scaling by policies, in both directions."""
+        found = self._target(target)
+        state = (found.suspended_state or {}) if found is not None else {}
+        return bool(state.get("DynamicScalingInSuspended") and state.get("DynamicScalingOutSuspended"))
+
     def iam_role(self, account: str, name: str) -> Any:  # noqa: ANN401, moto's role
         """Return a role with its inline `policies` and `assume_role_policy_document`, None where there is none."""
         roles = self._backend("iam", account, "aws").roles.values()

@@ -26,6 +26,7 @@ from headroom.sandbox.world_interface import (
     MetricId,
     MetricSeries,
     OnDemandPrice,
+    OwnersPolicy,
     SandboxFleet,
     SpotPrice,
 )
@@ -115,6 +116,10 @@ class World:
         world = self._worlds[fleet_id]
         world.capacity.apply(minimum=min_instances, maximum=max_instances, desired=desired_instances)
         return world.capacity_now()
+
+    def set_policies(self, fleet_id: str, policies: Sequence[OwnersPolicy]) -> None:
+        """Let the fleet be scaled by these policies from now on, and by no others (see SandboxWorld)."""
+        self._worlds[fleet_id].set_policies(policies)
 
     def instances(self, fleet_id: str) -> tuple[Instance, ...]:
         """Return the running instances, oldest first."""

@@ -1,7 +1,9 @@
-"""Capacity of one fleet, minute by minute: bounds, launches with lead time, terminations, the owner's reactive policy.
+"""Capacity of one fleet, minute by minute: bounds, launches with lead time, terminations, the owner's policies.
 
 The rules are those of AWS: raising the minimum above desired raises desired, lowering the maximum below it lowers
-desired, target tracking moves desired inside the bounds only. An instance runs (and is billed) from its launch and is
+desired, target tracking moves desired inside the bounds only. Predictive scaling raises desired to its forecast for
+each hour, a buffer before the hour; in the hour target tracking goes no lower, and nothing else is scaled in by it:
+both take the maximum. An instance runs (and is billed) from its launch and is
 in service one lead time later. New instances go to the emptiest zone, terminations take the newest of the fullest.
 """
 
@@ -13,7 +15,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from headroom.sandbox.world_interface import SAMPLE_SECONDS, Floats, TargetTracking
-from headroom.units import SECONDS_PER_MINUTE
+from headroom.sandbox.world_policies import CapacityForecast
+from headroom.units import MINUTES_PER_HOUR, PERCENT_PER_FRACTION, SECONDS_PER_MINUTE
 
 MINUTES_PER_STEP: Final = SAMPLE_SECONDS // SECONDS_PER_MINUTE
 SCALE_OUT_MINUTES: Final = 3
@@ -58,6 +61,8 @@ class FleetCapacity:
         self._lead_minutes = lead_minutes
         self._rate_per_instance = rate_per_instance
         self._reactive = reactive
+        self._forecast: CapacityForecast | None = None
+        self._forecast_floors: dict[int, int] = {}
         self._recent_loads: deque[float] = deque(maxlen=SCALE_IN_MINUTES)
         self._minutes_above = self._minutes_below = 0
         self._last_scale_out = self._last_scale_in = -SCALE_IN_MINUTES
@@ -84,12 +89,25 @@ class FleetCapacity:
         self.minimum, self.maximum = low, high
         self._move_to(min(max(self.desired if desired is None else desired, low), high))
 
+    def follow(self, *, reactive: TargetTracking | None, forecast: CapacityForecast | None) -> None:
+        """Be scaled by these policies from the coming minute on; one that stays goes on as it was."""
+        if reactive != self._reactive:
+            self._reactive = reactive
+            self._recent_loads.clear()
+            self._minutes_above = self._minutes_below = 0
+        if forecast is None or self._forecast is None or forecast.policy != self._forecast.policy:
+            self._forecast = forecast
+            self._forecast_floors.clear()
+
     def run_until(self, minute: int, rate_per_second: Floats) -> None:
         """Let time pass until `minute`; `rate_per_second` is the demand by 5-minute step since the world's start."""
         while (now := self.minute) < minute:
             # Until the next instance comes into service, or something moves desired, all minutes are alike.
-            ready = min((run.ready for run in self.running if run.ready > now), default=minute)
-            end = min(ready, minute, now + _LOOK_AHEAD_MINUTES)
+            end = min(minute, now + _LOOK_AHEAD_MINUTES)
+            if self._forecast is not None:
+                self._anticipate(self._forecast, rate_per_second)
+                end = min(end, self._forecast.next_act(now))
+            end = min((run.ready for run in self.running if now < run.ready < end), default=end)
             reaction = None if self._reactive is None else self._next_reaction(self._reactive, end, rate_per_second)
             if reaction is None:
                 self._pass(end - now)
@@ -108,6 +126,26 @@ class FleetCapacity:
         self.in_service += array("H", [serving]) * minutes
         self.running_counts += array("H", [len(self.running)]) * minutes
         self.entered_service += array("H", [entering]) + array("H", [0]) * (minutes - 1)
+
+    def _anticipate(self, forecast: CapacityForecast, rate_per_second: Floats) -> None:
+        """Raise desired to the forecast of the hour whose capacity is launched at the coming minute, if one is."""
+        now = self.minute
+        if not forecast.acts_at(now):
+            return
+        hour = (now + forecast.buffer_minutes) // MINUTES_PER_HOUR
+        wanted = forecast.instances(hour, minute=now, rate_per_second=rate_per_second)
+        self._forecast_floors = {hour - 1: self._forecast_floors.get(hour - 1, 0), hour: wanted}
+        if wanted > self.maximum and forecast.policy.raises_maximum:
+            self.maximum = _ceil(wanted * (1.0 + forecast.policy.maximum_buffer_percent / PERCENT_PER_FRACTION))
+        if min(wanted, self.maximum) > self.desired:
+            self._move_to(min(wanted, self.maximum))
+
+    def _forecast_floor(self, minute: int) -> int:
+        """Return the least that target tracking may leave at a minute, because it is forecast."""
+        if self._forecast is None:
+            return 0
+        hours = {minute // MINUTES_PER_HOUR, (minute + self._forecast.buffer_minutes) // MINUTES_PER_HOUR}
+        return min(max(self._forecast_floors.get(hour, 0) for hour in hours), self.maximum)
 
     def _next_reaction(self, policy: TargetTracking, end: int, rate_per_second: Floats) -> tuple[int, int] | None:
         """Return the first minute before `end` at which the policy moves desired, and to what, or None.
@@ -137,7 +175,8 @@ class FleetCapacity:
                     return minute, wider
             is_in = may_shrink and self._minutes_below >= SCALE_IN_MINUTES
             if is_in and minute - max(self._last_scale_in, self._last_scale_out) >= in_cooldown:
-                narrower = max(_ceil(serving * max(self._recent_loads) / target), self.minimum)
+                needed = _ceil(serving * max(self._recent_loads) / target)
+                narrower = max(needed, self.minimum, self._forecast_floor(minute))
                 if narrower < self.desired:
                     self._last_scale_in = minute
                     return minute, narrower

@@ -1,7 +1,7 @@
 """One fleet of the sandbox's world: its demand, its instances, and what they made of it so far."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -16,8 +16,9 @@ from headroom.sandbox.demand_steps import DemandSource, DemandSteps
 from headroom.sandbox.fleet_lives import FleetLife
 from headroom.sandbox.scenarios.scenario import Scenario, availability_zones
 from headroom.sandbox.world_capacity import MINUTES_PER_STEP, FleetCapacity, InstanceRun
-from headroom.sandbox.world_interface import Capacity, SandboxFleet
+from headroom.sandbox.world_interface import Capacity, OwnersPolicy, SandboxFleet
 from headroom.sandbox.world_metrics import quantities_of
+from headroom.sandbox.world_policies import CapacityForecast, predictive_of, tracking_of
 from headroom.sandbox.world_service import Service, empty_steps
 from headroom.simulation.fleet_scene import request_queue
 from headroom.units import SECONDS_PER_MINUTE
@@ -69,6 +70,15 @@ class FleetWorld:
             entered=np.array(self.capacity.entered_service[minutes], dtype=np.int64).reshape(-1, MINUTES_PER_STEP),
         )
         self.served = self.served.then(block)
+
+    def set_policies(self, policies: Sequence[OwnersPolicy]) -> None:
+        """Be scaled by these policies from the coming minute on."""
+        rate = self.service.rate_per_instance
+        predictive = predictive_of(self.life, policies, rate_per_instance=rate)
+        self.capacity.follow(
+            reactive=tracking_of(self.life, policies, rate_per_instance=rate),
+            forecast=None if predictive is None else CapacityForecast(predictive, rate_per_instance=rate),
+        )
 
     def instance_id(self, run: InstanceRun) -> str:
         """Return the EC2-like id of an instance of this fleet."""

@@ -50,6 +50,36 @@ class TargetTracking:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PredictiveScaling:
+    """A predictive policy that forecasts and scales, as the owner set it up."""
+
+    policy_name: str
+    target_utilization_fraction: float
+    """Share of an instance's slots that is busy at the policy's target."""
+    scheduling_buffer_seconds: int = 300
+    """How long before its hour a forecast's capacity is launched."""
+    raises_maximum: bool = False
+    """MaxCapacityBreachBehavior IncreaseMaxCapacity: a forecast above the maximum raises it, for good."""
+    maximum_buffer_percent: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnersPolicy:
+    """A scaling policy in force as the API keeps it: which metric is to be held at what."""
+
+    name: str
+    is_predictive: bool
+    predefined_metric: str
+    """Of target tracking, or of a predictive policy's pair of metrics; empty for metrics of the owner's own."""
+    target_value: float
+    scale_out_cooldown_seconds: int = 60
+    scale_in_cooldown_seconds: int = 300
+    scheduling_buffer_seconds: int = 300
+    raises_maximum: bool = False
+    maximum_buffer_percent: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SandboxFleet:
     """A fleet as its owner runs it, before Headroom came: for seeding moto and for GET /_sandbox/fleets."""
 
@@ -217,6 +247,14 @@ class SandboxWorld(Protocol):
         Raising the minimum above desired raises desired, lowering the maximum below it lowers desired; ValueError where
         minimum > maximum or an asked desired lies outside the bounds. Application Auto Scaling callers leave desired
         None; UpdateService and UpdateEndpointWeightsAndCapacities may give it.
+        """
+        ...
+
+    def set_policies(self, fleet_id: str, policies: Sequence[OwnersPolicy]) -> None:
+        """Let the fleet be scaled by these policies from the world's now on, and by no others.
+
+        Of several of a kind the one with the lowest target acts, as the largest capacity wins on AWS; those on
+        metrics that the world cannot tell from utilization do nothing.
         """
         ...
 

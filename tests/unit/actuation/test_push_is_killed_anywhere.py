@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import pytest
 from tests.unit.actuation.fake_cloud import FakeTarget, Killed, MemoryStore, minutes
 from tests.unit.actuation.planning import (
+    action,
     add_foreign,
     at,
     diff_actions,
@@ -31,12 +32,15 @@ from headroom.actuation.push import push_fleet
 from headroom.actuation.request import PushRequest
 from headroom.actuation.rollback import RollbackRequest, rollback_push
 from headroom.actuation.target import ScalingTarget
+from headroom.domain.scaling import ActionPurpose
 
 OLD = plan((9, 8), (12, 4), (26, 7), restore_hour=30)
 NEW = plan((9, 9), (13, 5), (30.5, 6), restore_hour=31)
 OLD_MINIMA = {"T0900": 8, "T1200": 4, "T0200": 7, "T0600": 2}
 NEW_MINIMA = {"T0900": 9, "T1300": 5, "T0630": 6, "T0700": 2}
 LATER = plan((9, 7), restore_hour=32)
+# While no reactive policy scaled the group the restore had to set the desired instances; now it must leave them alone.
+WITH_DESIRED = (*NEW[:-1], action(at(31), 2, purpose=ActionPurpose.RESTORE, desired=2))
 
 
 @dataclass
@@ -113,9 +117,20 @@ WORKS = {
         PushState.ROLLED_BACK,
         OLD_MINIMA,
     ),
+    "narrowed": Work(
+        lambda world: world.push(request(WITH_DESIRED, window_end=at(5.5))),
+        lambda world: world.push(NEW_PUSH),
+        PushState.VERIFIED,
+        NEW_MINIMA,
+    ),
 }
 TARGETS = {"ec2": ec2, "application": ecs}
-CALLS = {(work, api): WORKS[work].count_calls(TARGETS[api]) for work in WORKS for api in TARGETS}
+CALLS = {
+    (work, api): WORKS[work].count_calls(TARGETS[api])
+    for work in WORKS
+    for api in TARGETS
+    if (work, api) != ("narrowed", "application")  # there is no desired setting there
+}
 DEATHS = [
     pytest.param(work, api, number, hook, id=f"{work}-{api}-{number}-{hook}")
     for (work, api), calls in CALLS.items()
@@ -136,13 +151,27 @@ def dead(work: str, api: str, number: int, hook: str) -> World:
 
 def test_there_are_calls_enough_to_die_at() -> None:
     # Reading takes 3 calls; an Auto Scaling group then takes the restore, the others and the deletes in a batch each;
-    # a scalable target takes its 4 puts and 3 deletes one by one; 3 to read back.
+    # a scalable target takes its 4 puts and 3 deletes one by one; 3 to read back. A restore that is to set less takes
+    # four: the one that stands in for it, its deletion, it anew, the other's deletion.
     assert CALLS == {
         ("push", "ec2"): 9,
         ("push", "application"): 13,
         ("rollback", "ec2"): 9,
         ("rollback", "application"): 13,
+        ("narrowed", "ec2"): 10,
     }
+
+
+def test_a_restore_that_is_to_set_less_is_replaced_while_another_stands_in_for_it() -> None:
+    world = WORKS["narrowed"].begin(ec2)
+    restore = name_of(at(31))
+    assert world.cloud.actions[restore]["sizes"]["DesiredCapacity"] == 2
+    seen: list[set[str]] = []
+    world.cloud.after_call = lambda _number, _operation: seen.append({name[-6:-1] for name in world.cloud.actions})
+    assert WORKS["narrowed"].run(world).state is PushState.VERIFIED
+    assert world.cloud.actions[restore]["sizes"].get("DesiredCapacity") is None
+    assert all({"T0700", "T0701"} & names for names in seen)
+    assert "T0701" not in seen[-1]
 
 
 @pytest.mark.parametrize(("work", "api", "number", "hook"), DEATHS)
@@ -176,7 +205,7 @@ def test_nobody_else_writes_while_the_dead_ones_lock_lasts_and_the_same_again_fi
     assert world.cloud.actions["owner-181000"]["sizes"]["MinSize"] == 3
     states = [state.value for state in world.ledger.states(NEW_PUSH.push_id)]
     assert states[0] == "intended"
-    assert states[-1] == ("verified" if work == "push" else "rolled_back")
+    assert states[-1] == ("rolled_back" if work == "rollback" else "verified")
 
 
 @pytest.mark.parametrize(("work", "api", "number", "hook"), DEATHS)

@@ -99,3 +99,23 @@ def test_a_fault_names_line_and_key(file: Path, good: str, bad: str, expected: s
 )
 def test_a_document_of_the_wrong_form_is_refused(file: Path, text: str, expected: str) -> None:
     assert error_of(file, text).startswith(expected)
+
+
+def test_rates_of_calls_are_changed_service_by_service(file: Path) -> None:
+    file.write_text("aws: {calls_per_second: {autoscaling: 10}}\n", encoding="utf-8")
+    rates = {"autoscaling": 10.0, "application-autoscaling": 30.0, "ecs": 5.0, "sagemaker": 10.0}
+    assert load_sources(file).aws.call_rates == rates
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (
+            "{ec: 3}",
+            "FILE:1: aws: calls_per_second: unknown service 'ec'; did you mean 'ecs'?; known are autoscaling, ",
+        ),
+        ("{ecs: 0.5}", "FILE:1: aws: calls_per_second: ecs must be at least 1, found 0.5"),
+    ],
+)
+def test_a_rate_of_nothing_or_too_low_is_refused(file: Path, given: str, expected: str) -> None:
+    assert error_of(file, f"aws: {{calls_per_second: {given}}}\n").startswith(expected)

@@ -28,7 +28,7 @@ class OwnersWork:
 
     schedules: tuple[OwnersSchedule, ...] = ()
     predictive_policy: str | None = None
-    """Name of a predictive scaling policy that forecasts and scales; the world does not act on it."""
+    """Name of a predictive scaling policy that forecasts and scales, from the world's opening on."""
     hosts_group: str | None = None
     """The Auto Scaling group that an ECS service runs on, by its capacity provider of the same name."""
     tags: Mapping[str, str] = field(default_factory=dict)
