@@ -1,7 +1,5 @@
 """A page full of hostile names in a real browser: all is shown, figures are drawn, and no script of theirs runs."""
 
-import os
-import shutil
 import sys
 import threading
 from collections.abc import Iterator
@@ -13,7 +11,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
+from tests.chromium import headless_chromium
 from tests.unit.security.hostile import HOSTILE
 
 from headroom.columns import QUANTILE_LEVELS
@@ -98,14 +97,8 @@ def report() -> str:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if chromium is None and not os.environ.get("CI"):
-        pytest.skip("chromium is missing (Debian, Ubuntu: apt-get install chromium)")
-    assert chromium is not None
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+    with headless_chromium() as browser:
         yield browser
-        browser.close()
 
 
 @dataclass
