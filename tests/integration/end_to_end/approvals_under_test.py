@@ -2,9 +2,12 @@
 
 import subprocess
 import sys
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
+from urllib.parse import quote
 
 import requests
 from playwright.sync_api import Page
@@ -19,9 +22,10 @@ from headroom.sandbox.airflow_api import AirflowApiError, DagRun, TaskRun
 from headroom.sandbox.airflow_process import USER
 
 IN_THE_UI, OVERTAKEN, REJECTED, EDITED = "chat-large", "vision-batch", "rerank", "embed-search"
-"""Approved in a browser; approved when somebody else's action had come; rejected; approved when the owner had edited."""
+"""Approved in a browser; approved after somebody else's action had come; rejected; approved after its owner's edit."""
 SECONDS_TO_ANSWER = 15
 UI_MILLISECONDS = 60_000.0
+UI_NOTE = "seen with search"
 
 
 @dataclass
@@ -95,7 +99,7 @@ def _approve_in_the_ui(played: Played) -> None:
     with headless_chromium() as browser:
         page = browser.new_page(viewport={"width": 1400, "height": 1000})
         page.set_default_timeout(UI_MILLISECONDS)
-        played.page_text = approve_in_the_ui(page, demo, played.first[IN_THE_UI]["subject"])
+        played.page_text = approve_in_the_ui(page, demo, played.first[IN_THE_UI])
     wait_until(lambda: last_state(demo, IN_THE_UI) == "verified", "the push that was approved in the browser")
     played.writes_of[IN_THE_UI] = demo.write_calls()
 
@@ -113,15 +117,23 @@ def _leave_unanswered(played: Played) -> None:
     played.unanswered_writes = demo.write_calls()
 
 
-def approve_in_the_ui(page: Page, demo: Demo, subject: str) -> str:
-    """Log in, open the request, say why and press Approve; return what the page showed before."""
-    airflow = demo.stack.airflow
+def approve_in_the_ui(page: Page, demo: Demo, request: dict[str, Any]) -> str:
+    """Log in, find the request, open it, say why and press Approve; return what the page showed of it."""
+    airflow, task = demo.stack.airflow, request["task_instance"]
     page.goto(f"{airflow.url}/required_actions")
     page.fill("input[name=username]", USER)
     page.fill("input[name=password]", airflow.password)
     page.locator("button[type=submit]").click()
-    page.get_by_text(subject).first.click()
-    return page.inner_text("body")
+    page.get_by_text(request["subject"]).first.wait_for()
+    run = f"{airflow.url}/dags/{task['dag_id']}/runs/{quote(task['dag_run_id'], safe='')}"
+    page.goto(f"{run}/tasks/{task['task_id']}/mapped/{task['map_index']}/required_actions")
+    approve = page.get_by_test_id("hitl-option-Approve")
+    approve.wait_for()
+    shown = page.inner_text("body")
+    page.locator("#element_note").fill(UI_NOTE)
+    approve.click()
+    approve.wait_for(state="detached")
+    return shown
 
 
 def requests_by_fleet(demo: Demo) -> dict[str, dict[str, Any]]:
@@ -138,7 +150,7 @@ def is_asked_again(demo: Demo, fleet_id: str) -> bool:
     return requests_by_fleet(demo).get(fleet_id, {}).get("subject", "").startswith("Asked again")
 
 
-def answer(demo: Demo, fleet_id: str, choice: str, *, until: Any, note: str = "") -> None:  # noqa: ANN401, a condition
+def answer(demo: Demo, fleet_id: str, choice: str, *, until: Callable[[], bool], note: str = "") -> None:
     """Answer the open request about a fleet, and wait for what is to come of it."""
     api = demo.stack.airflow.api
     task_id = requests_by_fleet(demo)[fleet_id]["task_instance"]["task_id"]
@@ -150,11 +162,9 @@ def answer(demo: Demo, fleet_id: str, choice: str, *, until: Any, note: str = ""
             instance = request["task_instance"]
             run = DagRun(dag_id=instance["dag_id"], run_id=instance["dag_run_id"], key=None, state="running")
             task = TaskRun(task_id=task_id, map_index=instance["map_index"], state=None)
-            try:
+            with suppress(AirflowApiError):  # answered already, and not yet closed
                 api.answer_approval(run, task, choice=choice, note=note)
-            except AirflowApiError as error:
-                assert "409" in str(error), error
-        return bool(until())
+        return until()
 
     wait_until(answered, f"what comes of {choice} for {fleet_id}")
 
