@@ -26,9 +26,8 @@ from headroom.airflow_glue.timetables import after
     params={"window": hour_param()},
     doc_md="""
     ### Scale ahead
-    Each chunk of fleets on its own: **forecast** 72 hours of demand, **schedule** capacity for it, **push** the actions
-    that differ from what is there, then **refit** where a full refit is due, to serve from the next hour.
-    * A fleet in mode `approve` waits under *Required actions*; without an answer in 50 minutes it counts as rejected.
+    Each chunk on its own: **forecast** 72 hours, **schedule** capacity, **push** what differs, **refit** what is due.
+    * A fleet in mode `approve` waits under *Required actions*; no answer in 50 minutes is a no, what moved asks anew.
     * What is past by the cloud's clock is recorded, never pushed: safe to rerun, backfill and run late.
     """,
 )
@@ -71,11 +70,11 @@ def scale_ahead() -> None:  # noqa: C901, it holds its tasks
 
         return [request for chunk in chunks for request in scale.pending_approvals(hour_of_run(), chunk)]
 
-    @task
+    @task(max_active_tis_per_dagrun=1)
     def push_approved(request: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any]:
         from headroom.pipelines import scale
 
-        return scale.push_chunk(hour_of_run(), request["chunk"], approvals={request["fleet_id"]: answer})
+        return scale.push_answered(hour_of_run(), request, answer)
 
     @task(trigger_rule=TriggerRule.ALL_DONE, on_success_callback=[PushNotifier()])
     def report_run() -> dict[str, Any]:
@@ -90,7 +89,8 @@ def scale_ahead() -> None:  # noqa: C901, it holds its tasks
 
     @task_group
     def approve_fleet(request: dict[str, Any]) -> None:
-        push_approved(request, AskForApproval(task_id="ask", request=request).output)
+        again = push_approved(request, AskForApproval(task_id="ask", request=request).output)["ask_again"]
+        push_approved.override(task_id="push_again")(again, AskForApproval(task_id="ask_again", request=again).output)
 
     approved = approve_fleet.expand(request=(requests := list_requests(chunks := list_chunks())))
     scale_chunk.expand(chunk=chunks) >> [requests, report := report_run()]

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser
-from tests.ui.chromium import running_chromium
+from tests.chromium import headless_chromium
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with running_chromium() as browser:
+    with headless_chromium() as browser:
         yield browser

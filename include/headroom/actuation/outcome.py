@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from headroom.actuation.records import action_record
+from headroom.actuation.shown import Shown
 from headroom.actuation.target import ActionFailure, WriteCall
 from headroom.domain.scaling import ActionDiff, TargetState, Verdict
 
@@ -62,6 +63,10 @@ class PushOutcome:
     write_calls: int = 0
     overdue: tuple[str, ...] = ()
     """Actions of ours that stood at the target although their time had come and gone, by name."""
+    shown: Shown | None = None
+    """What a person is to be asked about; None where nobody is."""
+    moved: tuple[str, ...] = ()
+    """Why an approval did not hold: what had moved since it was shown. Nothing was written then."""
 
     @property
     def is_refused(self) -> bool:
@@ -84,6 +89,8 @@ class PushOutcome:
             "failures": failure_records(self.failures),
             "write_calls": self.write_calls,
             "overdue": list(self.overdue),
+            "shown": self.shown.digest if self.shown else None,
+            "moved": list(self.moved),
             **diff_record(self.diff),
         }
 

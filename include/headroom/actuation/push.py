@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from headroom.actuation.answers import approval_detail, asked_again_detail, rejection_detail, rejection_reason
 from headroom.actuation.baseline import Adoption, OwnerEdit, adopt
 from headroom.actuation.errors import ActuationError
 from headroom.actuation.ledger import STALE_AFTER, Ledger, moment_of
@@ -13,6 +14,7 @@ from headroom.actuation.outcome import PushOutcome, PushState, diff_record, over
 from headroom.actuation.records import action_record, baseline_record, present_records, setting_record
 from headroom.actuation.request import PushRequest
 from headroom.actuation.restore import restore_problem, restore_verdicts, still_owed, withdrawal
+from headroom.actuation.shown import Purpose, Shown, shown_of
 from headroom.actuation.target import ScalingTarget, read_as_of_its_end
 from headroom.actuation.write import Writing, Written, mark_repaired, write_and_verify
 from headroom.domain.fleet import Mode
@@ -93,11 +95,14 @@ class _Push:
         adoption = adopt(state, memory, is_ours=request.is_ours)
         if memory is not None and adoption.paused_reason is not None:
             return self._pause(adoption, memory)
+        wanted = request.wanted or still_owed(state, adoption.baseline, is_ours=request.is_ours)
+        diff = request.diff(wanted, state)
+        moved = () if diff.is_empty else request.moved_since_approval(self._shown(state, diff, Purpose.PLAN))
+        if moved:
+            return self._ask_again(moved, PushState.AWAITING_APPROVAL, diff)
         problem = adoption.problem or restore_problem(request.wanted, adoption.baseline)
         if problem is not None:
             return self.refuse((Verdict(rule="baseline", is_passed=False, reason=problem),), None)
-        wanted = request.wanted or still_owed(state, adoption.baseline, is_ours=request.is_ours)
-        diff = request.diff(wanted, state)
         verdicts = (*request.guardrails(state, diff), *restore_verdicts(diff))
         return self._decide(wanted, state, diff, verdicts, memory)
 
@@ -116,7 +121,7 @@ class _Push:
         if not all(verdict.is_passed for verdict in verdicts):
             return self.refuse(verdicts, diff)
         if not self.request.is_allowed_to_write:
-            return self._hold(diff, verdicts)
+            return self._hold(state, diff, verdicts)
         return self._write(wanted, state, diff, verdicts, memory)
 
     def _write(
@@ -128,9 +133,7 @@ class _Push:
         memory: FleetMemory | None,
     ) -> PushOutcome:
         with self.lock.hold(self.request.push_id) as held:
-            if self.request.approved_by is not None:
-                answer = {"approved_by": self.request.approved_by, "note": self.request.answer_note}
-                self.note(LedgerState.APPROVED, answer)
+            self._note_approval()
             memory = memory or self._capture_baseline(state)
             written = self._write_wanted(wanted, state, memory, held, {"verdicts": verdict_records(verdicts)})
         return self.outcome(
@@ -229,10 +232,20 @@ class _Push:
         )
         # The guardrails judge the plan, which is not what is written here; only a kill switch stops a withdrawal.
         is_stopped = any(verdict.rule == KILL_SWITCH_RULE and not verdict.is_passed for verdict in verdicts)
-        is_withdrawing = request.is_allowed_to_write and not is_stopped and not diff.is_empty
+        is_wanted = not is_stopped and not diff.is_empty
+        shown = self._shown(state, diff, Purpose.WITHDRAWAL)
+        moved = request.moved_since_approval(shown) if is_wanted else ()
+        is_withdrawing = request.is_allowed_to_write and is_wanted and not moved
         if adoption.edit is None:
             self.note(LedgerState.REFUSED, {"reasons": [reason], "verdicts": verdict_records(verdicts)})
         only_paused = self.outcome(PushState.PAUSED, diff=diff, verdicts=verdicts, reasons=(reason,))
+        if moved:
+            asking = self._ask_again(moved, PushState.PAUSED, diff)
+            only_paused = replace(asking, reasons=(reason, *asking.reasons))
+        elif is_wanted and request.is_asked_about:
+            only_paused = replace(only_paused, shown=shown)
+        elif request.is_rejected:
+            self._reject(diff, verdicts)
         if self.is_dry_run or (adoption.edit is None and not is_withdrawing):
             return only_paused
         seen = memory.seen(state, is_ours=request.is_ours)
@@ -242,6 +255,7 @@ class _Push:
                 self._record_edit(adoption.edit, memory, paused)
             if not is_withdrawing:
                 return only_paused
+            self._note_approval()
             written = self._write_wanted(wanted, state, paused, held, {"withdraws_for": reason})
         return self.outcome(
             PushState.PAUSED if written.is_good else PushState(written.state.value),
@@ -275,10 +289,10 @@ class _Push:
         self.note(LedgerState.REFUSED, detail)
         return self.outcome(PushState.REFUSED, diff=diff, verdicts=verdicts, reasons=reasons)
 
-    def _hold(self, diff: ActionDiff, verdicts: tuple[Verdict, ...]) -> PushOutcome:
+    def _hold(self, state: TargetState, diff: ActionDiff, verdicts: tuple[Verdict, ...]) -> PushOutcome:
         """The mode does not let it write: say what would be."""
         is_approve = self.request.fleet.mode is Mode.APPROVE
-        if is_approve and self.request.rejected_by is not None:
+        if self.request.is_rejected:
             return self._reject(diff, verdicts)
         detail = {"verdicts": verdict_records(verdicts), "plan_id": self.request.plan_id, **diff_record(diff)}
         self.note(LedgerState.PLANNED if is_approve else LedgerState.RECOMMENDED, detail)
@@ -287,16 +301,27 @@ class _Push:
             diff=diff,
             verdicts=verdicts,
             reasons=("the plan is not approved" if is_approve else "the fleet's mode is recommend",),
+            shown=self._shown(state, diff, Purpose.PLAN) if is_approve else None,
         )
+
+    def _shown(self, state: TargetState, diff: ActionDiff, purpose: Purpose) -> Shown:
+        usd = self.request.planned_usd_per_day if purpose is Purpose.PLAN else None
+        return shown_of(state, diff, purpose=purpose, planned_usd_per_day=usd)
+
+    def _ask_again(self, moved: tuple[str, ...], state: PushState, diff: ActionDiff) -> PushOutcome:
+        """Somebody approved something else than what would be written now: write nothing, and say what moved."""
+        self.note(LedgerState.ASKED_AGAIN, asked_again_detail(self.request, moved))
+        reason = f"it moved since {self.request.approved_by} approved it: {'; '.join(moved)}"
+        return replace(self.outcome(state, diff=diff, reasons=(reason,)), moved=moved)
+
+    def _note_approval(self) -> None:
+        if self.request.approved_by is not None:
+            self.note(LedgerState.APPROVED, approval_detail(self.request))
 
     def _reject(self, diff: ActionDiff, verdicts: tuple[Verdict, ...]) -> PushOutcome:
         """Somebody said no, or nobody said anything in time, which means no."""
-        request = self.request
-        by, note = request.rejected_by, request.answer_note
-        detail = {"rejected_by": by or None, "note": note, "plan_id": request.plan_id}
-        self.note(LedgerState.REJECTED, detail)
-        reason = f"{by} rejected the plan" if by else "nobody approved the plan in time"
-        reasons = (f"{reason}: {note}" if note else reason,)
+        self.note(LedgerState.REJECTED, rejection_detail(self.request))
+        reasons = (rejection_reason(self.request),)
         return self.outcome(PushState.REJECTED, diff=diff, verdicts=verdicts, reasons=reasons)
 
     def note(self, state: LedgerState, detail: dict[str, Any]) -> None:
@@ -312,6 +337,7 @@ class _Push:
         verdicts: tuple[Verdict, ...] = (),
         reasons: tuple[str, ...] = (),
         written: Written | None = None,
+        shown: Shown | None = None,
     ) -> PushOutcome:
         """Say how it ended."""
         return PushOutcome(
@@ -323,6 +349,7 @@ class _Push:
             reasons=reasons,
             failures=written.result.failures if written else (),
             write_calls=written.result.write_calls if written else 0,
+            shown=shown,
         )
 
 

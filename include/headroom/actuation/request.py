@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from headroom.actuation.ledger import plan_push_id
+from headroom.actuation.moved import what_moved
+from headroom.actuation.shown import Shown
 from headroom.actuation.write import DiffFunction, IsOurs
 from headroom.domain.fleet import Fleet, Mode
 from headroom.domain.scaling import Action, ActionDiff, TargetState, Verdict
@@ -18,8 +20,9 @@ class PushRequest:
 
     `wanted` holds every action of the plan, the restore last; none means that nothing of ours is to stand there.
     `diff`, `is_ours` and `guardrails` are the scheduling's, passed in, since actuation decides nothing about plans.
-    `approved_by` or `rejected_by` says who answered about exactly this plan, where the fleet's mode asks for it, and
-    `answer_note` why; an empty `rejected_by` means that nobody answered in time.
+    `approved_by` or `rejected_by` says who answered, where the fleet's mode asks for it, and `answer_note` why; an
+    empty `rejected_by` means that nobody answered in time. `shown` is what they were shown, None where that is not on
+    record; `planned_usd_per_day` is the plan's estimate, to be shown beside it.
     """
 
     fleet: Fleet
@@ -33,6 +36,8 @@ class PushRequest:
     approved_by: str | None = None
     rejected_by: str | None = None
     answer_note: str = ""
+    shown: Shown | None = None
+    planned_usd_per_day: float | None = None
 
     @property
     def push_id(self) -> str:
@@ -43,3 +48,21 @@ class PushRequest:
     def is_allowed_to_write(self) -> bool:
         """Whether the mode lets it touch the target: auto, or approve with an approval."""
         return self.fleet.mode is Mode.AUTO or (self.fleet.mode is Mode.APPROVE and self.approved_by is not None)
+
+    @property
+    def is_asked_about(self) -> bool:
+        """Whether a person is yet to be asked: their answer is needed, and this request carries none."""
+        return self.fleet.mode is Mode.APPROVE and self.approved_by is None and self.rejected_by is None
+
+    @property
+    def is_rejected(self) -> bool:
+        """Whether a person who is to be asked, or nobody in time, has said no."""
+        return self.fleet.mode is Mode.APPROVE and self.rejected_by is not None
+
+    def moved_since_approval(self, now: Shown) -> tuple[str, ...]:
+        """Return why an approval does not hold for what would be written `now`; none where nobody had to approve."""
+        if self.fleet.mode is not Mode.APPROVE or self.approved_by is None:
+            return ()
+        if self.shown is None:
+            return ("what was approved is not on record",)
+        return what_moved(self.shown, now, is_ours=self.is_ours)

@@ -16,6 +16,8 @@ class LedgerState(StrEnum):
     APPROVED = "approved"
     REJECTED = "rejected"
     """A person rejected the plan, or nobody answered in time."""
+    ASKED_AGAIN = "asked_again"
+    """A person approved, but what they were shown had moved since: nothing was written."""
     INTENDED = "intended"
     APPLIED = "applied"
     PARTIALLY_APPLIED = "partially_applied"

@@ -16,7 +16,8 @@ from headroom.lake.errors import LakeError
 from headroom.pipelines.at_once import at_once
 from headroom.pipelines.clock import read_clock_utc
 from headroom.pipelines.explain_chain import Chain, document
-from headroom.pipelines.pushes import ownership, result_path
+from headroom.pipelines.push_results import result_path
+from headroom.pipelines.pushes import ownership
 from headroom.pipelines.workspace import Workspace
 from headroom.reporting.explanation import Explanation
 from headroom.reporting.explanation_parts import PushTold, push_told

@@ -24,7 +24,8 @@ from headroom.pipelines.clock import closed_at_utc
 from headroom.pipelines.model_runs import read_rows
 from headroom.pipelines.observed import band_record
 from headroom.pipelines.outcomes import Outcome, OutcomeStatus, read_outcomes, run_step, runs_of
-from headroom.pipelines.pushes import KILL_SWITCH_PATH, kill_switch_reason, result_path, stored_plan
+from headroom.pipelines.push_results import result_path
+from headroom.pipelines.pushes import KILL_SWITCH_PATH, kill_switch_reason, stored_plan
 from headroom.pipelines.schedules import wanted_actions
 from headroom.pipelines.utilization import RAW_TABLE
 from headroom.pipelines.windows import window_key

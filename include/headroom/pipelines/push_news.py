@@ -12,7 +12,8 @@ from headroom.forecasting.drift import drift_told_in
 from headroom.insight.push_news import News, NewsKind, Told, choose_news
 from headroom.lake.errors import LakeError
 from headroom.pipelines.at_once import at_once
-from headroom.pipelines.pushes import result_path, stored_plan
+from headroom.pipelines.push_results import result_path
+from headroom.pipelines.pushes import stored_plan
 from headroom.pipelines.windows import window_key
 from headroom.pipelines.workspace import Workspace
 

@@ -1,4 +1,4 @@
-"""Push tasks: a fleet's plan, checked and applied, and the requests for approval that wait for a person."""
+"""Push tasks: a fleet's plan, checked and applied."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -15,8 +15,7 @@ from headroom.actuation.request import PushRequest
 from headroom.config.secrets import redact
 from headroom.config.settings import KILL_SWITCH_VARIABLE
 from headroom.domain.demand import DemandForecast
-from headroom.domain.fleet import Fleet, Mode
-from headroom.domain.foreign_text import code_span
+from headroom.domain.fleet import Fleet
 from headroom.domain.scaling import Action, ActionDiff, TargetState, Verdict
 from headroom.domain.window import Window
 from headroom.extract.errors import SourceError
@@ -28,10 +27,9 @@ from headroom.pipelines.costs_so_far import costs_so_far, prices_of_budgeted
 from headroom.pipelines.forecasts import KnownForecast, read_forecasts
 from headroom.pipelines.observed import NOTHING_KNOWN, Freshness, band_record, freshness
 from headroom.pipelines.outcomes import Outcome, OutcomeStatus, run_step
-from headroom.pipelines.plan_costs import describe_estimate
+from headroom.pipelines.push_results import keep_shown, read_shown, result_path
 from headroom.pipelines.schedules import plan_path, wanted_actions
-from headroom.pipelines.windows import window_key
-from headroom.pipelines.workspace import Workspace, open_workspace
+from headroom.pipelines.workspace import Workspace
 from headroom.scheduling import (
     CostSoFar,
     GuardrailContext,
@@ -72,7 +70,7 @@ def push_chunk(window: Window, chunk: int, *, approvals: Mapping[str, Mapping[st
         stored = at_once(lambda fleet: stored_plan(workspace, fleet, window), fleets)
         plans = {fleet.id: plan for fleet, plan in zip(fleets, stored, strict=True)}
         results.update(push_fleets(workspace, window, chunk, plans, approvals=approvals))
-        at_once(lambda item: _keep_result(workspace, item[0], window, item[1]), results.items())
+        at_once(lambda item: keep_result(workspace, item[0], window, item[1]), results.items())
         if not approvals:
             delays["seconds_after_close"] = (read_clock_utc(workspace) - window.end_utc).total_seconds()
         return [outcome_of(fleet_id, result) for fleet_id, result in results.items()]
@@ -92,8 +90,11 @@ def stored_plan(workspace: Workspace, fleet: Fleet, window: Window) -> dict[str,
     return record if isinstance(record, dict) else "it has no plan in this run"
 
 
-def _keep_result(workspace: Workspace, fleet_id: str, window: Window, result: PushOutcome | str) -> None:
+def keep_result(workspace: Workspace, fleet_id: str, window: Window, result: PushOutcome | str) -> None:
+    """Keep a push's result, and what a person is to be asked about; a push that came to nothing leaves none."""
     if isinstance(result, PushOutcome):
+        if result.shown is not None:
+            keep_shown(workspace, fleet_id, window, result.shown)
         workspace.lake.write_json(result_path(fleet_id, window), result.summary())
     else:
         workspace.lake.storage.delete(result_path(fleet_id, window))
@@ -152,8 +153,6 @@ class _RunInputs:
         known = self.forecasts.get(fleet.id)
         if known is None:
             return "it has no forecast in this run"
-        if answer and answer.get("plan_id") != plan["plan_id"]:
-            return f"the answer is about plan {answer.get('plan_id')}, and the plan is now {plan['plan_id']}: ask again"
         wanted = wanted_actions(plan)
         request = PushRequest(
             fleet=fleet,
@@ -167,6 +166,8 @@ class _RunInputs:
             approved_by=str(answer["by"]) if answer.get("is_approved") else None,
             rejected_by=(answer["by"] or "") if answer and not answer["is_approved"] else None,
             answer_note=redact(answer.get("note") or ""),
+            shown=read_shown(self.workspace, fleet.id, self.window, answer.get("shown")),
+            planned_usd_per_day=plan["estimate"]["planned_usd_per_day"],
         )
         return push_fleet(
             request,
@@ -218,59 +219,6 @@ class _RunInputs:
             )
 
         return verdicts
-
-
-def pending_approvals(window: Window, chunk: int) -> list[dict[str, Any]]:
-    """Return a request per fleet whose plan waits for a person: fleet, chunk, plan, subject, and a body."""
-    workspace = open_workspace()
-    requests = []
-    for fleet in workspace.fleets_in(chunk):
-        if fleet.mode is not Mode.APPROVE:
-            continue
-        result = workspace.lake.read_json(result_path(fleet.id, window))
-        plan = stored_plan(workspace, fleet, window)
-        if result is not None and result["state"] == PushState.AWAITING_APPROVAL and not isinstance(plan, str):
-            changes = len(result["create"]) + len(result["replace"]) + len(result["delete"])
-            requests.append(
-                {
-                    "fleet_id": fleet.id,
-                    "chunk": chunk,
-                    "subject": f"Change {changes} scheduled actions of {fleet.id}?",
-                    "plan_id": plan["plan_id"],
-                    "body": _approval_body(fleet, plan, result),
-                },
-            )
-    return requests
-
-
-def _approval_body(fleet: Fleet, plan: Mapping[str, Any], result: Mapping[str, Any]) -> str:
-    """Return the request in Markdown; names and reasons, which others chose, stand in code spans."""
-    plan_id = code_span(plan["plan_id"])
-    lines = [
-        f"Fleet **{fleet.id}** ({fleet.target.kind} {code_span(fleet.target.name)}), plan {plan_id}.",
-        f"Sized by {code_span(plan['sizing_method'])}.",
-        f"{describe_estimate(plan['estimate'], plan['instance_type'])}.",
-        "",
-        "| start (UTC) | min | max | desired | why | change |",
-        "| --- | --- | --- | --- | --- | --- |",
-    ]
-    for change in ("create", "replace", "keep"):
-        lines += [
-            f"| {item['starts_at_utc'][:16]} | {_cell(item['min_instances'])} | {_cell(item['max_instances'])} "
-            f"| {_cell(item['desired_instances'])} | {item['purpose']} | {change} |"
-            for item in result[change]
-        ]
-    lines += ["", *(f"- {check['rule']}: {code_span(check['reason'])}" for check in result["verdicts"])]
-    return "\n".join(lines)
-
-
-def _cell(count: int | None) -> str:
-    return "" if count is None else str(count)
-
-
-def result_path(fleet_id: str, window: Window) -> str:
-    """Return where the newest push result of a fleet's plan stands in the lake."""
-    return f"pushes/hour={window_key(window)[:13]}/fleet={fleet_id}.json"
 
 
 def diff_function(

@@ -27,7 +27,7 @@ from headroom.pipelines.model_runs import read_rows, run_model
 from headroom.pipelines.newest_report import LATEST_KEY, LATEST_PAGE
 from headroom.pipelines.outcomes import read_outcomes, runs_of
 from headroom.pipelines.plan import spot_mix_path
-from headroom.pipelines.pushes import result_path
+from headroom.pipelines.push_results import result_path
 from headroom.pipelines.savings import report_savings
 from headroom.pipelines.schedules import SCHEDULE_TABLE, plan_path, wanted_actions
 from headroom.pipelines.windows import window_key

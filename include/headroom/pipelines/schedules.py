@@ -1,6 +1,6 @@
 """Schedule tasks: forecasts -> required capacity -> the cheapest floor -> the actions a push will want."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -61,13 +61,15 @@ def schedule_chunk(window: Window, chunk: int) -> dict[str, Any]:
     )
 
 
-def schedule_fleets(workspace: Workspace, window: Window, chunk: int) -> list[Outcome]:
-    """Write the schedule mart of a chunk and, per fleet, the plan that its push reads.
+def schedule_fleets(
+    workspace: Workspace, window: Window, chunk: int, *, fleet_ids: Collection[str] | None = None
+) -> list[Outcome]:
+    """Write the schedule mart of a chunk and, per fleet, the plan that its push reads; of `fleet_ids` alone, if given.
 
     Once a window is past, a plan that exists is kept: it is the record of what was planned then.
     """
     is_past = closed_at_utc(workspace, window) - window.end_utc > STALE_AFTER
-    fleets = workspace.fleets_in(chunk)
+    fleets = [fleet for fleet in workspace.fleets_in(chunk) if fleet_ids is None or fleet.id in fleet_ids]
     kept = [fleet.id for fleet in fleets if is_past and workspace.lake.read_json(plan_path(fleet.id, window))]
     planned = plan_fleets_at(workspace, window, chunk, [fleet for fleet in fleets if fleet.id not in kept])
     at_once(lambda item: _keep_plan(workspace, window, *item), planned.items())

@@ -17,6 +17,7 @@ _ENDS: Final = {
     LedgerState.RECOMMENDED: "was only recommended, as the fleet's mode is",
     LedgerState.PLANNED: "was planned and not written",
     LedgerState.REJECTED: "was rejected",
+    LedgerState.ASKED_AGAIN: "was not written, as what was approved had moved since",
     LedgerState.FAILED: "failed",
     LedgerState.VERIFICATION_FAILED: "was written, and the target still differed when read back",
     LedgerState.VERIFIED: "was written and read back",
@@ -37,6 +38,7 @@ _UNWRITTEN: Final = {
     LedgerState.RECOMMENDED: "recommended",
     LedgerState.PLANNED: "planned",
     LedgerState.REJECTED: "rejected",
+    LedgerState.ASKED_AGAIN: "asked_again",
     LedgerState.FAILED: "failed",
 }
 

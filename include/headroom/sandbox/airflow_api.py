@@ -131,10 +131,10 @@ class AirflowApi:
         answer = self._get("dags/~/dagRuns/~/hitlDetails", response_received="false", state="awaiting_input")
         return list(answer["hitl_details"])
 
-    def answer_approval(self, run: DagRun, task: TaskRun, *, choice: str) -> None:
-        """Answer a waiting request with Approve or Reject."""
+    def answer_approval(self, run: DagRun, task: TaskRun, *, choice: str, note: str | None = None) -> None:
+        """Answer a waiting request with Approve or Reject, and say why."""
         path = f"dags/{run.dag_id}/dagRuns/{run.run_id}/taskInstances/{task.task_id}/{task.map_index}/hitlDetails"
-        self._send("PATCH", path, {"chosen_options": [choice], "params_input": {}})
+        self._send("PATCH", path, {"chosen_options": [choice], "params_input": {} if note is None else {"note": note}})
 
     def _get(self, path: str, **query: Any) -> Any:  # noqa: ANN401, JSON
         answer = self._session.get(

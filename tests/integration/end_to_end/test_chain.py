@@ -3,16 +3,13 @@
 import json
 from collections import Counter
 from datetime import timedelta
-from typing import Any
 
 import pytest
 import requests
 from tests.integration.end_to_end.demo_under_test import Demo, starts_at, wait_until
 
-from headroom.domain.fleet import Mode, TargetKind
-from headroom.domain.window import DAY, Window
+from headroom.domain.window import Window
 from headroom.pipelines.windows import window_key
-from headroom.sandbox.airflow_api import TaskRun
 from headroom.scheduling import parse_action_name
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.integration]
@@ -113,44 +110,6 @@ def test_a_replay_by_hand_reports_what_each_policy_would_have_cost_and_changes_n
     assert demo.write_calls() == []
 
 
-def test_a_push_that_needs_approval_waits_for_a_person_and_names_them(demo: Demo) -> None:
-    demo.set_mode("vision-batch", Mode.APPROVE)
-    # Somebody deletes one of our actions, so that there is something to push again.
-    latest = max(demo.actions_at(demo.fleets["vision-batch"]), key=starts_at)["ScheduledActionName"]
-    autoscaling = demo.stack.cloud.client("autoscaling")
-    autoscaling.delete_scheduled_action(AutoScalingGroupName="vision-batch", ScheduledActionName=latest)
-    window = demo.next_hour()
-    api = demo.stack.airflow.api
-    before = demo.request_hour(window)
-
-    def requests_about_vision() -> list[dict[str, Any]]:
-        return [request for request in api.open_approvals() if "vision-batch" in request["subject"]]
-
-    wait_until(lambda: bool(requests_about_vision()), "a request for approval")
-    wait_until(
-        lambda: demo.summary_exists(window) and len(demo.summary_of(window)) == len(demo.fleets),
-        "the pushes of the fleets that need none",
-    )
-    (request,) = requests_about_vision()
-    assert "| start (UTC) |" in request["body"]
-    (run,) = demo.runs("scale_ahead", window)
-
-    def approve_until_the_run_ends() -> bool:
-        # An answer within a second of the question can be lost by Airflow 3.3: the task then asks anew.
-        for asked in requests_about_vision():
-            task = TaskRun(
-                task_id=asked["task_instance"]["task_id"], map_index=asked["task_instance"]["map_index"], state=None
-            )
-            api.answer_approval(run, task, choice="Approve")
-        return demo.runs("scale_ahead", window)[-1].is_finished
-
-    wait_until(approve_until_the_run_ends, "the run after its approval")
-    assert demo.wait_for_hour(window, before).state == "success"
-    events = demo.ledger_events("vision-batch")
-    assert [event["detail"]["approved_by"] for event in events if event["state"] == "approved"] == ["admin"]
-    demo.set_mode("vision-batch", Mode.AUTO)
-
-
 def test_a_source_that_does_not_answer_fails_its_fleet_alone_with_its_cause(demo: Demo) -> None:
     window = demo.next_hour()
     demo.stack.cloud.add_fault(
@@ -183,21 +142,3 @@ def test_a_scheduler_killed_in_the_middle_of_a_run_and_started_again_loses_nothi
     run = demo.wait_for_hour(window, before)
     assert run.state == "success"
     assert {fleet["state"] for fleet in demo.summary_of(window).values()} <= {"verified", "unchanged"}
-
-
-def test_the_capacity_follows_the_actions_when_the_clock_advances_a_day(demo: Demo) -> None:
-    started = demo.stack.cloud.clock()
-    due = {
-        fleet.id: [action for action in demo.actions_at(fleet) if starts_at(action) <= started + DAY]
-        for fleet in demo.fleets.values()
-    }
-    demo.stack.cloud.advance(DAY)
-    executed = {item["name"] for item in demo.stack.cloud.executed_actions() if item["failure"] is None}
-    for fleet in demo.fleets.values():
-        assert due[fleet.id], fleet.id
-        assert {action["ScheduledActionName"] for action in due[fleet.id]} <= executed
-    chat = demo.fleets["chat-large"]
-    assert chat.target.kind is TargetKind.EC2_AUTO_SCALING_GROUP
-    groups = demo.stack.cloud.client("autoscaling").describe_auto_scaling_groups(AutoScalingGroupNames=["chat-large"])
-    last = max(due["chat-large"], key=starts_at)
-    assert groups["AutoScalingGroups"][0]["DesiredCapacity"] == last["DesiredCapacity"] < 50

@@ -108,7 +108,7 @@ def test_2_a_plan_carries_its_estimate_and_a_push_only_recommends(
     assert "Estimated cost, no bill: about 6,806.40 USD a day as it runs today" in " ".join(shown.split())
 
 
-def test_3_the_hours_tasks_and_the_days_plans_run_to_their_end() -> None:
+def test_3_the_hours_tasks_and_the_days_plans_run_to_their_end(sandbox: SandboxProcess) -> None:
     for chunk in utilization.list_chunks():
         utilization.extract_hour(LIVE_HOUR, chunk)
         scale.forecast_chunk(LIVE_HOUR, chunk)
@@ -116,16 +116,46 @@ def test_3_the_hours_tasks_and_the_days_plans_run_to_their_end() -> None:
         scale.push_chunk(LIVE_HOUR, chunk, approvals={})
     requests = [item for chunk in utilization.list_chunks() for item in scale.pending_approvals(LIVE_HOUR, chunk)]
     assert [item["fleet_id"] for item in requests] == ["vision-batch"]
-    assert "Estimated cost, no bill: about" in requests[0]["body"]
     (request,) = requests
-    answer = {"plan_id": request["plan_id"], "is_approved": False, "by": "ada", "note": "a load test runs"}
-    told = scale.push_chunk(LIVE_HOUR, request["chunk"], approvals={"vision-batch": answer})
-    assert told == {"nothing_to_do": 1, "write_calls": 0}
+    assert "Estimated cost, no bill: about" in request["body"]
+    # c_short / c_over is 3: critical ratio 3 / (3 + 1)
+    assert "**Risk.** It buys for demand up to q75 of the minutes: in about 25.0% of them more" in request["body"]
+    assert "**Replay.** No replay of this fleet has been run yet: trigger the DAG `replay_policies`" in request["body"]
+    again = _approved_after_the_owner_raised_the_minimum(request, sandbox)
+    answer = _answer(again, is_approved=False, note="a load test runs")
+    told = scale.push_answered(LIVE_HOUR, again, answer)
+    assert told == {"nothing_to_do": 1, "write_calls": 0, "ask_again": None}
     assert scale.pending_approvals(LIVE_HOUR, request["chunk"]) == []  # a no is an answer: nobody is asked twice
     for chunk in list_chunks_to_plan(DAY):
         plan_day(DAY, chunk)
-    assert check_outcomes(dag_id="scale_ahead", window=LIVE_HOUR)["served"] == 13  # 4 fleets x 3 steps, and the answer
+    assert (
+        check_outcomes(dag_id="scale_ahead", window=LIVE_HOUR)["served"] == 15
+    )  # 4 fleets x 3 steps, vision-batch's second plan and push, and the answer
     assert check_outcomes(dag_id="plan_fleets", window=DAY)["served"] == 4
+
+
+def _answer(request: dict[str, Any], *, is_approved: bool, note: str = "") -> dict[str, Any]:
+    """Return an answer as the task that asked hands it on."""
+    moments = {"asked_at_utc": "2026-11-18T06:06:00+00:00", "at_utc": "2026-11-18T06:10:00+00:00"}
+    about = {key: request[key] for key in ("fleet_id", "plan_id", "shown")}
+    return {**about, **moments, "is_approved": is_approved, "by": "ada", "note": note}
+
+
+def _approved_after_the_owner_raised_the_minimum(request: dict[str, Any], sandbox: SandboxProcess) -> dict[str, Any]:
+    """Approve when the target has moved; return the second request, made of a plan that gives the new minimum back."""
+    autoscaling = sandbox.client("autoscaling")
+    (group,) = autoscaling.describe_auto_scaling_groups(AutoScalingGroupNames=["vision-batch"])["AutoScalingGroups"]
+    autoscaling.update_auto_scaling_group(AutoScalingGroupName="vision-batch", MinSize=group["MinSize"] + 1)
+    told = scale.push_answered(LIVE_HOUR, request, _answer(request, is_approved=True))
+    assert told["write_calls"] == 0
+    again: dict[str, Any] = told["ask_again"]
+    assert again["subject"].startswith("Asked again: change ")
+    assert again["body"].startswith("**Asked again.** `ada` approved at 2026-11-18T06:10Z; nothing was written")
+    moved = f"- `the target's minimum is {group['MinSize'] + 1}; it was {group['MinSize']}`"
+    assert moved in again["body"]
+    assert again["plan_id"] != request["plan_id"]
+    assert again["asked_first_at_utc"] == "2026-11-18T06:06:00+00:00"
+    return again
 
 
 def test_4_the_page_of_the_run_marks_every_cost_and_says_what_forecasts_rest_on(folder: Path) -> None:

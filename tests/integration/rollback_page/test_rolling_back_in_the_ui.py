@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, FrameLocator, Page, expect
 from tests.integration.actuation.desks import FLEETS, Desk, desk_of
 from tests.integration.actuation.roles import PUSH, READ, two_roles
-from tests.ui.chromium import running_chromium
+from tests.chromium import headless_chromium
 
 from headroom.actuation.outcome import PushState
 from headroom.config.settings import PACKAGE_ROOT
@@ -91,7 +91,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with running_chromium() as browser:
+    with headless_chromium() as browser:
         yield browser
 
 

@@ -1,6 +1,7 @@
 """A small fleet, plans for it, and the rules that production takes from headroom.scheduling, written out by hand."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from tests.unit.actuation.fake_cloud import FakeApplicationAutoScaling, FakeAutoScaling, FakeTarget, MemoryStore
@@ -9,6 +10,7 @@ from headroom.actuation.application_auto_scaling import ScalableTarget
 from headroom.actuation.ec2_auto_scaling import Ec2AutoScalingGroup
 from headroom.actuation.lock import Locks
 from headroom.actuation.request import PushRequest
+from headroom.actuation.shown import Purpose, Shown, shown_of
 from headroom.domain.fleet import (
     Bounds,
     DemandSource,
@@ -147,6 +149,8 @@ def request(
     approved_by: str | None = None,
     rejected_by: str | None = None,
     answer_note: str = "",
+    shown: Shown | None = None,
+    planned_usd_per_day: float | None = None,
 ) -> PushRequest:
     return PushRequest(
         fleet=fleet(mode),
@@ -159,7 +163,16 @@ def request(
         approved_by=approved_by,
         rejected_by=rejected_by,
         answer_note=answer_note,
+        shown=shown,
+        planned_usd_per_day=planned_usd_per_day,
     )
+
+
+def approved(asked: PushRequest, target: FakeTarget) -> PushRequest:
+    """Return a request whose approver was shown what would be written to the target as it stands now."""
+    state = ec2(target).read(now_utc=target.now)
+    shown = shown_of(state, asked.diff(asked.wanted, state), purpose=Purpose.PLAN)
+    return replace(asked, shown=shown)
 
 
 def group(*, now: datetime = NOW, low: int = 2, high: int = 20, desired: int = 2) -> FakeTarget:

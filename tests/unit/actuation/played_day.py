@@ -11,6 +11,7 @@ from tests.unit.actuation.planning import (
     BASELINE,
     action,
     add_foreign,
+    approved,
     at,
     diff_actions,
     ec2,
@@ -72,7 +73,7 @@ class Day:
         mode = Mode.APPROVE if "approved_by" in about else Mode.AUTO
         asked = request((*wanted, restore), window_end=hour, **{"mode": mode, **about})
         return push_fleet(
-            asked,
+            approved(asked, self.target) if mode is Mode.APPROVE else asked,
             target=ec2(self.target),
             ledger=self.ledger,
             locks=locks(self.store, self.target),

@@ -10,6 +10,7 @@ from tests.unit.actuation.planning import (
     WINDOW_END,
     action,
     add_foreign,
+    approved,
     at,
     ec2,
     group,
@@ -146,11 +147,14 @@ def test_only_auto_writes_unasked(desk: Desk, mode: Mode, state: PushState, ledg
 
 
 def test_an_approved_plan_is_written_and_the_ledger_says_who_approved_and_why(desk: Desk) -> None:
-    desk.push(request(PLAN, mode=Mode.APPROVE))
-    outcome = desk.push(request(PLAN, mode=Mode.APPROVE, approved_by="ada", answer_note="agreed with search"))
+    shown = desk.push(request(PLAN, mode=Mode.APPROVE)).shown
+    assert shown is not None
+    answered = request(PLAN, mode=Mode.APPROVE, approved_by="ada", answer_note="agreed with search", shown=shown)
+    outcome = desk.push(answered)
     assert outcome.state is PushState.VERIFIED
-    approved = [event for event in desk.ledger.events(outcome.push_id) if event.state is LedgerState.APPROVED]
-    assert [event.detail for event in approved] == [{"approved_by": "ada", "note": "agreed with search"}]
+    events = [event for event in desk.ledger.events(outcome.push_id) if event.state is LedgerState.APPROVED]
+    answer = {"approved_by": "ada", "note": "agreed with search", "shown": shown.digest}
+    assert [event.detail for event in events] == [answer]
 
 
 @pytest.mark.parametrize(
@@ -436,7 +440,7 @@ class TestOwnerEdits:
         assert "the ledger has no baseline" in outcome.reasons[0]
 
     def test_in_approve_mode_an_edit_pauses_without_a_write_call(self, desk: Desk) -> None:
-        desk.push(request(PLAN, mode=Mode.APPROVE, approved_by="ada"))
+        desk.push(approved(request(PLAN, mode=Mode.APPROVE, approved_by="ada"), desk.group))
         calls = len(desk.group.write_calls)
         desk.group.sizes["MinSize"] = 6
         outcome = desk.push(request(PLAN, mode=Mode.APPROVE))

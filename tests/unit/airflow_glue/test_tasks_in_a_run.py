@@ -2,15 +2,16 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from airflow.sdk import DAG
+from airflow.sdk import DAG, Variable
 from airflow.sdk.definitions._internal.contextmanager import _CURRENT_CONTEXT
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
-from headroom.airflow_glue.approval import AskForApproval
+from headroom.airflow_glue.approval import ANSWER_VARIABLE, AskForApproval, answer_within, time_to_answer
 from headroom.airflow_glue.assets import SETTLED_DAY, UTILIZATION_HOUR, announce
 from headroom.airflow_glue.leaf import FAILED_STATES, check_outcomes
 from headroom.airflow_glue.other_runs import count_still_to_come
@@ -124,9 +125,11 @@ def test_a_run_with_a_failed_fleet_is_red_and_is_not_tried_again(monkeypatch: py
         checked({}, failing, monkeypatch)
 
 
+ASKED_AT = datetime(2026, 11, 18, 6, 6, tzinfo=UTC)
 REQUEST = {
     "fleet_id": "chat-large",
     "plan_id": "plan-1",
+    "shown": "0a1b",
     "chunk": 3,
     "subject": "Push 4 actions to chat-large?",
     "body": "| {{ start }} |",
@@ -141,16 +144,18 @@ def answered(choice: str, user: dict[str, str] | None, **entered: str | None) ->
         "responded_at": datetime(2026, 11, 18, 6, 10, tzinfo=UTC),
         "responded_by_user": user,
     }
-    return operator.execute_complete({}, event)  # type: ignore[typeddict-item]
+    return operator.execute_complete({"ti": SimpleNamespace(start_date=ASKED_AT)}, event)  # type: ignore[typeddict-item]
 
 
 def test_an_approval_says_who_why_and_when() -> None:
     assert answered("Approve", {"id": "7", "name": "ada"}, note="agreed with search") == {
         "fleet_id": "chat-large",
         "plan_id": "plan-1",
+        "shown": "0a1b",
         "is_approved": True,
         "by": "ada",
         "note": "agreed with search",
+        "asked_at_utc": "2026-11-18T06:06:00+00:00",
         "at_utc": "2026-11-18T06:10:00+00:00",
     }
 
@@ -176,6 +181,60 @@ def test_a_request_is_shown_as_it_is_and_never_taken_for_a_template() -> None:
     operator = AskForApproval(task_id="ask", request=REQUEST)
     assert operator.template_fields == ("request",)
     assert operator.defaults == ["Reject"]
+
+
+def test_where_the_answer_held_nothing_is_asked_again() -> None:
+    operator = AskForApproval(task_id="ask_again", request={})
+    operator.request = None  # type: ignore[assignment]  # as Airflow fills it in from the push before it
+    with pytest.raises(AirflowSkipException):
+        operator.execute({})  # type: ignore[typeddict-item]
+
+
+@pytest.mark.parametrize(
+    ("asked_at", "minutes"),
+    [
+        ("06:06", 50.0),  # at once
+        ("06:26", 30.0),  # 20 of 50 minutes are gone
+        ("06:55", 5.0),  # 49 are: never less than 5
+    ],
+)
+def test_a_second_request_has_the_time_that_is_left_of_the_first(asked_at: str, minutes: float) -> None:
+    request = {**REQUEST, "asked_first_at_utc": ASKED_AT.isoformat()}
+    moment = datetime.fromisoformat(f"2026-11-18T{asked_at}:00+00:00")
+    left = time_to_answer(request, asked_at=moment, within=timedelta(minutes=50))
+    assert left == timedelta(minutes=minutes)
+    assert time_to_answer(REQUEST, asked_at=moment, within=timedelta(minutes=50)) == timedelta(minutes=50)
+
+
+def test_a_short_time_to_answer_is_not_made_longer_by_asking_again() -> None:
+    request = {**REQUEST, "asked_first_at_utc": ASKED_AT.isoformat()}
+    left = time_to_answer(request, asked_at=ASKED_AT + timedelta(minutes=1), within=timedelta(minutes=2))
+    assert left == timedelta(minutes=2)
+
+
+def with_variable(value: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    def get(key: str, default: object) -> object:
+        assert key == ANSWER_VARIABLE
+        return default if value is None else value
+
+    monkeypatch.setattr(Variable, "get", get)
+
+
+@pytest.mark.parametrize(("value", "minutes"), [(None, 50.0), ("50", 50.0), ("20", 20.0), ("0.25", 0.25)])
+def test_a_variable_shortens_the_time_to_answer(
+    value: str | None, minutes: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_variable(value, monkeypatch)
+    assert answer_within() == timedelta(minutes=minutes)
+
+
+@pytest.mark.parametrize("value", ["0", "-5", "51", "nan", "inf", "soon", ""])
+def test_a_time_to_answer_that_cannot_be_used_asks_nobody_and_names_the_variable(
+    value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_variable(value, monkeypatch)
+    with pytest.raises(AirflowFailException, match=f"{ANSWER_VARIABLE}: expected minutes above 0 and at most 50"):
+        answer_within()
 
 
 class AmongOthers:

@@ -29,7 +29,7 @@ from headroom.lake.storage import LocalStorage
 from headroom.lake.tables import TABLES
 from headroom.pipelines.demand_history import FORECAST_TABLE, forecast_rows
 from headroom.pipelines.explain import ExplainError, explain_minimum
-from headroom.pipelines.pushes import result_path
+from headroom.pipelines.push_results import result_path
 from headroom.pipelines.schedules import SCHEDULE_TABLE, plan_path
 from headroom.pipelines.workspace import SQL_FOLDER, Workspace
 from headroom.reporting.explanation import Explanation

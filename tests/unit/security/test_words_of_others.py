@@ -7,7 +7,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cache
 from html.parser import HTMLParser
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,14 +15,18 @@ import pytest
 from hypothesis import given, settings
 from markdown_it import MarkdownIt
 from rich.console import Console
+from tests.unit.actuation import planning
+from tests.unit.actuation.test_moved import shown
 from tests.unit.security.hostile import HOSTILE, hostile_texts
 
+from headroom.actuation.records import action_record
+from headroom.actuation.shown import Purpose
 from headroom.cli.terminal import complain, plain
 from headroom.domain.fleet import Target, TargetKind
 from headroom.domain.foreign_text import chat_text, code_span, one_line
 from headroom.forecasting.backtest import BacktestScores
 from headroom.forecasting.examples import choose_examples
-from headroom.pipelines.pushes import _approval_body
+from headroom.pipelines.approval_request import AskedBefore, approval_body
 from headroom.pipelines.windows import hour_window
 from headroom.reporting.backtest_report import MEASURES, render_backtest_report
 from headroom.reporting.figures import plotly_script
@@ -83,22 +86,37 @@ def test_a_chat_message_mentions_links_and_formats_nothing(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_a_request_for_approval_shows_names_and_reasons_as_code(text: str) -> None:
-    fleet: Any = SimpleNamespace(id="chat", target=SimpleNamespace(kind="ec2_auto_scaling_group", name=text))
-    action = {"starts_at_utc": "2026-11-18T06:00:00", "purpose": "raise"}
-    counts = {"min_instances": 1, "max_instances": None, "desired_instances": 2}
+@pytest.mark.parametrize("purpose", Purpose)
+def test_a_request_for_approval_shows_names_and_reasons_as_code(purpose: Purpose, text: str) -> None:
+    fleet = planning.fleet(name=text or "x")
+    planned = action_record(planning.action(planning.at(9), 8))
     verdicts = [{"rule": "foreign_actions", "reason": text, "is_passed": True}]
-    result = {"create": [{**action, **counts}], "replace": [], "keep": [], "verdicts": verdicts}
+    result = {"create": [planned], "replace": [], "keep": [], "verdicts": verdicts, "reasons": [text]}
     estimate = {"cost_basis": "unknown"}
-    plan = {"plan_id": "plan", "sizing_method": text, "estimate": estimate, "instance_type": "g5.xlarge"}
-    body = _approval_body(fleet, plan, result)
+    plan = {
+        "plan_id": "plan",
+        "sizing_method": text,
+        "estimate": estimate,
+        "instance_type": "g5.xlarge",
+        "short_of_capacity": text,
+    }
+    body = approval_body(
+        fleet,
+        plan,
+        result,
+        shown(purpose=purpose),
+        forecast=None,
+        replay=None,
+        asked_before=AskedBefore(by=text, at_utc="2026-11-18T06:10:00+00:00", moved=(text,)),
+    )
     tokens = MarkdownIt("gfm-like").parse(body)
     kinds = {child.type for token in tokens for child in token.children or ()} | {token.type for token in tokens}
     assert not kinds & {"link_open", "image", "html_inline", "html_block", "fence", "code_block"}
     assert sum(token.type == "table_open" for token in tokens) == 1
-    assert sum(token.type == "list_item_open" for token in tokens) == 1
+    assert sum(token.type == "list_item_open" for token in tokens) == 2
     code = [child.content.strip() for token in tokens for child in token.children or () if child.type == "code_inline"]
-    assert code.count(one_line(text).strip()) == 3
+    # Who approved, what moved, the target, the check; and the reason of a pause, or sizing and, where any, shortfall.
+    assert code.count(one_line(text).strip()) == 5 + (purpose is Purpose.PLAN) * bool(text)
 
 
 def hostile_report(text: str, **section: Any) -> RunReport:

@@ -1,0 +1,38 @@
+"""What the push of an hour leaves in the lake beside the ledger: its newest result, and what a person was shown."""
+
+from headroom.actuation.shown import Shown, shown_from
+from headroom.domain.window import Window
+from headroom.lake.errors import LakeError
+from headroom.pipelines.windows import window_key
+from headroom.pipelines.workspace import Workspace
+
+
+def result_path(fleet_id: str, window: Window) -> str:
+    """Return where the newest push result of a fleet's plan stands in the lake."""
+    return f"{_folder(window)}/fleet={fleet_id}.json"
+
+
+def shown_path(fleet_id: str, window: Window, digest: str) -> str:
+    """Return where stands what a person was shown of a fleet."""
+    return f"{_folder(window)}/shown/fleet={fleet_id}/{digest}.json"
+
+
+def keep_shown(workspace: Workspace, fleet_id: str, window: Window, shown: Shown) -> None:
+    """Keep what a person is shown; it is never rewritten."""
+    workspace.lake.write_json_once(shown_path(fleet_id, window, shown.digest), shown.record())
+
+
+def read_shown(workspace: Workspace, fleet_id: str, window: Window, digest: str | None) -> Shown | None:
+    """Return what a person was shown, or None where nothing was, or what is on record is not that."""
+    if not digest:
+        return None
+    try:
+        record = workspace.lake.read_json(shown_path(fleet_id, window, digest))
+        shown = None if record is None else shown_from(record)
+    except (LakeError, KeyError, TypeError, ValueError):
+        return None
+    return shown if shown is not None and shown.digest == digest else None
+
+
+def _folder(window: Window) -> str:
+    return f"pushes/hour={window_key(window)[:13]}"
