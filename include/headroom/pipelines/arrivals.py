@@ -53,12 +53,13 @@ def settle_arrivals(workspace: Workspace, window: Window) -> int:
     span = Window(day_before.start_utc - _LOOK_BACK, window.end_utc + DAY)
     ledger = Ledger(workspace.lake).keeping_listings()
     events = at_once(lambda fleet: list(ledger.events_in(fleet.id, span, but=_TELL_NOTHING)), workspace.fleets)
-    known = {fleet: found for fleet, found in zip(workspace.fleets, events, strict=True) if found}
-    samples = instance_samples(workspace, list(known), Window(day_before.start_utc - HOUR, span.end_utc))
+    known = [(fleet, found) for fleet, found in zip(workspace.fleets, events, strict=True) if found]
+    watched = Window(day_before.start_utc - HOUR, span.end_utc)
+    samples = instance_samples(workspace, [fleet for fleet, _ in known], watched)
     count = 0
     for day in (day_before, window):
         rows = [
-            row for fleet, found in known.items() for row in _rows(workspace, fleet, day, found, samples.get(fleet.id))
+            row for fleet, found in known for row in _rows(workspace, fleet, day, found, samples.get(fleet.id))
         ]
         path = settled_path(ARRIVAL_TABLE, day.day)
         if rows or day == window or workspace.lake.storage.exists(path):

@@ -92,7 +92,8 @@ def lead_time(
     if len(took) >= LEAST_ARRIVALS:
         quantile = _quantile(took, critical_ratio)
         learnt = min(quantile - ACTION_DELAY_SECONDS, most)
-        told = f"the last {len(took)} raises stood {_minutes(quantile)} after their start at q{100 * critical_ratio:.4g}"
+        level = f"q{100 * critical_ratio:.4g}"
+        told = f"the last {len(took)} raises stood {_minutes(quantile)} after their start at {level}"
         if learnt > configured_seconds:
             seconds, source = learnt, "learnt"
             reason = f"{_minutes(learnt)}: {told}, {_minutes(ACTION_DELAY_SECONDS)} of which the schedule allows anyway"

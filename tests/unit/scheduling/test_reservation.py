@@ -45,4 +45,4 @@ def test_a_plan_that_needs_no_more_than_came_wants_no_reservation() -> None:
 def test_blocks_hold_exactly_what_is_asked_for(instances: int) -> None:
     sizes = block_sizes(instances)
     assert sum(sizes) == instances
-    assert all(first >= second for first, second in zip(sizes, sizes[1:], strict=False))
+    assert list(sizes) == sorted(sizes, reverse=True)
