@@ -7,7 +7,8 @@ so the lake is the same in the end in whichever order days are settled.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
-from datetime import datetime, timedelta
+from datetime import datetime
+from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
@@ -58,9 +59,7 @@ def settle_arrivals(workspace: Workspace, window: Window) -> int:
     samples = instance_samples(workspace, [fleet for fleet, _ in known], watched)
     count = 0
     for day in (day_before, window):
-        rows = [
-            row for fleet, found in known for row in _rows(workspace, fleet, day, found, samples.get(fleet.id))
-        ]
+        rows = [row for fleet, found in known for row in _rows(workspace, fleet, day, found, samples.get(fleet.id))]
         path = settled_path(ARRIVAL_TABLE, day.day)
         if rows or day == window or workspace.lake.storage.exists(path):
             table = TABLES[ARRIVAL_TABLE]
@@ -98,9 +97,7 @@ def _rows(
     held = minimum_over_time(
         told,
         known.end_utc,
-        is_ours=lambda name: (
-            parse_action_name(name, deployment=workspace.deployment, fleet_id=fleet.id) is not None
-        ),
+        is_ours=lambda name: parse_action_name(name, deployment=workspace.deployment, fleet_id=fleet.id) is not None,
     )
     types: dict[datetime, str | None] = {}
     for raised, by in _raised(held):
@@ -125,7 +122,7 @@ def _rows(
 
 def _raised(held: Sequence[Held]) -> Iterator[tuple[RaisedFloor, LedgerEvent]]:
     """Yield the raises that plans of ours asked for and that surely ran, each with the newest intent that wanted it."""
-    for position, (before, now) in enumerate(zip(held, held[1:], strict=False), start=1):
+    for position, (before, now) in enumerate(pairwise(held), start=1):
         asked = now.asked
         if now.source is not Source.OURS or now.action is None or now.unless is not None or asked is None:
             continue

@@ -116,6 +116,10 @@ class World:
         world.capacity.apply(minimum=min_instances, maximum=max_instances, desired=desired_instances)
         return world.capacity_now()
 
+    def limit_launches(self, fleet_id: str, most_running: int | None) -> None:
+        """Let the zones have no more than so many instances for a fleet (see SandboxWorld)."""
+        self._worlds[fleet_id].capacity.limit_launches(most_running)
+
     def instances(self, fleet_id: str) -> tuple[Instance, ...]:
         """Return the running instances, oldest first."""
         world = self._worlds[fleet_id]

@@ -1,9 +1,9 @@
 """The lead time of the next plan: what is configured, or longer where actions were seen to need longer. Pure.
 
-A raise that starts too early costs its instances for the time they stand idle, one that starts too late costs the same
-instances' shortage for the time they are missing: the newsvendor's problem, whose answer is the critical-ratio quantile,
-here of the seconds from an action's start until its level stood. They hold the lateness of the action itself, so the
-schedule's allowance for it is taken off again: margins are not stacked.
+A raise that starts too early costs its instances for the time they stand idle, one that starts too late the same
+instances' shortage for the time they are missing: the newsvendor's problem, whose answer is the critical-ratio
+quantile, here of the seconds from an action's start until its level stood. They hold the lateness of the action itself,
+so the schedule's allowance for it is taken off again: margins are not stacked.
 
 Capacity that did not come says nothing of how long a launch takes. Each of the last week's days on which some did not
 doubles the lead time, so that the next plan has more tries before its need. docs/decisions/0027 has the reasons.

@@ -1,11 +1,13 @@
 """What came of pushed actions: a played day's ledger, and instances that follow the floor ten minutes later."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -26,6 +28,7 @@ from headroom.pipelines.lead_times import ARRIVAL_TABLE, learnt_lead, read_arriv
 from headroom.pipelines.schedules import plan_path
 from headroom.pipelines.workspace import SQL_FOLDER, Workspace
 
+RUNBOOK = Path(__file__).resolve().parents[3] / "docs" / "runbook.md"
 MODELS = SqlModels.load(SQL_FOLDER)
 TODAY = Window.day_of(at(6))
 TOMORROW = Window(TODAY.end_utc, TODAY.end_utc + DAY)
@@ -182,6 +185,16 @@ def test_capacity_that_did_not_come_is_named(tmp_path: Path) -> None:
         "capacity did not come: 8 instances were asked for at 2026-11-18 06:55Z, for 06:55Z, and 5 were in service "
         "at most"
     )
+
+
+def test_the_runbooks_query_tells_the_days_raises(workspace: Workspace) -> None:
+    (query,) = re.findall(r"```sql\n(select fleet_id, starts_at_utc.*?)```", RUNBOOK.read_text(), re.DOTALL)
+    with duckdb.connect() as session:
+        session.register(ARRIVAL_TABLE, workspace.lake.read_table(settled_path(ARRIVAL_TABLE, TODAY.day)))
+        told = session.execute(query).fetchall()
+    assert [row[3:5] for row in told] == [
+        (row["instances_before"], row["instances_after"]) for row in rows_of(workspace)
+    ]
 
 
 def test_a_fleet_that_only_recommends_has_no_row(tmp_path: Path) -> None:

@@ -14,9 +14,7 @@ def test_it_reaches_from_a_lead_time_before_the_first_hour_that_lacks_to_the_end
     assert found is not None
     assert (found.instances, found.starts_at_utc, found.ends_at_utc) == (6, at("06:50"), at("10:00"))
     assert found.record()["kind"] == "on_demand_capacity_reservation"
-    assert str(found) == (
-        "an On-Demand capacity reservation of 6 g5.12xlarge, 2026-11-18 06:50Z to 2026-11-18 10:00Z"
-    )
+    assert str(found) == ("an On-Demand capacity reservation of 6 g5.12xlarge, 2026-11-18 06:50Z to 2026-11-18 10:00Z")
 
 
 def test_a_type_with_capacity_blocks_gets_whole_days_and_the_half_hour_that_blocks_end_early() -> None:
