@@ -13,6 +13,7 @@ from headroom.cli.terminal import plain
 from headroom.pipelines.plan_costs import describe_estimate
 from headroom.pipelines.pushes import outcome_of
 
+_SHOWN_OF_PLANS = ("estimate", "forecast_note", "short_of_capacity", "lead_time", "capacity_not_come", "reservation")
 PLAIN_WIDTH = 160
 """Columns of text written to a file or pipe: wide enough for an action's whole name."""
 
@@ -27,7 +28,7 @@ def push_json(fleet_id: str, result: PushOutcome | str, plans: Mapping[str, Mapp
     if isinstance(result, str):
         return {"fleet_id": fleet_id, "state": "failed", "reasons": [result]}
     about = (
-        {key: plans[fleet_id][key] for key in ("estimate", "forecast_note", "short_of_capacity")}
+        {key: plans[fleet_id].get(key) for key in _SHOWN_OF_PLANS}
         if fleet_id in plans
         else {}
     )
@@ -48,6 +49,10 @@ def print_push(fleet_id: str, result: PushOutcome | str, *, plan: Mapping[str, A
         console.print(plain(f"  forecast: {plan['forecast_note']}"))
         if plan["short_of_capacity"]:
             console.print(plain(f"  {plan['short_of_capacity']}"))
+        if plan.get("lead_time"):
+            console.print(plain(f"  lead time: {plan['lead_time']['reason']}"))
+        if plan.get("capacity_not_come"):
+            console.print(plain(f"  {plan['capacity_not_come']}"))
     shown = Table("change", "starts (UTC)", "min", "max", "desired", "why", "name")
     summary = result.summary()
     for change, sign in (("create", "+"), ("replace", "~"), ("keep", "=")):
