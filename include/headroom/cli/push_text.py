@@ -1,7 +1,7 @@
 """What a push did or would do, on the terminal and as JSON."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from rich.console import Console
@@ -45,14 +45,8 @@ def print_push(fleet_id: str, result: PushOutcome | str, *, plan: Mapping[str, A
     if isinstance(result, str) or result.diff is None:
         return
     if plan is not None:
-        console.print(plain(f"  {describe_estimate(plan['estimate'], plan['instance_type'])}"))
-        console.print(plain(f"  forecast: {plan['forecast_note']}"))
-        if plan["short_of_capacity"]:
-            console.print(plain(f"  {plan['short_of_capacity']}"))
-        if plan.get("lead_time"):
-            console.print(plain(f"  lead time: {plan['lead_time']['reason']}"))
-        if plan.get("capacity_not_come"):
-            console.print(plain(f"  {plan['capacity_not_come']}"))
+        for line in _about(plan):
+            console.print(plain(f"  {line}"))
     shown = Table("change", "starts (UTC)", "min", "max", "desired", "why", "name")
     summary = result.summary()
     for change, sign in (("create", "+"), ("replace", "~"), ("keep", "=")):
@@ -65,6 +59,17 @@ def print_push(fleet_id: str, result: PushOutcome | str, *, plan: Mapping[str, A
     for verdict in result.verdicts:
         if not verdict.is_passed:
             console.print(plain(f"  refused by {verdict.rule}: {verdict.reason}"))
+
+
+def _about(plan: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what a plan is estimated to cost and what it rests on, a line each; older plans say less."""
+    yield describe_estimate(plan["estimate"], plan["instance_type"])
+    yield f"forecast: {plan['forecast_note']}"
+    if plan.get("lead_time"):
+        yield f"lead time: {plan['lead_time']['reason']}"
+    for warning in (plan["short_of_capacity"], plan.get("capacity_not_come")):
+        if warning:
+            yield str(warning)
 
 
 def _action_cells(item: Mapping[str, Any]) -> list[str]:
