@@ -27,11 +27,7 @@ def push_json(fleet_id: str, result: PushOutcome | str, plans: Mapping[str, Mapp
     """Return a push's result with the plan's estimate and what its forecast rests on; `plans` are by fleet."""
     if isinstance(result, str):
         return {"fleet_id": fleet_id, "state": "failed", "reasons": [result]}
-    about = (
-        {key: plans[fleet_id].get(key) for key in _SHOWN_OF_PLANS}
-        if fleet_id in plans
-        else {}
-    )
+    about = {key: plans[fleet_id].get(key) for key in _SHOWN_OF_PLANS} if fleet_id in plans else {}
     return {**result.summary(), **about}
 
 
