@@ -94,6 +94,15 @@ def in_force_at(events: Sequence[LedgerEvent], at_utc: datetime, *, is_ours: Cal
     )
 
 
+def minimum_over_time(
+    events: Iterable[LedgerEvent], until_utc: datetime, *, is_ours: Callable[[str], bool]
+) -> tuple[Held, ...]:
+    """Return what the minimum was, by all that the events tell, in order of time up to `until_utc`; empty before it."""
+    fold = _Fold(is_ours).read(in_order(events))
+    fold.advance(until_utc)
+    return tuple(held for held in fold.tracks["min_instances"] if held.since_utc < until_utc)
+
+
 @contextmanager
 def _naming(event: LedgerEvent) -> Iterator[None]:
     """Turn whatever reading an event that is none raises into ActuationError that names it."""

@@ -180,8 +180,13 @@ class Ledger:
         """Return the events of a push in order."""
         return tuple(self._read(entry) for entry in self._entries(push_id))
 
-    def events_in(self, fleet_id: str, window: Window) -> Iterator[LedgerEvent]:
-        """Yield the events of a fleet written in `window`, push by push; the files' names alone say which to read."""
+    def events_in(
+        self, fleet_id: str, window: Window, *, but: frozenset[LedgerState] = frozenset()
+    ) -> Iterator[LedgerEvent]:
+        """Yield the events of a fleet written in `window`, push by push; the files' names alone say which to read.
+
+        Events of states in `but` are left out, unread.
+        """
         folders = self._folders(fleet_id)
         for push_id in sorted(folders, key=_by_moment):
             moment = moment_of(push_id)
@@ -189,7 +194,7 @@ class Ledger:
                 continue
             is_old = moment < window.start_utc - _LOOK_BACK
             for entry in folders[push_id]:
-                if not is_old or entry.state in _AT_ANY_TIME:
+                if entry.state not in but and (not is_old or entry.state in _AT_ANY_TIME):
                     event = self._read(entry)
                     if window.start_utc <= event.at_utc < window.end_utc:
                         yield event

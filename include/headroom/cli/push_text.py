@@ -14,6 +14,7 @@ from headroom.domain.scaling import Verdict
 from headroom.pipelines.plan_costs import describe_estimate
 from headroom.pipelines.pushes import outcome_of
 
+_SHOWN_OF_PLANS = ("estimate", "forecast_note", "short_of_capacity", "lead_time", "capacity_not_come", "reservation")
 PLAIN_WIDTH = 160
 """Columns of text written to a file or pipe: wide enough for an action's whole name."""
 
@@ -27,11 +28,7 @@ def push_json(fleet_id: str, result: PushOutcome | str, plans: Mapping[str, Mapp
     """Return a push's result with the plan's estimate and what its forecast rests on; `plans` are by fleet."""
     if isinstance(result, str):
         return {"fleet_id": fleet_id, "state": "failed", "reasons": [result]}
-    about = (
-        {key: plans[fleet_id][key] for key in ("estimate", "forecast_note", "short_of_capacity")}
-        if fleet_id in plans
-        else {}
-    )
+    about = {key: plans[fleet_id].get(key) for key in _SHOWN_OF_PLANS} if fleet_id in plans else {}
     return {**result.summary(), **about}
 
 
@@ -45,10 +42,8 @@ def print_push(fleet_id: str, result: PushOutcome | str, *, plan: Mapping[str, A
     if isinstance(result, str) or result.diff is None:
         return
     if plan is not None:
-        console.print(plain(f"  {describe_estimate(plan['estimate'], plan['instance_type'])}"))
-        console.print(plain(f"  forecast: {plan['forecast_note']}"))
-        if plan["short_of_capacity"]:
-            console.print(plain(f"  {plan['short_of_capacity']}"))
+        for line in _about(plan):
+            console.print(plain(f"  {line}"))
     shown = Table("change", "starts (UTC)", "min", "max", "desired", "why", "name")
     summary = result.summary()
     for change, sign in (("create", "+"), ("replace", "~"), ("keep", "=")):
@@ -69,6 +64,17 @@ def _told(verdicts: Iterable[Verdict]) -> Iterator[str]:
             yield f"  refused by {verdict.rule}: {verdict.reason}"
         elif verdict.loosened:
             yield f"  {verdict.rule} passed: {verdict.reason}"
+
+
+def _about(plan: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what a plan is estimated to cost and what it rests on, a line each; older plans say less."""
+    yield describe_estimate(plan["estimate"], plan["instance_type"])
+    yield f"forecast: {plan['forecast_note']}"
+    if plan.get("lead_time"):
+        yield f"lead time: {plan['lead_time']['reason']}"
+    for warning in (plan["short_of_capacity"], plan.get("capacity_not_come")):
+        if warning:
+            yield str(warning)
 
 
 def _action_cells(item: Mapping[str, Any]) -> list[str]:

@@ -191,19 +191,24 @@ class ContinuousBatching:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InstanceOption:
-    """An instance type the fleet may run on; a rate or price that is None is derived, then taken from the lake."""
+    """An instance type the fleet may run on; a rate or price that is None is derived, then taken from the lake.
+
+    A lead time that is None is the fleet's.
+    """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = FORBID_UNKNOWN_KEYS
     name: str
     sustainable_rate_per_second: float | None = None
     on_demand_usd_per_hour: float | None = None
     spot_usd_per_hour: float | None = None
+    lead_time_seconds: float | None = None
 
     def __post_init__(self) -> None:
         _require(_TYPE_PATTERN.fullmatch(self.name) is not None, f"name must be an instance type, found {self.name!r}")
         limits.require_within("sustainable_rate_per_second", self.sustainable_rate_per_second, limits.RATE_PER_SECOND)
         for name in ("on_demand_usd_per_hour", "spot_usd_per_hour"):
             limits.require_within(name, getattr(self, name), limits.USD_PER_HOUR)
+        limits.require_within("lead_time_seconds", self.lead_time_seconds, limits.LEAD_SECONDS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -344,3 +349,7 @@ class Fleet:
     def current_type(self) -> InstanceOption:
         """The type the fleet runs on today."""
         return self.instance_types[0]
+
+    def lead_seconds_of(self, option: InstanceOption) -> float:
+        """Return the configured lead time of a type: its own, or else the fleet's."""
+        return self.lead_time_seconds if option.lead_time_seconds is None else option.lead_time_seconds

@@ -209,6 +209,14 @@ _TABLES: Final = (
         "result reason",
     ),
     _table(
+        "mart_action__arrival",
+        "mart",
+        "action that raised the floor; in the file of the day that it starts in",
+        "action_name",
+        "fleet_id action_name push_id plan_id instance_type starts_at_utc need_at_utc instances_before instances_after "
+        "instances_at_start most_instances samples_seen stood_at_utc seconds_to_stand seconds_late is_short has_come",
+    ),
+    _table(
         "mart_kpi__daily_by_fleet",
         "mart",
         "fleet, day",

@@ -196,8 +196,11 @@ def _capacity_late(
     """Judge the raises that were needed in `window` by the plan that stood when they had to start."""
     if not samples:
         return None
-    planned_by = floor_hour(window.start_utc - timedelta(seconds=fleet.lead_time_seconds))
-    planning = Window(planned_by - HOUR, planned_by)
+    planning = _planning_of(window.start_utc, fleet.lead_seconds_of(fleet.current_type))
+    newest = stored_plan(workspace, fleet, planning)
+    if not isinstance(newest, str) and newest.get("lead_time"):
+        # A lead time that was learnt may be so long that the plan's raise began before the configured one.
+        planning = _planning_of(window.start_utc, newest["lead_time"]["seconds"])
     result = workspace.lake.read_json(result_path(fleet.id, planning))
     plan = stored_plan(workspace, fleet, planning)
     if result is None or isinstance(plan, str) or result["state"] not in (PushState.VERIFIED, PushState.UNCHANGED):
@@ -205,6 +208,12 @@ def _capacity_late(
     return late_capacity(
         wanted_actions(plan), samples, needed_from_utc=window.start_utc, needed_before_utc=window.end_utc
     )
+
+
+def _planning_of(need_utc: datetime, lead_seconds: float) -> Window:
+    """Return the window whose plan stood when a raise for a need had to start."""
+    planned_by = floor_hour(need_utc - timedelta(seconds=lead_seconds))
+    return Window(planned_by - HOUR, planned_by)
 
 
 def _source_outcomes(workspace: Workspace, dag_id: str, window: Window) -> list[Outcome]:

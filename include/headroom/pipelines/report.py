@@ -117,6 +117,8 @@ def build_run_report(workspace: Workspace, window: Window) -> RunReport:
                 price_day=hours[0]["price_day_utc"] if hours else None,
                 sizing_method="" if plan is None else plan["sizing_method"],
                 short_of_capacity=(plan or {}).get("short_of_capacity"),
+                lead_time=((plan or {}).get("lead_time") or {}).get("reason"),
+                capacity_not_come=(plan or {}).get("capacity_not_come"),
                 rate_not_measured=(plan or {}).get("rate_not_measured"),
                 cost_curve=_cost_curve(fleet, plan),
                 rightsizing=tuple(types.get(fleet.id, ())),

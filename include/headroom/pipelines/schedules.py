@@ -25,6 +25,7 @@ from headroom.lake.tables import TABLES
 from headroom.pipelines.at_once import at_once
 from headroom.pipelines.clock import closed_at_utc
 from headroom.pipelines.forecasts import KnownForecast, read_forecasts
+from headroom.pipelines.lead_times import LearntLead, learnt_lead, read_arrivals
 from headroom.pipelines.observed import instances_a_day_before
 from headroom.pipelines.outcomes import Outcome, OutcomeStatus, run_step
 from headroom.pipelines.plan_costs import PlanCosts, running_under_plan, today_instances
@@ -109,11 +110,13 @@ def plan_fleets_at(
     forecasts = read_forecasts(workspace, window, chunk)
     market = read_market_and_rates(workspace, fleets, window.end_utc)
     observed = instances_a_day_before(workspace, fleets, window.end_utc)
+    arrivals = read_arrivals(workspace, fleets, window.end_utc)
 
     def plan(fleet: Fleet) -> FleetPlan | str:
         try:
             forecast = _forecast_of(fleet, forecasts)
-            return _Planner(workspace, fleet, forecast, market, observed.get(fleet.id), now_utc).plan()
+            learnt = learnt_lead(fleet, arrivals.get(fleet.id, ()), window.end_utc)
+            return _Planner(workspace, fleet, forecast, market, observed.get(fleet.id), learnt, now_utc).plan()
         except (ActuationError, PlanError, SourceError, LakeError, ValueError) as error:
             return str(error)
 
@@ -170,6 +173,7 @@ class _Planner:
     known: KnownForecast
     market: Market
     observed: Floats | None
+    learnt: LearntLead
     now_utc: datetime
 
     def plan(self) -> FleetPlan:
@@ -198,6 +202,7 @@ class _Planner:
                     fleet_id=fleet.id,
                     reserve=limits_for(self.workspace.guardrails, fleet.guardrails).reserved_actions,
                 ),
+                lead_time_seconds=self.learnt.lead.seconds,
             )
         except ScheduleImpossibleError as error:
             others = sum(not self._is_ours(action.name) for action in adoption.state.actions)
@@ -259,6 +264,7 @@ class _Planner:
         )
         # A past window's plan reads the target as it stands now, which says nothing of that hour.
         desired = None if self._is_past else adoption.state.current_instances
+        advice = self.learnt.advice(requirement, instance_type=fleet.current_type.name)
         plan_id = plan_push_id(fleet.id, window_end_utc=made_at, wanted=wanted)
         rows = [
             {
@@ -290,6 +296,9 @@ class _Planner:
             "most_rate_per_second": most_rate_per_second(fleet, rate),
             "short_of_capacity": decided.short_of_capacity,
             "short_hours_utc": [item.need_at_utc.isoformat() for item in decided.schedule.shortfalls],
+            "lead_time": self.learnt.lead.record(),
+            "capacity_not_come": self.learnt.not_come_text(advice),
+            "reservation": None if advice is None else advice.record(),
             "rate_not_measured": self.market.why_not_measured(fleet),
             "cost_curve": self._cost_curve(rate),
             "current_instances": adoption.state.current_instances,

@@ -8,6 +8,7 @@ from typing import Any
 
 from headroom.domain.window import DAY, Window
 from headroom.lake.warehouse import build_warehouse as build_warehouse_file
+from headroom.pipelines.arrivals import settle_arrivals
 from headroom.pipelines.clock import closed_at_utc
 from headroom.pipelines.daily_marts import write_kpis
 from headroom.pipelines.ledger_events import settle_ledger
@@ -43,6 +44,7 @@ def settle_one_day(workspace: Workspace, window: Window) -> list[Outcome]:
     if demand_of_settled_day(workspace, window) != known_before:
         settle_later_scores(workspace, window)
     settle_ledger(workspace, window)
+    settle_arrivals(workspace, window)
     write_kpis(workspace, window)
     _delete_hidden_hours(workspace, window)
     return outcomes

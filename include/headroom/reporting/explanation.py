@@ -108,6 +108,8 @@ class Explanation:
             yield "quantile", _quantile_line(self.forecast, plan)
         not_measured = f"; not measured: {plan.rate_not_measured}" if plan.rate_not_measured else ""
         yield "rate", f"sized by {plan.sizing_method}{not_measured}"
+        if plan.lead_time is not None:
+            yield "lead time", plan.lead_time
 
     def _forecast(self) -> Iterator[tuple[str, str]]:
         forecast = self.forecast

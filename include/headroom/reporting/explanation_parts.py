@@ -46,6 +46,8 @@ class PlanTold:
     required_in_hour_asked: int | None
     sizing_method: str
     rate_not_measured: str | None
+    lead_time: str | None = None
+    """How long before a need its raise starts, and why; None in plans of older versions."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +104,7 @@ def plan_told(
         required_in_hour_asked=asked[0] if asked else None,
         sizing_method=decides["sizing_method"],
         rate_not_measured=record.get("rate_not_measured"),
+        lead_time=(record.get("lead_time") or {}).get("reason"),
     )
 
 

@@ -88,6 +88,10 @@ class FleetSection:
     """Why history does not tell what an instance carries; None where it does."""
     short_of_capacity: str | None = None
     """Which hours the fleet's step limits leave short; None where they leave none."""
+    lead_time: str | None = None
+    """How long before a need its raise starts, and why; None in plans of older versions."""
+    capacity_not_come: str | None = None
+    """Which capacity did not come lately and what to reserve; None where all came."""
     cost_curve: CostCurve | None = None
     """What the plan's first day is expected to cost at each quantile of its minutes; None without a price."""
     rightsizing: tuple[RightsizingOption, ...] = ()
@@ -211,6 +215,8 @@ def _section_summary(section: FleetSection) -> dict[str, Any]:
         "history": None if section.history_span is None else _history_summary(section.history_span),
         "forecast_note": None if section.forecast is None else section.forecast.note,
         "short_of_capacity": section.short_of_capacity,
+        "lead_time": section.lead_time,
+        "capacity_not_come": section.capacity_not_come,
         "drift": section.drift or None,
         "explanation": None if section.forecast is None else section.forecast.explanation or None,
         "cost_basis": section.cost_basis.value,

@@ -1,4 +1,4 @@
-"""The control endpoints `/_sandbox/...`: clock, calls, faults, fleets, executed actions. Not AWS's, never signed."""
+"""The control endpoints `/_sandbox/...`: clock, calls, faults, fleets, shortages, executed actions; never signed."""
 
 import json
 from collections.abc import Mapping
@@ -83,6 +83,16 @@ def _clear_faults(cloud: SandboxCloud, _given: Mapping[str, Any]) -> tuple[HTTPS
     return HTTPStatus.OK, {}
 
 
+def _limit_launches(cloud: SandboxCloud, given: Mapping[str, Any]) -> tuple[HTTPStatus, dict[str, Any]]:
+    fleet_id, most = given.get("fleet_id"), given.get("most_instances")
+    known = [fleet.id for fleet in cloud.world.fleets]
+    is_count = most is None or (isinstance(most, int) and not isinstance(most, bool) and most >= 0)
+    if set(given) != {"fleet_id", "most_instances"} or fleet_id not in known or not is_count:
+        raise SandboxControlError(f"expected fleet_id, one of {known}, and most_instances, a count or null")
+    cloud.world.limit_launches(str(fleet_id), most)
+    return HTTPStatus.OK, {"fleet_id": fleet_id, "most_instances": most}
+
+
 def _read_executed(cloud: SandboxCloud, _given: Mapping[str, Any]) -> tuple[HTTPStatus, dict[str, Any]]:
     return HTTPStatus.OK, {"executed": [_jsonable(asdict(action)) for action in cloud.passed]}
 
@@ -108,5 +118,6 @@ _ENDPOINTS = {
     ("POST", "faults"): _add_fault,
     ("DELETE", "faults"): _clear_faults,
     ("GET", "fleets"): _read_fleets,
+    ("POST", "shortages"): _limit_launches,
     ("GET", "executed"): _read_executed,
 }

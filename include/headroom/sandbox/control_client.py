@@ -83,6 +83,10 @@ class SandboxControl:
         """Take all faults back."""
         self._request("DELETE", "faults")
 
+    def limit_launches(self, fleet_id: str, most_instances: int | None) -> None:
+        """Let the cloud have no more than so many instances for a fleet; None lifts it."""
+        self._request("POST", "shortages", {"fleet_id": fleet_id, "most_instances": most_instances})
+
     def fleets(self) -> list[dict[str, Any]]:
         """Return the fleets with their target, baseline and present capacity."""
         fleets: list[dict[str, Any]] = self._request("GET", "fleets")["fleets"]

@@ -121,6 +121,10 @@ class World:
         """Let the fleet be scaled by these policies from now on, and by no others (see SandboxWorld)."""
         self._worlds[fleet_id].set_policies(policies)
 
+    def limit_launches(self, fleet_id: str, most_running: int | None) -> None:
+        """Let the zones have no more than so many instances for a fleet (see SandboxWorld)."""
+        self._worlds[fleet_id].capacity.limit_launches(most_running)
+
     def instances(self, fleet_id: str) -> tuple[Instance, ...]:
         """Return the running instances, oldest first."""
         world = self._worlds[fleet_id]

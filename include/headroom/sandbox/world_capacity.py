@@ -57,6 +57,7 @@ class FleetCapacity:
         self.entered_service = array("H")
         self.running: list[InstanceRun] = []
         self.ended: list[InstanceRun] = []
+        self._most_running: int | None = None
         self._zones = tuple(zones)
         self._lead_minutes = lead_minutes
         self._rate_per_instance = rate_per_instance
@@ -98,6 +99,14 @@ class FleetCapacity:
         if forecast is None or self._forecast is None or forecast.policy != self._forecast.policy:
             self._forecast = forecast
             self._forecast_floors.clear()
+
+    def limit_launches(self, most_running: int | None) -> None:
+        """Let no instance be launched beyond `most_running`, the zones having no more; None: there is enough again.
+
+        What runs goes on; what is desired beyond it is launched as soon as there is capacity, as AWS goes on trying.
+        """
+        self._most_running = most_running
+        self._move_to(self.desired)
 
     def run_until(self, minute: int, rate_per_second: Floats) -> None:
         """Let time pass until `minute`; `rate_per_second` is the demand by 5-minute step since the world's start."""
@@ -185,6 +194,8 @@ class FleetCapacity:
     def _move_to(self, desired: int) -> None:
         self.desired = desired
         missing = desired - len(self.running)
+        if missing > 0 and self._most_running is not None:
+            missing = max(min(desired, self._most_running) - len(self.running), 0)
         if missing > 0:
             self._launch(missing, at=self.minute)
         for _ in range(-missing):

@@ -144,7 +144,7 @@ def _facts_of(fleet: Fleet, life: FleetLife, *, account: str, origin: str) -> Sa
         account=account,
         availability_zones=availability_zones(fleet.region),
         instance_type=fleet.current_type.name,
-        lead_time_seconds=int(fleet.lead_time_seconds),
+        lead_time_seconds=int(fleet.lead_seconds_of(fleet.current_type)),
         baseline_min=life.baseline_min,
         baseline_max=life.baseline_max,
         baseline_desired=life.baseline_desired,

@@ -258,6 +258,13 @@ class SandboxWorld(Protocol):
         """
         ...
 
+    def limit_launches(self, fleet_id: str, most_running: int | None) -> None:
+        """Let no instance of a fleet be launched beyond so many, as where a zone has none left; None lifts it.
+
+        KeyError for an unknown fleet. What runs goes on, and what is desired comes once there is capacity again.
+        """
+        ...
+
     def instances(self, fleet_id: str) -> tuple[Instance, ...]:
         """Return the running instances, oldest first."""
         ...

@@ -51,16 +51,20 @@ def schedule_for(
     starts_after_utc: datetime,
     current_instances: int,
     max_changes: int,
+    lead_time_seconds: float | None = None,
 ) -> FleetSchedule:
     """Return need and floor of the next PUSHED_HOURS after the forecast was made.
 
-    `current_instances` stand without us until the first change, which may come at `starts_after_utc`. Raises what
-    required_capacity and schedule_capacity do.
+    `current_instances` stand without us until the first change, which may come at `starts_after_utc`. The lead time is
+    what was learnt (headroom.scheduling.lead_time), or where it is None what is configured for today's type. Raises
+    what required_capacity and schedule_capacity do.
     """
+    if lead_time_seconds is None:
+        lead_time_seconds = fleet.lead_seconds_of(fleet.current_type)
     requirement = _first_hours(required_capacity(fleet, forecast, rate=rate), PUSHED_HOURS)
     schedule = schedule_capacity(
         requirement,
-        lead_time_seconds=fleet.lead_time_seconds,
+        lead_time_seconds=lead_time_seconds,
         min_dwell_seconds=MIN_DWELL_SECONDS,
         max_changes=max_changes,
         bounds=fleet.bounds,

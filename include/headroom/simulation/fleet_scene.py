@@ -153,7 +153,7 @@ def fleet_scene(
             instance_type=today.name,
             purchase_option="on_demand",
             usd_per_hour=today.on_demand_usd_per_hour,
-            lead_time_seconds=fleet.lead_time_seconds,
+            lead_time_seconds=fleet.lead_seconds_of(today),
         ),
         rate=rate,
         initial_instances=min(max(needed, fleet.bounds.min_instances), fleet.bounds.max_instances),

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, FrameLocator, Page, expect
+from tests.chromium import headless_chromium
 from tests.integration.actuation.desks import FLEETS, Desk, desk_of
 from tests.integration.actuation.roles import PUSH, READ, two_roles
-from tests.chromium import headless_chromium
 
 from headroom.actuation.outcome import PushState
 from headroom.config.settings import PACKAGE_ROOT

@@ -109,6 +109,7 @@ REFUSED: list[tuple[Callable[[], object], str]] = [
     (lambda: replace(FLEET, instance_types=()), "instance_types must name at least one type; the first is today's"),
     (lambda: replace(FLEET, instance_types=(InstanceOption(name="a"),) * 2), "instance_types names a type twice"),
     (lambda: replace(FLEET, lead_time_seconds=-1), "lead_time_seconds must be at least 0, found -1"),
+    (lambda: InstanceOption(name="a", lead_time_seconds=-1), "lead_time_seconds must be at least 0, found -1"),
     (lambda: replace(FLEET, shortage_cost_ratio=0), "shortage_cost_ratio must be above 0, found 0"),
 ]
 
@@ -117,6 +118,13 @@ REFUSED: list[tuple[Callable[[], object], str]] = [
 def test_what_cannot_be_is_refused_with_the_value_found(build: Callable[[], object], expected: str) -> None:
     with pytest.raises(ValueError, match=expected):
         build()
+
+
+def test_a_types_own_lead_time_comes_before_the_fleets() -> None:
+    quick, same = InstanceOption(name="a", lead_time_seconds=60.0), InstanceOption(name="b")
+    fleet = replace(FLEET, instance_types=(quick, same), lead_time_seconds=300.0)
+    assert (fleet.lead_seconds_of(quick), fleet.lead_seconds_of(same)) == (60.0, 300.0)
+    assert fleet.lead_seconds_of(InstanceOption(name="c", lead_time_seconds=0.0)) == 0.0
 
 
 def test_tokens_may_be_promised_instead_of_latency() -> None:

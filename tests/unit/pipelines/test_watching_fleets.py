@@ -146,11 +146,18 @@ def test_actions_that_still_stand_after_their_time_are_late(workspace: Workspace
 
 
 @pytest.mark.parametrize(("in_service", "late"), [(10.0, 0), (9.0, 1)])
+@pytest.mark.parametrize("hours_ahead", [1, 2])
 def test_capacity_is_judged_by_the_plan_that_stood_when_it_had_to_start(
-    workspace: Workspace, in_service: float, late: int
+    workspace: Workspace, in_service: float, late: int, hours_ahead: int
 ) -> None:
-    # A raise to 10 at 04:55 for 05:00: it was in the plan of the hour that ended at 04:00.
-    planning = Window(HOUR_5.start_utc - 2 * HOUR, HOUR_5.start_utc - HOUR)
+    # A raise to 10 at 04:55 for 05:00: it was in the plan of the hour that ended at 04:00. Where the lead time was
+    # learnt to be 70 minutes, it began at 03:50, and the plan of 04:00 no longer has it: that of 03:00 does.
+    planning = Window(HOUR_5.start_utc - (hours_ahead + 1) * HOUR, HOUR_5.start_utc - hours_ahead * HOUR)
+    if hours_ahead == 2:
+        newest = Window(planning.start_utc + HOUR, planning.end_utc + HOUR)
+        learnt = {"fleet_id": CHAT, "wanted": [], "lead_time": {"seconds": 4200.0}}
+        workspace.lake.write_json(plan_path(CHAT, newest), learnt)
+        pushed(workspace, CHAT, PushState.VERIFIED, window=newest)
     wanted = {
         "name": "headroom-test-chat-20261118T0455Z",
         "starts_at_utc": "2026-11-18T04:55:00+00:00",

@@ -243,6 +243,18 @@ def test_hours_that_step_limits_leave_short_are_on_the_page_and_in_the_summary()
     assert "step_limits" not in render_run_report(_report(_section()))
 
 
+def test_the_lead_time_and_what_did_not_come_are_on_the_page_and_in_the_summary() -> None:
+    told = "13 min: the last 3 raises stood 15 min after their start"
+    missing = "capacity did not come: 8 instances were asked for. What would make sure is a Capacity Block"
+    report = _report(replace(_section(), lead_time=told, capacity_not_come=missing))
+    page = render_run_report(report)
+    assert f"Lead time {told}." in page
+    assert f'<p class="warn">{missing}.</p>' in page
+    summary = run_summary(report)["fleets"][0]
+    assert (summary["lead_time"], summary["capacity_not_come"]) == (told, missing)
+    assert "Lead time" not in render_run_report(_report(_section()))
+
+
 def test_the_cost_curve_is_drawn_where_a_price_is_known() -> None:
     curve = CostCurve(
         instance_usd=np.linspace(10.0, 130.0, 13), shortage_usd=np.linspace(240.0, 0.0, 13), critical_ratio=0.9

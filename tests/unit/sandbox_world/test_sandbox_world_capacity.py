@@ -176,3 +176,18 @@ def test_capacity_never_leaves_its_bounds_and_bills_what_ran(
     runs = [*capacity.running, *capacity.ended]
     minutes = sum((capacity.minute if run.ended is None else run.ended) - max(run.launched, 0) for run in runs)
     assert minutes == sum(capacity.running_counts)
+
+
+def test_a_shortage_launches_no_more_than_the_zones_have_and_the_rest_once_they_have_it() -> None:
+    made = fleet(desired=2)
+    made.limit_launches(4)
+    made.apply(minimum=7, maximum=None, desired=None)
+    made.run_until(10, constant(0.0))
+    assert (made.desired, made.in_service_now) == (7, 4)
+    # fewer than run already: nobody is sent away
+    made.limit_launches(1)
+    made.run_until(20, constant(0.0))
+    assert made.in_service_now == 4
+    made.limit_launches(None)
+    made.run_until(25, constant(0.0))
+    assert made.in_service_now == 7

@@ -31,6 +31,27 @@ def test_the_fleets_step_limits_are_kept() -> None:
     assert made.short_of_capacity is None
 
 
+def test_the_lead_time_is_todays_types_own_unless_a_longer_one_was_learnt() -> None:
+    # 10 instances for 09:00; an action may be two minutes late
+    def starts(lead_time_seconds: float | None, own: float | None) -> str:
+        made = fleet()
+        today = replace(made.current_type, lead_time_seconds=own)
+        decided = schedule_for(
+            replace(made, instance_types=(today, *made.instance_types[1:])),
+            forecast(20.0, 20.0, 20.0, 100.0),
+            rate=RATE,
+            starts_after_utc=at("06:06"),
+            current_instances=2,
+            max_changes=40,
+            lead_time_seconds=lead_time_seconds,
+        )
+        return steps_of(decided.schedule)[0][0]
+
+    assert starts(None, None) == "08:53"
+    assert starts(None, 900.0) == "08:43"
+    assert starts(1800.0, 900.0) == "08:28"
+
+
 def test_hours_that_cannot_be_reached_are_told_in_words() -> None:
     # 6 from 06:06 and 10 from 06:36; 12 from 07:06, which is late for 07:00 and the lead time before it
     one = decided(20.0, 120.0, 120.0, step_limits=StepLimits(max_raise_instances=4))
