@@ -15,6 +15,7 @@ PAGE = Path(__file__).resolve().parents[3] / "docs" / "reference" / "actions.md"
 NAMES = {
     ScalingApi.EC2_AUTO_SCALING: "EC2 Auto Scaling",
     ScalingApi.APPLICATION_AUTO_SCALING: "Application Auto Scaling",
+    ScalingApi.KEDA: "KEDA",
 }
 RUNNING = 6
 UP, DOWN = 8, 3
