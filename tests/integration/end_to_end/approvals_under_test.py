@@ -131,8 +131,9 @@ def approve_in_the_ui(page: Page, demo: Demo, request: dict[str, Any]) -> str:
     approve.wait_for()
     shown = page.inner_text("body")
     page.locator("#element_note").fill(UI_NOTE)
-    approve.click()
-    approve.wait_for(state="detached")
+    with page.expect_response(lambda answer: answer.request.method == "PATCH") as told:
+        approve.click()
+    assert told.value.ok, told.value.text()
     return shown
 
 

@@ -74,7 +74,7 @@ def test_the_newest_report_is_in_the_airflow_ui_behind_its_login_and_nothing_els
     assert "chat-large" in shown.text
     assert documentation == [404, 404, 404]
     (ours,) = [plugin for plugin in plugins if plugin["name"] == "headroom_ui"]
-    assert [view["href"] for view in ours["external_views"]] == ["/headroom/report"]
+    assert [view["href"] for view in ours["external_views"]] == ["/headroom/report", "/headroom/pushes"]
 
 
 def test_a_second_push_at_the_same_clock_makes_no_write_call(demo: Demo) -> None:

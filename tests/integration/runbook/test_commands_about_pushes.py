@@ -217,9 +217,9 @@ def test_8_an_owners_edit_pauses_until_it_is_confirmed(reader: Reader) -> None:
     reader.cloud.advance(timedelta(hours=1))
     reader.run("headroom extract utilization --from 2026-11-18T06:00:00 --to 2026-11-18T07:00:00")
     reader.run("headroom push --as-of 2026-11-18T07:00:00 --apply")
-    size = reader.group()["MinSize"]
-    reader.cloud.client("autoscaling").update_auto_scaling_group(AutoScalingGroupName=FLEET, MinSize=size + 1)
     reader.cloud.advance(timedelta(hours=1))
+    size = reader.group()["MinSize"]  # edited after the hour's own action, which would overwrite it
+    reader.cloud.client("autoscaling").update_auto_scaling_group(AutoScalingGroupName=FLEET, MinSize=size + 1)
     reader.run("headroom extract utilization --from 2026-11-18T07:00:00 --to 2026-11-18T08:00:00")
     paused = reader.run("headroom push --as-of 2026-11-18T08:00:00 --apply", expected=3)
     assert "the owner changed the target" in " ".join(paused.split())
