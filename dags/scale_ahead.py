@@ -11,7 +11,7 @@ from headroom.airflow_glue.leaf import check_outcomes
 from headroom.airflow_glue.metrics import emit_push_delay
 from headroom.airflow_glue.notifications import must_finish_within
 from headroom.airflow_glue.push_notifications import PushNotifier
-from headroom.airflow_glue.run_window import hour_of_run, hour_param
+from headroom.airflow_glue.run_window import hour_of_run, hour_param, is_second_try
 from headroom.airflow_glue.task_defaults import task_defaults
 from headroom.airflow_glue.timetables import after
 
@@ -56,7 +56,7 @@ def scale_ahead() -> None:  # noqa: C901, it holds its tasks
     def push_chunk(chunk: int) -> dict[str, Any]:
         from headroom.pipelines import scale
 
-        return emit_push_delay(scale.push_chunk(hour_of_run(), chunk, approvals={}))
+        return emit_push_delay(scale.push_chunk(hour_of_run(), chunk, approvals={}, is_second_try=is_second_try()))
 
     @task
     def refit_chunk(chunk: int) -> dict[str, Any]:
@@ -70,11 +70,11 @@ def scale_ahead() -> None:  # noqa: C901, it holds its tasks
 
         return [request for chunk in chunks for request in scale.pending_approvals(hour_of_run(), chunk)]
 
-    @task(max_active_tis_per_dagrun=1)
+    @task(max_active_tis_per_dagrun=1, on_success_callback=[PushNotifier()])
     def push_approved(request: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any]:
         from headroom.pipelines import scale
 
-        return scale.push_answered(hour_of_run(), request, answer)
+        return scale.push_answered(hour_of_run(), request, answer, is_second_try=is_second_try())
 
     @task(trigger_rule=TriggerRule.ALL_DONE, on_success_callback=[PushNotifier()])
     def report_run() -> dict[str, Any]:

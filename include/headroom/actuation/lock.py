@@ -1,7 +1,7 @@
 """One lock per fleet in the lake, so that two pushes or rollbacks never write to one target at a time.
 
 `locks/fleet=<fleet>/<fence>.json` is created if absent by whoever takes the lock, `<fence>-released.json` at its end.
-The next fence may be taken once the last is released or expired, or by the push that has it. Who looks first, then
+The next fence may be taken once the last is released or expired, or was left by a dead one. Who looks first, then
 reads target and ledger, and then takes exactly the next fence, knows that nobody has written in between.
 """
 
@@ -73,24 +73,23 @@ class Locks:
     clock: Callable[[], datetime]
     seconds: Callable[[], float] = time.monotonic
 
-    def look(self, fleet_id: str, *, by: str | None = None) -> "SeenLock":
+    def look(self, fleet_id: str, *, left_by: str | None = None) -> "SeenLock":
         """Return the fleet's lock as it is now; to be called before target and ledger are read.
 
-        `by`: the push that asks. One that holds the lock already died, or is slow: it may take the next fence at once,
-        since it writes the same actions again, and the slow one stops at its next look.
+        `left_by`: a push whose process is known to be dead; what it holds is free for its next try.
         """
         fences = _fences(self.store, fleet_id)
         newest = max(fences, default=0)
-        reason = None if fences.get(newest, True) else self._why_held(_path(fleet_id, newest), by=by)
+        reason = None if fences.get(newest, True) else self._why_held(_path(fleet_id, newest), left_by=left_by)
         return SeenLock(locks=self, fleet_id=fleet_id, newest=newest, held_reason=reason)
 
-    def _why_held(self, path: str, *, by: str | None) -> str | None:
+    def _why_held(self, path: str, *, left_by: str | None) -> str | None:
         try:
             record = self.store.read_json(path)
             expires_at, holder = as_utc(datetime.fromisoformat(record["expires_at_utc"])), str(record["push_id"])
         except (ValueError, TypeError, LookupError) as error:
             return f"{path} cannot be read, so who holds the fleet's lock is unknown: {error}"
-        if holder == by:
+        if holder == left_by:
             return None
         try:
             is_over = self.clock() >= expires_at

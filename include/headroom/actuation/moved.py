@@ -80,7 +80,7 @@ def _bounds_moved(shown: Shown, now: Shown, due: list[PresentAction]) -> Iterato
 
 
 def _instances_moved(shown: Shown, now: Shown, due: list[PresentAction], tolerance: Tolerance) -> Iterator[str]:
-    if shown.has_reactive_policy or now.has_reactive_policy:
+    if any(item.has_reactive_policy or item.has_predictive_policy for item in (shown, now)):
         return
     expected = {shown.current_instances} | values_set_by(due, "desired_instances")
     found = now.current_instances

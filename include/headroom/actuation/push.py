@@ -33,12 +33,14 @@ def push_fleet(
     locks: Locks,
     now_utc: datetime,
     is_dry_run: bool = False,
+    is_second_try: bool = False,
 ) -> PushOutcome:
     """Make the fleet's target hold the wanted actions, as far as mode, guardrails, lock and pause allow.
 
     Never raises for what happens at the cloud: the outcome says it. A dry run shows the diff and the verdicts, whatever
     the mode and whoever has the lock, and writes neither to the target nor to the ledger. `now_utc` is the cloud's
     clock. While another push or rollback has the fleet's lock nothing is done: the next run makes up for it.
+    `is_second_try`: whoever had this very push is known to be dead, so that its lock is taken over.
     """
     if request.fleet.mode is Mode.OBSERVE and not is_dry_run:
         reasons = ("the fleet's mode is observe",)
@@ -46,7 +48,7 @@ def push_fleet(
             fleet_id=request.fleet.id, push_id=request.push_id, state=PushState.OBSERVED, reasons=reasons
         )
     # before anything else is read, so that what is read is not outdated unnoticed
-    lock = locks.look(request.fleet.id, by=request.push_id)
+    lock = locks.look(request.fleet.id, left_by=request.push_id if is_second_try else None)
     push = _Push(request, target, ledger, lock, now_utc, is_dry_run)
     stale_reason = push.stale_reason()
     if stale_reason is not None:

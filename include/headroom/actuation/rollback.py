@@ -69,7 +69,7 @@ def rollback_push(
         never = f"{request.push_id} never wrote to the target: nothing to roll back"
         return rollback.outcome(PushState.UNCHANGED, never)
     # A rollback's own good end is ROLLED_BACK too; only the mark left by another rollback says who did it.
-    if events[-1].state is LedgerState.ROLLED_BACK and "by" in events[-1].detail:
+    if any(event.state is LedgerState.ROLLED_BACK and "by" in event.detail for event in events):
         return rollback.outcome(PushState.ROLLED_BACK, f"{request.push_id} is rolled back already")
     try:
         return rollback.undo(intent, is_dry_run=is_dry_run)

@@ -57,7 +57,7 @@ class AskForApproval(ApprovalOperator):
         return {
             "fleet_id": self.request["fleet_id"],
             "plan_id": self.request["plan_id"],
-            "shown": self.request["shown"],
+            "shown": self.request.get("shown"),
             "is_approved": answer["chosen_options"] == [self.APPROVE],
             "by": user["name"] if user else None,
             "note": answer["params_input"].get("note") or "",

@@ -1,4 +1,4 @@
-"""The window the running task is about, from its run's partition key or, for a run by hand, from the Param `window`."""
+"""The window a running task is about: its run's partition key or, in a run by hand, the Param `window`; and its try."""
 
 from airflow.sdk import Param, get_current_context
 
@@ -24,6 +24,11 @@ def hour_of_run() -> Window:
 def day_of_run() -> Window:
     """Return the UTC day the running task is about; raise WindowError where its run names none."""
     return day_window(_key_of_run())
+
+
+def is_second_try() -> bool:
+    """Say whether the running task was tried before; Airflow has ended that try, or lost its worker."""
+    return int(get_current_context()["ti"].try_number) > 1
 
 
 def _key_of_run() -> str | None:

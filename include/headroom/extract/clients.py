@@ -79,7 +79,8 @@ class BotoClients:
                     made = session.client(service, region_name=region, config=self._config)
                 except (BotoCoreError, ValueError) as error:
                     raise SourceError(f"no client for {service} in {region}: {error}") from error
-                entered = None if self._role_arn is None else account
+                # our own account goes by no name, whichever role entered it: its calls are counted together
+                entered = None if self._role_arn is None or account == self._own_account else account
                 bucket = self._budget.bucket(service, region=region, account=entered)
                 if bucket is not None:
                     made.meta.events.register("before-send", lambda **_request: bucket.take())

@@ -4,14 +4,17 @@ A person approves what they were shown. Where that has moved by the time of thei
 is planned anew for the same hour, and they are asked once more in the same run; after that the next hour asks.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+from headroom.config.secrets import redact
 from headroom.domain.fleet import Mode
 from headroom.domain.window import Window
+from headroom.lake.errors import LakeError
+from headroom.lake.layout import chunk_name
 from headroom.pipelines.approval_request import AskedBefore, approval_body
 from headroom.pipelines.forecasts import read_forecasts
-from headroom.pipelines.outcomes import Outcome, run_step
+from headroom.pipelines.outcomes import Outcome, OutcomeStatus, run_step
 from headroom.pipelines.push_results import read_shown, result_path
 from headroom.pipelines.pushes import keep_result, outcome_of, push_chunk, push_fleets, stored_plan
 from headroom.pipelines.replay_record import newest_replay
@@ -21,20 +24,32 @@ from headroom.pipelines.workspace import Workspace, open_workspace
 
 def pending_approvals(window: Window, chunk: int) -> list[dict[str, Any]]:
     """Return a request per fleet that waits for a person: fleet, chunk, plan, subject, body, and what is shown."""
-    workspace = open_workspace()
-    fleet_ids = [fleet.id for fleet in workspace.fleets_in(chunk) if fleet.mode is Mode.APPROVE]
-    requests = [_request_for(workspace, window, chunk, fleet_id) for fleet_id in fleet_ids]
-    return [request for request in requests if request is not None]
+    requests: list[dict[str, Any]] = []
+
+    def ask(workspace: Workspace) -> Iterator[Outcome]:
+        for fleet_id in (fleet.id for fleet in workspace.fleets_in(chunk) if fleet.mode is Mode.APPROVE):
+            try:
+                request = _request_for(workspace, window, chunk, fleet_id)
+            except (LakeError, AttributeError, KeyError, TypeError, ValueError) as error:  # of a file that is damaged
+                cause = f"nobody was asked: {redact(error) or type(error).__name__}"
+                yield Outcome(step="approve", subject=fleet_id, status=OutcomeStatus.FAILED, cause=cause)
+            else:
+                requests.extend([] if request is None else [request])
+
+    run_step(dag_id="scale_ahead", window=window, part=f"4-ask-{chunk_name(chunk)}", step=ask)
+    return requests
 
 
-def push_answered(window: Window, request: Mapping[str, Any], answer: Mapping[str, Any]) -> dict[str, Any]:
+def push_answered(
+    window: Window, request: Mapping[str, Any], answer: Mapping[str, Any], *, is_second_try: bool = False
+) -> dict[str, Any]:
     """Push as a person answered; return counts for XCom and, where they are to be asked again, `ask_again`: a request.
 
     A request that was asked again is not asked a third time: the next hour does. Planning anew writes the file of the
     chunk's plans: no two of these may run at once in a run.
     """
     fleet_id, chunk = request["fleet_id"], request["chunk"]
-    counts = push_chunk(window, chunk, approvals={fleet_id: answer})
+    counts = push_chunk(window, chunk, approvals={fleet_id: answer}, is_second_try=is_second_try)
     moved = (open_workspace().lake.read_json(result_path(fleet_id, window)) or {}).get("moved")
     if not moved or "asked_first_at_utc" in request:
         return {**counts, "ask_again": None}

@@ -1,13 +1,16 @@
 """What fleets have cost since the start of the month, for the budget of one: read only for those that have a budget."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import date, datetime
 from typing import Any
 
+from headroom.actuation.errors import ActuationError
 from headroom.actuation.ledger import Ledger
 from headroom.domain.cost import CostBasis
 from headroom.domain.fleet import Fleet
 from headroom.domain.window import Window, floor_day
+from headroom.lake.errors import LakeError
 from headroom.lake.fleet_relation import fleet_relation
 from headroom.pipelines.daily_marts import SAVINGS_TABLE, baseline_instances
 from headroom.pipelines.model_runs import read_rows, run_models
@@ -57,8 +60,16 @@ def _settled(workspace: Workspace, month: Window) -> Costs:
 
 
 def _estimated(workspace: Workspace, fleets: Sequence[Fleet], window: Window, prices: Mapping[str, float]) -> Costs:
-    baselines = baseline_instances(Ledger(workspace.lake), tuple(fleets), window.end_utc)
-    relation = fleet_relation(fleets, on_demand_usd_per_hour=prices, baseline_instances=baselines)
+    ledger = Ledger(workspace.lake)
+    baselines: dict[str, float] = {}
+    readable: list[Fleet] = []
+    for fleet in fleets:  # one whose ledger cannot be read has days of unknown cost, and its own push says why
+        with suppress(ActuationError, LakeError):
+            baselines |= baseline_instances(ledger, (fleet,), window.end_utc)
+            readable.append(fleet)
+    if not readable:
+        return {}
+    relation = fleet_relation(readable, on_demand_usd_per_hour=prices, baseline_instances=baselines)
     rows = run_models(workspace, [DAILY_COST], relation, window=window)
     return {(row["fleet_id"], row["day_utc"]): row for row in rows[DAILY_COST].to_pylist()}
 

@@ -58,7 +58,10 @@ def news_of(result: Mapping[str, Any], plan: Mapping[str, Any]) -> Iterator[News
     fleet_id, state = result["fleet_id"], PushState(result["state"])
     changes = ", ".join(f"{len(result[key])} {word}" for key, word in _CHANGES if result[key])
     reasons = "; ".join(result["reasons"])
-    if state is PushState.AWAITING_APPROVAL:
+    if state is PushState.AWAITING_APPROVAL and result.get("moved"):
+        text = f"moved again before the answer, the next hour asks: {reasons}"
+        yield News(fleet_id=fleet_id, kind=NewsKind.REFUSED, text=text)
+    elif state is PushState.AWAITING_APPROVAL:
         asked = json.dumps([plan.get("plan_id"), *(result[key] for key, _ in _CHANGES)], sort_keys=True)
         key = hashlib.sha256(asked.encode()).hexdigest()[:16]
         yield News(fleet_id=fleet_id, kind=NewsKind.APPROVAL_WANTED, key=key, text=changes)

@@ -56,7 +56,9 @@ _STATUS = {
 }
 
 
-def push_chunk(window: Window, chunk: int, *, approvals: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+def push_chunk(
+    window: Window, chunk: int, *, approvals: Mapping[str, Mapping[str, Any]], is_second_try: bool = False
+) -> dict[str, Any]:
     """Push the plans of a chunk; `approvals` maps a fleet to the answer its request got. Return counts for XCom.
 
     With approvals only the fleets they are about are pushed: the others had their turn. Without, `seconds_after_close`
@@ -69,7 +71,7 @@ def push_chunk(window: Window, chunk: int, *, approvals: Mapping[str, Mapping[st
         fleets = [fleet for fleet in workspace.fleets_in(chunk) if not approvals or fleet.id in approvals]
         stored = at_once(lambda fleet: stored_plan(workspace, fleet, window), fleets)
         plans = {fleet.id: plan for fleet, plan in zip(fleets, stored, strict=True)}
-        results.update(push_fleets(workspace, window, chunk, plans, approvals=approvals))
+        results.update(push_fleets(workspace, window, chunk, plans, approvals=approvals, is_second_try=is_second_try))
         at_once(lambda item: keep_result(workspace, item[0], window, item[1]), results.items())
         if not approvals:
             delays["seconds_after_close"] = (read_clock_utc(workspace) - window.end_utc).total_seconds()
@@ -108,6 +110,7 @@ def push_fleets(
     *,
     approvals: Mapping[str, Mapping[str, Any]],
     is_dry_run: bool = False,
+    is_second_try: bool = False,
 ) -> dict[str, PushOutcome | str]:
     """Push the plan of each fleet; give, by fleet, the outcome, or in a sentence why nothing was pushed."""
     now_utc = closed_at_utc(workspace, window)
@@ -121,6 +124,7 @@ def push_fleets(
         bands=band_record(workspace, fleets, window.end_utc),
         costs_so_far=costs_so_far(workspace, window.end_utc, prices_of_budgeted(workspace, plans)),
         is_dry_run=is_dry_run,
+        is_second_try=is_second_try,
     )
 
     def push(fleet: Fleet) -> PushOutcome | str:
@@ -147,6 +151,7 @@ class _RunInputs:
     bands: Mapping[str, tuple[int, int]]
     costs_so_far: Mapping[str, CostSoFar]
     is_dry_run: bool
+    is_second_try: bool
 
     def push(self, fleet: Fleet, plan: Mapping[str, Any], answer: Mapping[str, Any]) -> PushOutcome | str:
         """Push one fleet's plan, or say why it may not be."""
@@ -176,6 +181,7 @@ class _RunInputs:
             locks=locks_of(self.workspace, fleet),
             now_utc=self.now_utc,
             is_dry_run=self.is_dry_run,
+            is_second_try=self.is_second_try,
         )
 
     def _guardrails(

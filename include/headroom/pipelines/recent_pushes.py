@@ -64,11 +64,13 @@ def _newest_first(ledger: Ledger, fleet_id: str, dates: Iterable[date]) -> Itera
 
 def _told(events: tuple[LedgerEvent, ...]) -> RecentPush:
     intent = next(event for event in events if event.state in _INTENTS)
-    last, detail = events[-1], intent.detail
+    detail = intent.detail
     approved = [event.detail["approved_by"] for event in events if event.detail.get("approved_by")]
     # A rollback's own good end is ROLLED_BACK too; only the mark left by another rollback says who did it.
-    is_taken_back = last.state is LedgerState.ROLLED_BACK and "by" in last.detail
-    ended = events[-2] if is_taken_back else last
+    taken_back = [event for event in events if event.state is LedgerState.ROLLED_BACK and "by" in event.detail]
+    # An hour that is run again adds that it is only recorded, which changes nothing of how its push ended.
+    own = [event for event in events if event not in taken_back and event.state is not LedgerState.PLANNED]
+    ended = own[-1]
     return RecentPush(
         push_id=intent.push_id,
         moment_utc=moment_of(intent.push_id).astimezone(UTC),
@@ -79,7 +81,7 @@ def _told(events: tuple[LedgerEvent, ...]) -> RecentPush:
         rolls_back=str(detail.get("rolls_back") or ""),
         who=str(detail.get("requested_by") or (approved[-1] if approved else "")),
         why=str(detail.get("reason") or ""),
-        taken_back_by=_by(last.detail) if is_taken_back else "",
+        taken_back_by=_by(taken_back[-1].detail) if taken_back else "",
     )
 
 

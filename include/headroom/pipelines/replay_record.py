@@ -10,6 +10,7 @@ from headroom.pipelines.workspace import Workspace
 
 REPLAY_FOLDER: Final = "reports/replay"
 _FILE: Final = "replay.json"
+_FIGURES: Final = ("cost_usd", "slo_met_fraction")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +45,13 @@ def _record_at(workspace: Workspace, path: str) -> ReplayRecord | None:
             from_utc=datetime.fromisoformat(record["from_utc"]),
             to_utc=datetime.fromisoformat(record["to_utc"]),
             page=f"{path.removesuffix(_FILE)}report.html",
-            policies=record["policies"],
+            policies={
+                str(name): {
+                    "status": str(figures["status"]),
+                    **{key: float(figures[key]) for key in _FIGURES if figures["status"] == "played"},
+                }
+                for name, figures in record["policies"].items()
+            },
         )
-    except (LakeError, KeyError, TypeError, ValueError):
+    except (LakeError, AttributeError, KeyError, TypeError, ValueError):
         return None

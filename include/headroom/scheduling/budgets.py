@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Final
 
-from headroom.domain.scaling import ActionPurpose, CapacitySetting, Verdict
+from headroom.domain.scaling import ActionPurpose, CapacitySetting, ScalingApi, Verdict
 from headroom.domain.window import DAY
 from headroom.scheduling.guardrail_context import CostSoFar, GuardrailContext
 from headroom.units import HOURS_PER_DAY, SECONDS_PER_HOUR
@@ -72,19 +72,21 @@ def instance_hours(
 
     Of changes whose start has passed the last takes effect now: a push asks for it at the next minute.
     """
+    # KEDA's autoscaler goes down to the highest trigger that is left, as a reactive policy does to the floor
+    is_floor_alone = context.state.has_reactive_policy or context.state.api is ScalingApi.KEDA
     start, level, hours = min(since_utc or context.now_utc, end_utc), context.state.current_instances, 0.0
     for moment, setting in sorted(changes, key=lambda change: change[0]):
         at = min(max(moment, context.now_utc), end_utc)
         if at > start:
             hours += level * (at - start).total_seconds() / SECONDS_PER_HOUR
             start = at
-        level = _after(setting, level, has_reactive_policy=context.state.has_reactive_policy)
+        level = _after(setting, level, is_floor_alone=is_floor_alone)
     return hours + level * (end_utc - start).total_seconds() / SECONDS_PER_HOUR
 
 
-def _after(setting: CapacitySetting, level: int, *, has_reactive_policy: bool) -> int:
+def _after(setting: CapacitySetting, level: int, *, is_floor_alone: bool) -> int:
     least, most = setting.min_instances, setting.max_instances
-    if has_reactive_policy:
+    if is_floor_alone:
         return level if least is None else least
     if setting.desired_instances is not None:
         return setting.desired_instances

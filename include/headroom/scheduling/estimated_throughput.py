@@ -17,6 +17,7 @@ from headroom.domain.scaling import Action, ActionPurpose, Counts, Verdict
 from headroom.domain.window import HOUR
 from headroom.scheduling.fleet_schedule import PUSHED_HOURS
 from headroom.scheduling.guardrail_context import GuardrailContext
+from headroom.scheduling.replicas import reachable_bounds
 from headroom.scheduling.schedule import earliest_start
 from headroom.units import SECONDS_PER_HOUR
 
@@ -58,7 +59,8 @@ def _too_much(context: GuardrailContext, forecast: DemandForecast, rate_per_seco
 
 def _carried(context: GuardrailContext, forecast: DemandForecast, rate_per_second: float) -> tuple[bool, str]:
     """Return whether the floor of every hour to come carries enough, and of the worst of them how much it does."""
-    share, bounds = context.limits.min_peak_fraction, context.fleet.bounds
+    share, api = context.limits.min_peak_fraction, context.state.api
+    bounds = reachable_bounds(context.fleet.bounds, context.state.owners_setting or context.state.setting, api=api)
     since = earliest_start(context.now_utc)
     is_judged = _is_pushed(context, forecast, since_utc=since) & ~_is_short(context, forecast)
     hours, peaks = forecast.hours[is_judged], forecast.peak_quantiles_per_second[is_judged, _MEDIAN]

@@ -17,7 +17,7 @@ from headroom.scheduling.conflicts import find_conflicts
 from headroom.scheduling.estimated_throughput import throughput_is_plausible
 from headroom.scheduling.guardrail_context import GuardrailContext
 from headroom.scheduling.guardrail_limits import Loosening
-from headroom.scheduling.quota import SCHEDULED_ACTIONS_PER_TARGET
+from headroom.scheduling.quota import SCHEDULED_ACTIONS_PER_TARGET, kept_free
 from headroom.units import SECONDS_PER_HOUR
 
 Rule = Callable[[GuardrailContext], Verdict]
@@ -176,7 +176,8 @@ def steps_are_small(context: GuardrailContext) -> Verdict:
 
 def quota_is_kept(context: GuardrailContext) -> Verdict:
     """The target takes all actions, and leaves the owner room to add some by hand."""
-    quota, reserve = SCHEDULED_ACTIONS_PER_TARGET[context.state.api], context.limits.reserved_actions
+    quota = SCHEDULED_ACTIONS_PER_TARGET[context.state.api]
+    reserve = kept_free(context.state.api, context.limits.reserved_actions)
     ours = len(context.diff.create) + len(context.diff.replace) + len(context.diff.keep)
     foreign = len(context.diff.foreign)
     is_passed = not ours or ours + foreign + reserve <= quota

@@ -22,7 +22,12 @@ _RESTORES: Final = 2
 def actions_available(state: TargetState, *, deployment: str, fleet_id: str, reserve: int = DEFAULT_RESERVE) -> int:
     """Return how many actions of ours the target may hold: its quota less everybody else's less the reserve."""
     foreign = sum(not is_ours(action, deployment=deployment, fleet_id=fleet_id) for action in state.actions)
-    return max(0, SCHEDULED_ACTIONS_PER_TARGET[state.api] - foreign - reserve)
+    return max(0, SCHEDULED_ACTIONS_PER_TARGET[state.api] - foreign - kept_free(state.api, reserve))
+
+
+def kept_free(api: ScalingApi, reserve: int) -> int:
+    """Return how many actions are left to the owner: `reserve`, set for every kind of target, but at most half."""
+    return min(reserve, SCHEDULED_ACTIONS_PER_TARGET[api] // 2)
 
 
 def max_changes(state: TargetState, *, deployment: str, fleet_id: str, reserve: int = DEFAULT_RESERVE) -> int:

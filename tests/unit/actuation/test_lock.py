@@ -114,11 +114,11 @@ def test_a_slow_holder_makes_no_write_call_once_another_has_the_lock(hands: Hand
     assert hands.locks.look("chat").held_reason is None
 
 
-def test_the_push_that_has_the_lock_may_take_the_next_fence_at_once_and_the_slow_one_stops(hands: Hands) -> None:
+def test_what_a_dead_push_left_is_free_for_its_next_try_and_one_that_lives_all_the_same_stops(hands: Hands) -> None:
     with hands.locks.look("chat").hold("push-1") as slow:
-        again = hands.locks.look("chat", by="push-1")
+        again = hands.locks.look("chat", left_by="push-1")
         assert again.held_reason is None
-        assert "push-1 holds" in str(hands.locks.look("chat", by="push-2").held_reason)
+        assert "push-1 holds" in str(hands.locks.look("chat", left_by="push-2").held_reason)
         with again.hold("push-1") as quick:
             quick.before_call()
             with pytest.raises(LockError, match="has taken the place of our 1"):
