@@ -105,8 +105,9 @@ def test_few_running_instances_may_differ_by_one() -> None:
 
 
 def test_a_policy_may_move_the_running_instances_as_it_likes() -> None:
-    scaled = shown(has_reactive_policy=True)
-    assert what_moved(scaled, replace(scaled, current_instances=40), is_ours=is_ours) == ()
+    for policy in ("has_reactive_policy", "has_predictive_policy"):
+        scaled = replace(shown(), **{policy: True})
+        assert what_moved(scaled, replace(scaled, current_instances=40), is_ours=is_ours) == ()
 
 
 @pytest.mark.parametrize(

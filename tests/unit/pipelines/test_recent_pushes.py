@@ -9,6 +9,7 @@ from tests.unit.actuation.test_rollback import NEW, OLD, Desk, at, request
 
 from headroom.actuation.ledger import Ledger
 from headroom.actuation.lock import Locks
+from headroom.actuation.outcome import PushState
 from headroom.domain.fleet import Mode
 from headroom.domain.recent_push import FleetPushes
 from headroom.lake.lake import Lake
@@ -62,6 +63,17 @@ def test_a_rollback_is_a_push_of_its_own_and_marks_the_other_with_who_and_why(
     own = by_id[rollback_id]
     assert (own.rolls_back, own.who, own.why, own.ended) == (push_id, "ada", "too much", "rolled back")
     assert not own.is_taken_back  # and so can be rolled back itself
+
+
+def test_what_was_taken_back_stays_so_when_its_hour_is_run_again(desk: Desk, shown: Callable[..., FleetPushes]) -> None:
+    push_id = desk.push(request(OLD)).push_id
+    desk.roll_back(push_id)
+    assert desk.push(request(OLD)).state is PushState.PLANNED
+    by_id = {push.push_id: push for push in shown().pushes}
+    assert (by_id[push_id].taken_back_by, by_id[push_id].ended) == ("by ada: too much", "verified")
+    writes = len(desk.group.write_calls)
+    assert desk.roll_back(push_id).state is PushState.ROLLED_BACK
+    assert len(desk.group.write_calls) == writes
 
 
 def test_what_was_only_recommended_cannot_be_taken_back(desk: Desk, shown: Callable[..., FleetPushes]) -> None:

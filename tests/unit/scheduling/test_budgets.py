@@ -78,6 +78,8 @@ def test_a_plan_over_the_budget_passes_where_what_stands_costs_more() -> None:
         # a policy scales in to the minimum: only the floor is sure
         (ScalingApi.EC2_AUTO_SCALING, True, CapacitySetting(min_instances=2, max_instances=None), 2),
         (ScalingApi.EC2_AUTO_SCALING, True, CapacitySetting(min_instances=None, max_instances=4), 5),
+        # KEDA's autoscaler goes down to the highest trigger that is left
+        (ScalingApi.KEDA, False, CapacitySetting(min_instances=2, max_instances=None), 2),
     ],
 )
 def test_what_an_action_leaves_running(

@@ -14,7 +14,7 @@ from headroom.capacity import most_rate_per_second, sustainable_rate
 from headroom.columns import QUANTILE_LEVELS
 from headroom.domain.demand import DemandForecast
 from headroom.domain.fleet import Bounds, InstanceOption, Objective, StepLimits
-from headroom.domain.scaling import Verdict
+from headroom.domain.scaling import CapacitySetting, ScalingApi, Verdict
 from headroom.scheduling import GuardrailLimits
 from headroom.scheduling.estimated_throughput import throughput_is_plausible
 
@@ -150,3 +150,11 @@ def test_without_slots_nothing_more_is_known_than_the_sustainable_rate() -> None
     fleet = capacity_fleet()
     rate = sustainable_rate(fleet, "g5.xlarge")
     assert most_rate_per_second(fleet, rate) == rate.rate_per_second == 10.0
+
+
+def test_more_than_the_owners_replicas_allow_nobody_may_ask_for() -> None:
+    # the ScaledObject lets 4 run at most: 40/s of 100/s is all there is
+    demand = peaks(*[10.0] * 9, 100.0, *[10.0] * 5)
+    keda = replace(target(api=ScalingApi.KEDA), owners_setting=CapacitySetting(min_instances=2, max_instances=4))
+    assert not verdict(forecast=demand).is_passed
+    assert verdict(forecast=demand, state=keda).is_passed

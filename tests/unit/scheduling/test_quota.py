@@ -21,6 +21,10 @@ def test_a_crowded_target_leaves_none_and_never_less() -> None:
     assert max_changes(target(*others(120)), deployment=DEPLOYMENT, fleet_id=FLEET) == 0
 
 
+def test_one_reserve_for_all_fleets_leaves_half_of_a_small_quota_to_the_plan() -> None:
+    assert actions_available(target(api=ScalingApi.KEDA), deployment=DEPLOYMENT, fleet_id=FLEET, reserve=100) == 30
+
+
 def test_changes_leave_room_for_the_restore() -> None:
     assert max_changes(target(), deployment=DEPLOYMENT, fleet_id=FLEET) == 125 - 10 - 2
 
