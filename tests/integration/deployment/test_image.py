@@ -71,6 +71,7 @@ class Image:
             "HOME": str(self.home),
             "PYTHONDONTWRITEBYTECODE": "1",
             "MPLCONFIGDIR": str(self.home / "matplotlib"),
+            "NUMBA_CACHE_DIR": str(self.home / "numba"),
             "AIRFLOW_HOME": str(self.home),
             "AIRFLOW__CORE__DAGS_FOLDER": str(self.code / "dags"),
             "AIRFLOW__CORE__PLUGINS_FOLDER": str(self.code / "plugins"),
