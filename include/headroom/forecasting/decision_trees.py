@@ -1,4 +1,4 @@
-"""Decision trees as small arrays: numpy asks them, text keeps them, and the library that grew them only has to fit."""
+"""Decision trees as small arrays: compiled code asks them, text keeps them, the library that grew them only fits."""
 
 import base64
 import zlib
@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from headroom.domain.demand import Floats
 from headroom.forecasting.members import State
+from headroom.forecasting.tree_walk import sum_of_leaves
 
 LEAF: Final = -1
 _NODE: Final = np.dtype(
@@ -41,20 +42,16 @@ class DecisionTrees:
         return cls(nodes)
 
     def predict(self, rows: Floats) -> Floats:
-        """Return the trees' sum for each of `rows` (n, features), shape (n,); a value up to the threshold goes left."""
-        flat = self.nodes.ravel()
-        first = np.arange(len(self.nodes))[:, np.newaxis] * self.nodes.shape[1]
-        at = np.zeros((len(self.nodes), len(rows)), dtype=np.int64)
-        every = np.arange(len(rows))
-        while True:
-            node = flat[first + at]
-            is_inner = node["feature"] != LEAF
-            if not is_inner.any():
-                total: Floats = node["number"].astype(np.float64).sum(axis=0)
-                return total
-            value = rows[every, np.maximum(node["feature"], 0)]
-            goes_left = np.where(np.isnan(value), node["is_missing_left"], value <= node["number"])
-            at = np.where(is_inner, np.where(goes_left, node["left"], node["right"]), at)
+        """Return the trees' sum for each of `rows` (n, features), shape (n,); a value up to the threshold goes left.
+
+        Raises IndexError where a tree asks for a feature that `rows` lack.
+        """
+        if self.nodes["feature"].max() >= rows.shape[1]:
+            raise IndexError(f"its trees ask for more than {rows.shape[1]} features")
+        fields = ("feature", "left", "right", "is_missing_left", "number")
+        return sum_of_leaves(
+            np.ascontiguousarray(rows, dtype=np.float64), *(np.ascontiguousarray(self.nodes[name]) for name in fields)
+        )
 
     def state(self) -> State:
         """Return the trees as JSON values, some 10 bytes a node."""

@@ -1,6 +1,7 @@
 import json
 
 import numpy as np
+import pytest
 
 from headroom.forecasting.decision_trees import LEAF, DecisionTrees
 
@@ -40,3 +41,8 @@ def test_a_tree_that_is_one_leaf_says_its_value_everywhere() -> None:
 def test_a_threshold_beyond_all_values_parts_the_seen_from_the_missing() -> None:
     trees = DecisionTrees.from_rows([[(0, 1, 2, False, 1e300), (LEAF, 0, 0, False, 1.0), (LEAF, 0, 0, False, 2.0)]])
     assert trees.predict(np.array([[1e9], [np.nan]])).tolist() == [1, 2]
+
+
+def test_a_feature_that_the_rows_lack_is_refused() -> None:
+    with pytest.raises(IndexError, match="ask for more than 1 features"):
+        DecisionTrees.from_rows([DEEPER]).predict(np.zeros((3, 1)))
