@@ -194,8 +194,13 @@ def forecast_with_members(
     seed: int,
     members: Sequence[Forecaster] = MEMBERS,
     widening: float = 1.0,
+    is_moved: bool = True,
 ) -> SeriesForecast:
-    """Return the forecast of a selection that has weights, whether or not a simple case would serve."""
+    """Return the forecast of a selection that has weights, whether or not a simple case would serve.
+
+    `is_moved`: whether hours that were all missed on one side may move the path, as they do what we serve. Without it
+    the median of a lone member is what that member says.
+    """
     if selection.calibration is None:
         raise ValueError(f"{series.series_id}: the selection has no calibration, select first")
     fitted, paths = _restore(series, selection, horizon_steps=horizon_steps, seed=seed, members=members)
@@ -205,7 +210,9 @@ def forecast_with_members(
         naive = seasonal_naive(series.observed, season=series.day, horizon_steps=horizon_steps)
         combined, note = np.where(is_silent, naive, combined), f"{note}; {_NONE_SERVES}"
     said, came = _newest_checks(series, fitted, selection.weights)
-    combined, moved = _moved_by_misses(combined, said, came, selection.calibration, day=series.day)
+    moved = ""
+    if is_moved:
+        combined, moved = _moved_by_misses(combined, said, came, selection.calibration, day=series.day)
     calibration = selection.calibration.stretched(said, came, least=widening if widening > 1 else 0.0)
     quantiles = calibration.quantiles(combined, steps_late=series.trailing_gap)
     return SeriesForecast(

@@ -5,7 +5,9 @@ import pytest
 from tests.unit.forecasting.demand_examples import series_of, shaped_demand
 
 from headroom.domain.demand import Floats
+from headroom.forecasting.backtest import forecast_models
 from headroom.forecasting.ensemble import CHEAP_MEMBERS, forecast, select
+from headroom.forecasting.losses import MEDIAN_INDEX
 from headroom.forecasting.missed_level import kept_ahead, missed_level
 from headroom.forecasting.series import prepare
 
@@ -62,3 +64,10 @@ def test_a_single_hour_far_off_moves_nothing() -> None:
     spiked[-1] *= 3.0
     made = forecast(prepare(series_of(spiked)), chosen, horizon_steps=48, seed=0, members=CHEAP_MEMBERS)
     assert "all missed on one side" not in made.note
+
+
+def test_a_naive_rule_that_is_judged_alone_stays_the_rule() -> None:
+    values = shaped_demand(24 * 21 + 12)
+    values[24 * 21 :] *= 1.8
+    made = forecast_models(series_of(values), ["seasonal_naive_daily"], horizon_steps=24, seed=0)
+    assert made["seasonal_naive_daily"][:, MEDIAN_INDEX] == pytest.approx(values[-24:])
