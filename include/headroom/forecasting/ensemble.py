@@ -14,9 +14,9 @@ from headroom.forecasting.calibration import FEWEST_ERRORS, NEAR_STEPS, Calibrat
 from headroom.forecasting.corrected_naive import DAY_CORRECTED, DAYS_CORRECTED, LEVEL_CORRECTED, WEEKS_CORRECTED
 from headroom.forecasting.joint_paths import remember_errors
 from headroom.forecasting.members import FittedForecaster, Forecaster, MemberError, State
-from headroom.forecasting.missed_level import kept_ahead, missed_level
+from headroom.forecasting.missed_level import CHECKS_THAT_AGREE, kept_ahead, missed_level
 from headroom.forecasting.naive import DAILY, WEEKLY, seasonal_naive
-from headroom.forecasting.ordinary_hours import OnOrdinaryHours, ordinary_hours
+from headroom.forecasting.ordinary_hours import OnOrdinaryHours, ordinary_hours, told_of_by_newest
 from headroom.forecasting.pooled_demand import PooledDemand
 from headroom.forecasting.prophet_model import ProphetForecaster
 from headroom.forecasting.random_forest import RandomForestForecaster
@@ -45,6 +45,7 @@ OTHER_MEMBERS: Final[tuple[Forecaster, ...]] = (RandomForestForecaster(),)
 
 _CHECKS_BEFORE: Final = (0, 2, 4, 8, 12, 16, 20)
 """Steps before the newest origin whose next steps are known, at which what was said is held against what came."""
+_STEPS_THAT_AGREE: Final = _CHECKS_BEFORE[CHECKS_THAT_AGREE - 1] + NEAR_STEPS
 _LEFT_OUT: Final = "; left out: "
 _NONE_SERVES: Final = "no member that was chosen could serve, or not every hour: the day before stands in"
 
@@ -212,7 +213,7 @@ def forecast_with_members(
     said, came = _newest_checks(series, fitted, selection.weights)
     moved = ""
     if is_moved:
-        combined, moved = _moved_by_misses(combined, said, came, selection.calibration, day=series.day)
+        combined, moved = _moved_by_misses(combined, said, came, selection.calibration, series)
     calibration = selection.calibration.stretched(said, came, least=widening if widening > 1 else 0.0)
     quantiles = calibration.quantiles(combined, steps_late=series.trailing_gap)
     return SeriesForecast(
@@ -269,15 +270,18 @@ def _newest_checks(
 
 
 def _moved_by_misses(
-    combined: Floats, said: Floats, came: Floats, calibration: Calibration, *, day: int
+    combined: Floats, said: Floats, came: Floats, calibration: Calibration, series: Series
 ) -> tuple[Floats, str]:
     """Return the path at the level that demand has moved to lately, and a remark; as given where it has not moved."""
     scale = calibration.scale
     level = missed_level(scale.forward(came) - scale.forward(said), usual_error=calibration.near_error)
     if level == 0:
         return combined, ""
-    ahead = np.arange(1, len(combined) + 1) * HOURS_PER_DAY / day
-    moved = scale.backward(scale.forward(combined) + kept_ahead(level, ahead))
+    is_told = told_of_by_newest(series, newest_steps=_STEPS_THAT_AGREE, horizon_steps=len(combined))
+    if not is_told[0]:
+        return combined, ""
+    ahead = np.arange(1, len(combined) + 1) * HOURS_PER_DAY / series.day
+    moved = np.where(is_told, scale.backward(scale.forward(combined) + kept_ahead(level, ahead)), combined)
     change = float(moved[0] - combined[0])
     return moved, f"; the newest hours were all missed on one side, so the next is moved by {change:+.3g}"
 
