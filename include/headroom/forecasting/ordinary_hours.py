@@ -75,7 +75,8 @@ def told_of_by_newest(series: Series, *, newest_steps: int, horizon_steps: int) 
         return np.ones(horizon_steps, dtype=bool)
     ahead = series.calendar.flags(series.hours_after(horizon_steps))
     none = np.zeros(horizon_steps, dtype=bool)
-    return np.logical_or.reduce([ahead.get(kind, none) for kind in lately])
+    is_told: Flags = np.logical_or.reduce([ahead.get(kind, none) for kind in lately])
+    return is_told
 
 
 def _flags(series: Series) -> dict[str, Flags]:
