@@ -2,7 +2,7 @@
 
 1. It is finite, its quantiles never cross, and they are never negative where history never is.
 2. The same history gives the same forecast, and a JSON round trip of what was learnt changes nothing.
-3. What comes after the origin changes nothing.
+3. What comes after the origin changes nothing (held by tests/unit/forecasting/test_fleet_forecast.py).
 4. Demand in other units gives the forecast in those units.
 5. No quantile exceeds four times the largest value seen.
 6. The parts of a path add up to it, whatever the path and the effects, and its level is never negative.

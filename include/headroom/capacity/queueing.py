@@ -4,11 +4,15 @@ Erlang's C formula gives the chance of waiting for Poisson arrivals and exponent
 For other service and arrival variation Allen and Cunneen multiply the mean wait by (Ca2 + Cs2) / 2 (A. O. Allen,
 Probability, Statistics and Queueing Theory, 2nd ed. 1990, section 5.3). That is right close to saturation only: with
 many servers that are often idle, who waits waits for the next of many services under way to end, and their variation
-matters less. `variation_factor` corrects for it; it is 1 for M/M/c. The tail is kept exponential, with the chance of
-waiting of Erlang and the corrected mean: P(W > t) = C exp(-C t / E[W]). A request's wait and its own service time are
-independent under first come first served, so latency is their sum, here with gamma distributed service in closed form.
-The request-level simulator judges all of it (tests/bench/bench_sizing.py).
+matters less. `variation_factor` corrects for it; it is 1 for M/M/c. The tail is kept exponential, with the corrected
+chance and mean of waiting: P(W > t) = C exp(-C t / E[W]). C is Erlang's for Poisson arrivals; `chance_of_waiting` has
+others, which come in crowds or evenly: by Erlang's C, arrivals of Ca2 4 got up to a tenth too few of 100 servers. A
+request's wait and its own service time are independent under first come first served, so latency is their sum, here
+with gamma distributed service in closed form. The request-level simulator judges all of it
+(tests/bench/bench_sizing.py; of other arrivals tests/unit/simulation/test_sizes_by_requests.py).
 """
+
+import math
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +20,7 @@ from scipy import special
 
 Floats = npt.NDArray[np.float64]
 _BISECTIONS = 80
+_LEAST_PEAKEDNESS = 0.02
 _LEAST_CV2 = 1e-9
 """Less variation is none: the gamma distribution's shape, its inverse, would leave the formulas no digits."""
 
@@ -48,14 +53,16 @@ def variation_factor(
     Fixed service waits (1 + g) / 2 times as long as exponential service, where
     g = (1 - rho) (c - 1) (sqrt(4 + 5 c) - 2) / (16 rho c) (G. P. Cosmetatos, INFOR 13, 1975), and at most c / (c + 1)
     times, the limit of light load: the first of c services under way ends after that share of what exponential ones
-    would take. Service of less variation than exponential lies between the two harmonically (T. Kimura, Management
-    Science 32, 1986); more variation extends the line through both (G. P. Cosmetatos, Operational Research Quarterly
-    27, 1976).
+    would take. Arrivals of another peakedness than Poisson's see servers in groups of it (`chance_of_waiting`).
+    Service of less variation than exponential lies between the two harmonically (T. Kimura, Management Science 32,
+    1986); more variation extends the line through both (G. P. Cosmetatos, Operational Research Quarterly 27, 1976).
 
     >>> variation_factor([1, 100], 0.9, service_cv2=0.25).round(3).tolist()
     [0.625, 0.689]
     """
-    count, busy = np.maximum(np.asarray(servers, dtype=np.float64), 1.0), np.asarray(utilization_fraction, np.float64)
+    together = peakedness(service_cv2=service_cv2, arrival_cv2=arrival_cv2)
+    count = np.maximum(np.asarray(servers, dtype=np.float64) / together, 1.0)
+    busy = np.asarray(utilization_fraction, np.float64)
     with np.errstate(all="ignore"):  # g is infinite, or 0 / 0 for one server, where nothing arrives: the limit holds
         gain = (1.0 - busy) * (count - 1.0) * (np.sqrt(4.0 + 5.0 * count) - 2.0) / (16.0 * busy * count)
     fixed = np.fmin(gain, (count - 1.0) / (count + 1.0))
@@ -65,6 +72,37 @@ def variation_factor(
         correction = 1.0 + fixed * (1.0 - service_cv2) / (1.0 + service_cv2)
     factor: Floats = 0.5 * (arrival_cv2 + service_cv2) * correction
     return factor
+
+
+def peakedness(*, service_cv2: float, arrival_cv2: float) -> float:
+    """Return the variance over the mean of the servers that a renewal process of arrivals keeps busy; 1 for Poisson.
+
+    1 + (Ca2 - 1) E[min(S1, S2)] / E[S] for two services S1 and S2, the limit of many arrivals a service (A. A.
+    Borovkov, Theory of Probability and its Applications 12, 1967); for gamma service of shape k the last term is
+    1 - G(k + 1/2) / (sqrt(pi) G(k + 1)), half for exponential service.
+
+    >>> peakedness(service_cv2=1.0, arrival_cv2=4.0)
+    2.5
+    """
+    if service_cv2 < _LEAST_CV2:
+        return max(arrival_cv2, _LEAST_PEAKEDNESS)
+    shape = 1.0 / service_cv2
+    spread = math.exp(special.gammaln(shape + 0.5) - special.gammaln(shape + 1.0)) / math.sqrt(math.pi)
+    return max(1.0 + (arrival_cv2 - 1.0) * (1.0 - spread), _LEAST_PEAKEDNESS)
+
+
+def chance_of_waiting(
+    servers: npt.ArrayLike, offered_load: npt.ArrayLike, *, service_cv2: float = 1.0, arrival_cv2: float = 1.0
+) -> Floats:
+    """Return the chance that an arrival waits, elementwise: Erlang's for Poisson arrivals.
+
+    Others keep as many servers busy on average, but more or fewer of them together: they wait as Poisson arrivals of
+    groups of z requests do for servers in groups of z, z being their peakedness (Hayward's approximation: A. A.
+    Fredericks, Bell System Technical Journal 59, 1980).
+    """
+    together = peakedness(service_cv2=service_cv2, arrival_cv2=arrival_cv2)
+    count, load = np.asarray(servers, dtype=np.float64), np.asarray(offered_load, dtype=np.float64)
+    return probability_of_waiting(count / together, load / together)
 
 
 def mean_wait_seconds(
@@ -78,7 +116,8 @@ def mean_wait_seconds(
     """Return the mean wait before service, elementwise; infinite where the queue grows for ever."""
     is_stable, count, load = _stable(servers, np.asarray(rate_per_second, dtype=np.float64) * service_seconds)
     factor = variation_factor(count, load / count, service_cv2=service_cv2, arrival_cv2=arrival_cv2)
-    wait = probability_of_waiting(count, load) * service_seconds / (count - load) * factor
+    chance = chance_of_waiting(count, load, service_cv2=service_cv2, arrival_cv2=arrival_cv2)
+    wait = chance * service_seconds / (count - load) * factor
     return np.where(is_stable, wait, np.inf)
 
 
@@ -128,7 +167,7 @@ def latency_tail(
         waited = _exponential_over_gamma(
             moment, decay, shape=1.0 / service_cv2, rate=1.0 / (service_seconds * service_cv2)
         )
-    late = alone + probability_of_waiting(count, load) * waited
+    late = alone + chance_of_waiting(count, load, service_cv2=service_cv2, arrival_cv2=arrival_cv2) * waited
     return np.where(is_stable, np.minimum(late, 1.0), 1.0)
 
 

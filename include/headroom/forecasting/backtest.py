@@ -179,9 +179,11 @@ def _backtest_one(
 def forecast_models(series: Series, models: Sequence[str], *, horizon_steps: int, seed: int) -> dict[str, Floats]:
     """Return quantiles (horizon_steps, 13) after the end of `series` by model; models that cannot serve are absent.
 
-    Members are run once for all: ours and each member alone are choices among the same past origins.
+    Members are run once for all: ours and each member alone are choices among the same past origins. A member alone has
+    our bands around the path that it says itself, so that a naive rule stays the rule.
     """
-    members = (*ensemble.MEMBERS, *(member for member in ensemble.OTHER_MEMBERS if member.name in models))
+    asked = ensemble.MEMBERS if OURS in models else tuple(m for m in ensemble.MEMBERS if m.name in models)
+    members = (*asked, *(member for member in ensemble.OTHER_MEMBERS if member.name in models))
     made: dict[str, Floats] = {}
     if PROPHET_ALONE in models and int(np.isfinite(series.observed).sum()) >= 2:
         with suppress(MemberError):
@@ -204,7 +206,7 @@ def forecast_models(series: Series, models: Sequence[str], *, horizon_steps: int
             chosen = ensemble.choose(series, _restricted(found, names))
             ready = replace(chosen, fits={name: fitted[name] for name in names})
             made[model] = ensemble.forecast_with_members(
-                series, ready, horizon_steps=horizon_steps, seed=seed, members=members
+                series, ready, horizon_steps=horizon_steps, seed=seed, members=members, is_moved=model == OURS
             ).quantiles
     return {model: made[model] for model in models if model in made}
 

@@ -107,11 +107,14 @@ class Calibration:
 
     @classmethod
     def restore(cls, state: State) -> "Calibration":
-        """Return the calibration that `state()` described; ValueError where offsets are missing or no numbers."""
+        """Return the calibration that `state()` described; ValueError where its numbers are missing or none."""
         offsets = {band: tuple(map(float, state["offsets"][band])) for band in BAND_NAMES}
         if not np.isfinite([*offsets.values()]).all() or {len(values) for values in offsets.values()} != {len(_LEVELS)}:
             raise ValueError(f"offsets: expected {len(_LEVELS)} numbers a band")
-        return cls(scale=Scale(**state["scale"]), offsets=offsets, near_error=float(state["near_error"]))
+        near_error = float(state["near_error"])
+        if not 0 <= near_error < np.inf:
+            raise ValueError(f"near_error {near_error}, expected the mean size of errors")
+        return cls(scale=Scale(**state["scale"]), offsets=offsets, near_error=near_error)
 
 
 def calibrate(paths: Floats, actuals: Floats, *, log_scale: Scale) -> Calibration:

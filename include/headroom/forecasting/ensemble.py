@@ -14,9 +14,9 @@ from headroom.forecasting.calibration import FEWEST_ERRORS, NEAR_STEPS, Calibrat
 from headroom.forecasting.corrected_naive import DAY_CORRECTED, DAYS_CORRECTED, LEVEL_CORRECTED, WEEKS_CORRECTED
 from headroom.forecasting.joint_paths import remember_errors
 from headroom.forecasting.members import FittedForecaster, Forecaster, MemberError, State
-from headroom.forecasting.missed_level import kept_ahead, missed_level
+from headroom.forecasting.missed_level import CHECKS_THAT_AGREE, kept_ahead, missed_level
 from headroom.forecasting.naive import DAILY, WEEKLY, seasonal_naive
-from headroom.forecasting.ordinary_hours import OnOrdinaryHours, ordinary_hours
+from headroom.forecasting.ordinary_hours import OnOrdinaryHours, ordinary_hours, told_of_by_newest
 from headroom.forecasting.pooled_demand import PooledDemand
 from headroom.forecasting.prophet_model import ProphetForecaster
 from headroom.forecasting.random_forest import RandomForestForecaster
@@ -45,6 +45,7 @@ OTHER_MEMBERS: Final[tuple[Forecaster, ...]] = (RandomForestForecaster(),)
 
 _CHECKS_BEFORE: Final = (0, 2, 4, 8, 12, 16, 20)
 """Steps before the newest origin whose next steps are known, at which what was said is held against what came."""
+_STEPS_THAT_AGREE: Final = _CHECKS_BEFORE[CHECKS_THAT_AGREE - 1] + NEAR_STEPS
 _LEFT_OUT: Final = "; left out: "
 _NONE_SERVES: Final = "no member that was chosen could serve, or not every hour: the day before stands in"
 
@@ -194,8 +195,13 @@ def forecast_with_members(
     seed: int,
     members: Sequence[Forecaster] = MEMBERS,
     widening: float = 1.0,
+    is_moved: bool = True,
 ) -> SeriesForecast:
-    """Return the forecast of a selection that has weights, whether or not a simple case would serve."""
+    """Return the forecast of a selection that has weights, whether or not a simple case would serve.
+
+    `is_moved`: whether hours that were all missed on one side may move the path, as they do what we serve. Without it
+    the median of a lone member is what that member says.
+    """
     if selection.calibration is None:
         raise ValueError(f"{series.series_id}: the selection has no calibration, select first")
     fitted, paths = _restore(series, selection, horizon_steps=horizon_steps, seed=seed, members=members)
@@ -205,7 +211,9 @@ def forecast_with_members(
         naive = seasonal_naive(series.observed, season=series.day, horizon_steps=horizon_steps)
         combined, note = np.where(is_silent, naive, combined), f"{note}; {_NONE_SERVES}"
     said, came = _newest_checks(series, fitted, selection.weights)
-    combined, moved = _moved_by_misses(combined, said, came, selection.calibration, day=series.day)
+    moved = ""
+    if is_moved:
+        combined, moved = _moved_by_misses(combined, said, came, selection.calibration, series)
     calibration = selection.calibration.stretched(said, came, least=widening if widening > 1 else 0.0)
     quantiles = calibration.quantiles(combined, steps_late=series.trailing_gap)
     return SeriesForecast(
@@ -262,15 +270,18 @@ def _newest_checks(
 
 
 def _moved_by_misses(
-    combined: Floats, said: Floats, came: Floats, calibration: Calibration, *, day: int
+    combined: Floats, said: Floats, came: Floats, calibration: Calibration, series: Series
 ) -> tuple[Floats, str]:
     """Return the path at the level that demand has moved to lately, and a remark; as given where it has not moved."""
     scale = calibration.scale
     level = missed_level(scale.forward(came) - scale.forward(said), usual_error=calibration.near_error)
     if level == 0:
         return combined, ""
-    ahead = np.arange(1, len(combined) + 1) * HOURS_PER_DAY / day
-    moved = scale.backward(scale.forward(combined) + kept_ahead(level, ahead))
+    is_told = told_of_by_newest(series, newest_steps=_STEPS_THAT_AGREE, horizon_steps=len(combined))
+    if not is_told[0]:
+        return combined, ""
+    ahead = np.arange(1, len(combined) + 1) * HOURS_PER_DAY / series.day
+    moved = np.where(is_told, scale.backward(scale.forward(combined) + kept_ahead(level, ahead)), combined)
     change = float(moved[0] - combined[0])
     return moved, f"; the newest hours were all missed on one side, so the next is moved by {change:+.3g}"
 

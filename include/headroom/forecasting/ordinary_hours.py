@@ -65,6 +65,20 @@ def judged_steps(series: Series) -> Floats:
     return np.where(np.logical_or.reduce(list(flags.values())), np.nan, series.observed) if flags else series.observed
 
 
+def told_of_by_newest(series: Series, *, newest_steps: int, horizon_steps: int) -> Flags:
+    """Return which steps ahead the newest ones tell of: all, or where they hold a holiday or event, steps of it alone.
+
+    What it did to demand ends with it.
+    """
+    lately = [kind for kind, hours in _flags(series).items() if hours[-newest_steps:].any()]
+    if not lately:
+        return np.ones(horizon_steps, dtype=bool)
+    ahead = series.calendar.flags(series.hours_after(horizon_steps))
+    none = np.zeros(horizon_steps, dtype=bool)
+    is_told: Flags = np.logical_or.reduce([ahead.get(kind, none) for kind in lately])
+    return is_told
+
+
 def _flags(series: Series) -> dict[str, Flags]:
     """Return the flags of the series' hours by kind; none where they would leave too little that is ordinary."""
     flags = series.calendar.flags(series.hours)

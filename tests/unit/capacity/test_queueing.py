@@ -5,9 +5,11 @@ import pytest
 from scipy import integrate, stats
 
 from headroom.capacity.queueing import (
+    chance_of_waiting,
     latency_percentile_seconds,
     latency_tail,
     mean_wait_seconds,
+    peakedness,
     probability_of_waiting,
     service_tail,
     variation_factor,
@@ -71,6 +73,19 @@ def test_service_of_more_variation_than_exponential_lies_on_the_line_through_bot
 def test_the_variation_of_arrivals_counts_half() -> None:
     # (3 + 1) / 2, and no correction for exponential service
     assert float(variation_factor(10, 0.9, arrival_cv2=3.0)) == pytest.approx(2.0)
+
+
+def test_arrivals_in_crowds_keep_servers_busy_together() -> None:
+    # of two exponential services the shorter lasts half of one: 1 + (4 - 1) / 2; of fixed ones, all of it
+    assert peakedness(service_cv2=1.0, arrival_cv2=4.0) == pytest.approx(2.5)
+    assert peakedness(service_cv2=0.0, arrival_cv2=4.0) == pytest.approx(4.0)
+    assert peakedness(service_cv2=0.3, arrival_cv2=1.0) == 1.0
+
+
+def test_who_comes_in_crowds_waits_as_groups_do_for_servers_in_groups() -> None:
+    # five servers at half load for arrivals of peakedness 2.5 are two at load 1, which make a third wait (above)
+    assert float(chance_of_waiting(5, 2.5, arrival_cv2=4.0)) == pytest.approx(1 / 3)
+    assert float(chance_of_waiting(5, 2.5)) == float(probability_of_waiting(5, 2.5))
 
 
 def test_under_light_load_fixed_service_waits_as_long_as_the_first_of_all_servers_takes_to_end() -> None:

@@ -80,6 +80,8 @@ def test_what_is_no_selection_is_refused(document: Any) -> None:
         change(*MEAN, "calibration", to={}),
         change(*MEAN, "calibration", "offsets", "3-6", to=None),
         change(*MEAN, "calibration", "offsets", "3-6", to=[0.0] * 12),
+        change(*MEAN, "calibration", "near_error", to=float("nan")),
+        change(*MEAN, "calibration", "near_error", to=-1.0),
         change(*MEAN, "calibration", "scale", to={"kind": "cubic", "offset": 0.0}),
         change(*MEAN, "fits", to=5),
         change(*TREES, "nodes", to="x"),

@@ -1,13 +1,20 @@
 """A level that moved hours ago moves the next hours, once three checks in a row missed it on one side."""
 
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
 import numpy as np
 import pytest
 from tests.unit.forecasting.demand_examples import series_of, shaped_demand
 
 from headroom.domain.demand import Floats
-from headroom.forecasting.ensemble import CHEAP_MEMBERS, forecast, select
+from headroom.domain.event import CalendarEvent, EventKind
+from headroom.forecasting.backtest import forecast_models
+from headroom.forecasting.calendar import Calendar
+from headroom.forecasting.ensemble import CHEAP_MEMBERS, forecast, forecast_with_members, select
+from headroom.forecasting.losses import MEDIAN_INDEX
 from headroom.forecasting.missed_level import kept_ahead, missed_level
-from headroom.forecasting.series import prepare
+from headroom.forecasting.series import ONE_HOUR, Series, prepare
 
 AGREEING = np.array([[7.0, 9.0], [6.0, 6.0], [5.0, 5.0], [0.1, -0.1]])
 """Newest first: misses of 8, 6 and 5, and one from before that is none."""
@@ -62,3 +69,34 @@ def test_a_single_hour_far_off_moves_nothing() -> None:
     spiked[-1] *= 3.0
     made = forecast(prepare(series_of(spiked)), chosen, horizon_steps=48, seed=0, members=CHEAP_MEMBERS)
     assert "all missed on one side" not in made.note
+
+
+def test_a_naive_rule_that_is_judged_alone_stays_the_rule() -> None:
+    values = shaped_demand(24 * 21 + 12)
+    values[24 * 21 :] *= 1.8
+    made = forecast_models(series_of(values), ["seasonal_naive_daily"], horizon_steps=24, seed=0)
+    assert made["seasonal_naive_daily"][:, MEDIAN_INDEX] == pytest.approx(values[-24:])
+
+
+def launch_of_a_day(values: Floats, *, starts: int) -> Series:
+    """Return the series with a launch over the 24 hours from step `starts` on, the first of its kind."""
+    first = series_of(values)
+    at: datetime = (first.hours[0] + starts * ONE_HOUR).astype("datetime64[us]").item().replace(tzinfo=UTC)
+    launch = CalendarEvent(name="x", kind=EventKind.LAUNCH, starts_at_utc=at, ends_at_utc=at + timedelta(days=1))
+    return replace(first, calendar=Calendar(events=(launch,)))
+
+
+def test_what_an_event_does_to_demand_moves_its_own_hours_and_none_after_it() -> None:
+    starts, known = 24 * 21, 24 * 21 + 10
+    usual = shaped_demand(starts + 48)
+    slack = usual.copy()
+    slack[starts : starts + 24] *= 0.6
+    chosen = select(
+        prepare(launch_of_a_day(usual[:starts], starts=starts)), horizon_steps=48, seed=0, members=CHEAP_MEMBERS
+    )
+    series = prepare(launch_of_a_day(slack[:known], starts=starts))
+    made = forecast(series, chosen, horizon_steps=48, seed=0, members=CHEAP_MEMBERS)
+    assert "all missed on one side" in made.note
+    still = forecast_with_members(series, chosen, horizon_steps=48, seed=0, members=CHEAP_MEMBERS, is_moved=False)
+    assert (made.median[:14] < 0.9 * still.median[:14]).all()
+    assert made.median[14:] == pytest.approx(still.median[14:])

@@ -8,8 +8,12 @@ from functools import lru_cache
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import pytest
 from tests.bench import run
+
+from headroom.capacity import size
+from headroom.simulation.request_level import simulate_queue
 
 
 @lru_cache(maxsize=1)
@@ -37,3 +41,24 @@ def test_the_percentile_of_a_simulated_queue_is_erlangs_for_exponential_service(
     queue = bench.SimulatedQueue(runs, rate_per_second=0.5, cv2=1.0)
     assert queue.latency_seconds(1, 95.0) == pytest.approx(5.991, rel=0.01)
     assert queue.latency_seconds(0, 95.0) == float("inf")
+
+
+@pytest.mark.parametrize(("utilization", "servers"), [(0.5, 43), (0.8, 150)])
+def test_arrivals_in_crowds_get_the_servers_that_they_need(utilization: float, servers: int) -> None:
+    """Balanced two-phase arrivals of cv2 4: p = (1 + sqrt(3 / 5)) / 2 come at 2 p a second, the others at 2 (1 - p)."""
+    random, count, rate = np.random.default_rng(3), 1_000_000, utilization * servers
+    common = 0.5 * (1 + 0.6**0.5)
+    pace = np.where(random.random(count) < common, 2 * common, 2 * (1 - common))
+    arrivals = np.cumsum(random.standard_exponential(count) / pace) / rate
+    services = random.standard_exponential(count)
+
+    def late_fraction(sized: int, objective: float) -> float:
+        waits = simulate_queue(arrivals, services, servers=sized)[count // 10 :]
+        return float(np.exp(-np.maximum(objective - waits, 0.0)).mean())  # service outlasts what the wait leaves
+
+    objective = 3.02  # service alone: 3.00
+    sized = size(
+        rate_per_second=rate, service_seconds=1.0, arrival_cv2=4.0, percentile=95.0, latency_seconds=objective
+    ).instances
+    assert late_fraction(sized, objective) <= 0.05
+    assert late_fraction(sized - max(3, round(0.02 * sized)) - 1, objective) > 0.05
