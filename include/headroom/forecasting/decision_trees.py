@@ -48,10 +48,7 @@ class DecisionTrees:
         """
         if self.nodes["feature"].max() >= rows.shape[1]:
             raise IndexError(f"its trees ask for more than {rows.shape[1]} features")
-        fields = ("feature", "left", "right", "is_missing_left", "number")
-        return sum_of_leaves(
-            np.ascontiguousarray(rows, dtype=np.float64), *(np.ascontiguousarray(self.nodes[name]) for name in fields)
-        )
+        return sum_of_leaves(np.ascontiguousarray(rows, dtype=np.float64), self.nodes)
 
     def state(self) -> State:
         """Return the trees as JSON values, some 10 bytes a node."""

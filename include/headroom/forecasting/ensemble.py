@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -14,9 +15,9 @@ from headroom.forecasting.calibration import FEWEST_ERRORS, NEAR_STEPS, Calibrat
 from headroom.forecasting.corrected_naive import DAY_CORRECTED, DAYS_CORRECTED, LEVEL_CORRECTED, WEEKS_CORRECTED
 from headroom.forecasting.joint_paths import remember_errors
 from headroom.forecasting.members import FittedForecaster, Forecaster, MemberError, State
-from headroom.forecasting.missed_level import CHECKS_THAT_AGREE, kept_ahead, missed_level
 from headroom.forecasting.naive import DAILY, WEEKLY, seasonal_naive
-from headroom.forecasting.ordinary_hours import OnOrdinaryHours, ordinary_hours, told_of_by_newest
+from headroom.forecasting.newest_hours import moved_by_newest, newest_checks
+from headroom.forecasting.ordinary_hours import OnOrdinaryHours, ordinary_hours
 from headroom.forecasting.pooled_demand import PooledDemand
 from headroom.forecasting.prophet_model import ProphetForecaster
 from headroom.forecasting.random_forest import RandomForestForecaster
@@ -29,7 +30,6 @@ from headroom.forecasting.simple_cases import forecast_simple_case, typical_cali
 from headroom.forecasting.smoothed_level import SMOOTHED_LEVEL
 from headroom.forecasting.theta import THETA
 from headroom.forecasting.weighting import Weights, combine, weights_by_band
-from headroom.units import HOURS_PER_DAY
 
 CHEAP_MEMBERS: Final[tuple[Forecaster, ...]] = tuple(
     OnOrdinaryHours(member)
@@ -43,9 +43,6 @@ MEMBERS: Final[tuple[Forecaster, ...]] = (ProphetForecaster(), BoostingForecaste
 OTHER_MEMBERS: Final[tuple[Forecaster, ...]] = (RandomForestForecaster(),)
 """Asked for by name in a backtest only; the ensemble does better without (docs/decisions/0020-which-members.md)."""
 
-_CHECKS_BEFORE: Final = (0, 2, 4, 8, 12, 16, 20)
-"""Steps before the newest origin whose next steps are known, at which what was said is held against what came."""
-_STEPS_THAT_AGREE: Final = _CHECKS_BEFORE[CHECKS_THAT_AGREE - 1] + NEAR_STEPS
 _LEFT_OUT: Final = "; left out: "
 _NONE_SERVES: Final = "no member that was chosen could serve, or not every hour: the day before stands in"
 
@@ -199,8 +196,8 @@ def forecast_with_members(
 ) -> SeriesForecast:
     """Return the forecast of a selection that has weights, whether or not a simple case would serve.
 
-    `is_moved`: whether hours that were all missed on one side may move the path, as they do what we serve. Without it
-    the median of a lone member is what that member says.
+    `is_moved`: whether the newest hours may move the path, as they do what we serve. Without it the median of a lone
+    member is what that member says.
     """
     if selection.calibration is None:
         raise ValueError(f"{series.series_id}: the selection has no calibration, select first")
@@ -210,11 +207,12 @@ def forecast_with_members(
     if is_silent.any():
         naive = seasonal_naive(series.observed, season=series.day, horizon_steps=horizon_steps)
         combined, note = np.where(is_silent, naive, combined), f"{note}; {_NONE_SERVES}"
-    said, came = _newest_checks(series, fitted, selection.weights)
-    moved = ""
+    heavy = {name: fit for name, fit in fitted.items() if name in selection.weights[BAND_NAMES[0]]}
+    says = partial(_path_together, heavy, selection.weights, NEAR_STEPS) if heavy else None
+    checks, moved = newest_checks(series, says), ""
     if is_moved:
-        combined, moved = _moved_by_misses(combined, said, came, selection.calibration, series)
-    calibration = selection.calibration.stretched(said, came, least=widening if widening > 1 else 0.0)
+        combined, moved = moved_by_newest(combined, checks, selection.calibration, series)
+    calibration = selection.calibration.stretched(checks.said, checks.came, least=widening if widening > 1 else 0.0)
     quantiles = calibration.quantiles(combined, steps_late=series.trailing_gap)
     return SeriesForecast(
         quantiles=finish_quantiles(quantiles, series),
@@ -249,41 +247,15 @@ def _paths(series: Series, fitted: Mapping[str, FittedForecaster], horizon_steps
     return {name: path for name, path in paths.items() if path is not None}
 
 
+def _path_together(
+    fitted: Mapping[str, FittedForecaster], weights: Mapping[str, Weights], horizon_steps: int, series: Series
+) -> Floats:
+    return _combined(_paths(series, fitted, horizon_steps), weights, horizon_steps)
+
+
 def _combined(paths: Mapping[str, Floats], weights: Mapping[str, Weights], horizon_steps: int) -> Floats:
     """Return the path of all members together, NaN where none of them has anything to say."""
     return combine(paths, weights) if paths else np.full(horizon_steps, np.nan)
-
-
-def _newest_checks(
-    series: Series, fitted: Mapping[str, FittedForecaster], weights: Mapping[str, Weights]
-) -> tuple[Floats, Floats]:
-    """Return what the ensemble says of the next steps from origins of the last day, newest first, and what came.
-
-    Both have shape (origins, NEAR_STEPS), of no origins where history is short or no member has weight there.
-    """
-    heavy = {name: fit for name, fit in fitted.items() if name in weights[BAND_NAMES[0]]}
-    newest = len(series) - NEAR_STEPS
-    origins = [newest - before for before in _CHECKS_BEFORE if heavy and newest - before > 2 * series.day]
-    paths = [_combined(_paths(series.until(origin), heavy, NEAR_STEPS), weights, NEAR_STEPS) for origin in origins]
-    actuals = [series.observed[origin : origin + NEAR_STEPS] for origin in origins]
-    return np.array(paths).reshape(-1, NEAR_STEPS), np.array(actuals).reshape(-1, NEAR_STEPS)
-
-
-def _moved_by_misses(
-    combined: Floats, said: Floats, came: Floats, calibration: Calibration, series: Series
-) -> tuple[Floats, str]:
-    """Return the path at the level that demand has moved to lately, and a remark; as given where it has not moved."""
-    scale = calibration.scale
-    level = missed_level(scale.forward(came) - scale.forward(said), usual_error=calibration.near_error)
-    if level == 0:
-        return combined, ""
-    is_told = told_of_by_newest(series, newest_steps=_STEPS_THAT_AGREE, horizon_steps=len(combined))
-    if not is_told[0]:
-        return combined, ""
-    ahead = np.arange(1, len(combined) + 1) * HOURS_PER_DAY / series.day
-    moved = np.where(is_told, scale.backward(scale.forward(combined) + kept_ahead(level, ahead)), combined)
-    change = float(moved[0] - combined[0])
-    return moved, f"; the newest hours were all missed on one side, so the next is moved by {change:+.3g}"
 
 
 def _with_remarks(note: str, series: Series) -> str:
