@@ -7,6 +7,8 @@ import numpy as np
 
 from headroom.domain.demand import Floats
 
+_MOST_OFFSET: Final = 1e200
+"""Far above any demand: a kept scale with more is damaged."""
 _FLOOR_FRACTION: Final = 0.05
 """On the log scale no value counts as less than 5 % of the mean, or noise of near-idle hours outweighs the peaks."""
 
@@ -20,7 +22,7 @@ class Scale:
 
     def __post_init__(self) -> None:
         """Raise ValueError for a scale that is none: kept selections may be damaged."""
-        if self.kind not in ("log", "level") or not 0 <= self.offset < np.inf:
+        if self.kind not in ("log", "level") or not 0 <= self.offset <= _MOST_OFFSET:
             raise ValueError(f"a scale {self.kind!r} with offset {self.offset!r}")
 
     def forward(self, values: Floats) -> Floats:
