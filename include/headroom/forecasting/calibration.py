@@ -86,7 +86,7 @@ class Calibration:
             return self._as_wide_as(float(np.quantile(seen, _SPELL_QUANTILE)))
         if not len(seen) or self.near_error <= 0:
             return self._widened([max(least, 1.0)] * len(BAND_NAMES))
-        size = float(np.minimum(seen / self.near_error, _FREAK_ERROR).sum())
+        size = float((np.minimum(seen, _FREAK_ERROR * self.near_error) / self.near_error).sum())
         stretch = np.clip((size + _TYPICAL_ERRORS) / (len(seen) + _TYPICAL_ERRORS), _LEAST_STRETCH, _MOST_STRETCH)
         widths = [
             stretch ** (_STRETCH_FADES**number) if number < _BANDS_NARROWED or stretch > 1 else 1.0

@@ -9,6 +9,7 @@ from headroom.domain.demand import Floats
 
 _MOST_OFFSET: Final = 1e200
 """Far above any demand: a kept scale with more is damaged."""
+_LARGEST_LOG: Final = 709.0
 _FLOOR_FRACTION: Final = 0.05
 """On the log scale no value counts as less than 5 % of the mean, or noise of near-idle hours outweighs the peaks."""
 
@@ -34,8 +35,8 @@ class Scale:
         return np.log(np.maximum(shifted, floor))
 
     def backward(self, scaled: Floats) -> Floats:
-        """Return values from the scale."""
-        return scaled if self.kind == "level" else np.exp(scaled) - self.offset
+        """Return values from the scale; those that no number could hold stay the largest of all."""
+        return scaled if self.kind == "level" else np.exp(np.minimum(scaled, _LARGEST_LOG)) - self.offset
 
 
 LEVEL: Final = Scale(kind="level")
