@@ -18,6 +18,13 @@ if TYPE_CHECKING:
     from headroom.capacity.continuous_batching import BatchingInstance
 
 _PREFILLS_AT_ONCE: Final = 48
+_MOST_JOINING: Final = 20.0
+"""Prefills that join the longest step on average, so that there is next to no chance of more than are told apart (48).
+
+Where more come, several count as one longer one: against the step-by-step simulator of the tests, limits of 256 to 2,000
+requests of 2 and 3 tokens, 50 to 90 % of saturation, the p90 of the first token has a tail of 10.3 to 10.6 % and the p99
+one of 1.5 to 2.3 %, on the safe side; counted singly both were nil, since nobody was told of the many.
+"""
 _LENGTHS: Final = 32
 
 
@@ -51,6 +58,11 @@ class BatchingLoad:
         self.met, self.full = running[:limit], float(running[limit])
         """Chance that an arrival meets n = 0 to limit - 1 running requests, and that it waits for a slot."""
         self.step = np.concatenate([[0.0], step[:-1]])
+        joining = rate_per_second * float(self.step.max())
+        self._together = max(1.0, joining / _MOST_JOINING)
+        """Prefills that are counted as one: more come in a step than can be told apart."""
+        self._prefill_seconds = instance.prefill_seconds * self._together
+        self._prefills_per_second = rate_per_second / self._together
 
     def steady(self, ttft_seconds: Floats, itl_seconds: Floats, objective: Objective) -> SteadyBatching:
         """Return what becomes of requests; the objective is one on tokens.
@@ -95,15 +107,15 @@ class BatchingLoad:
     def _prefills_met(self) -> Floats:
         """Return the chance that a request which comes during prefills meets a batch of 1, 2, ... of them."""
         count = np.arange(1, _PREFILLS_AT_ONCE + 1)
-        begun = _poisson(self.rate * float(self.met @ self.step / self.met.sum()), count)
-        follows = _poisson((self.rate * self.instance.prefill_seconds * count)[:, None], count[None, :])
+        begun = _poisson(self._prefills_per_second * float(self.met @ self.step / self.met.sum()), count)
+        follows = _poisson((self.prefilling * count)[:, None], count[None, :])
         batches = np.linalg.solve(np.eye(len(count)) - follows.T, begun) * count
         met: Floats = batches / batches.sum()
         return met
 
     @cached_property
     def _prefill_spans(self) -> Floats:
-        spans: Floats = np.arange(1, _PREFILLS_AT_ONCE + 1, dtype=np.float64) * self.instance.prefill_seconds
+        spans: Floats = np.arange(1, _PREFILLS_AT_ONCE + 1, dtype=np.float64) * self._prefill_seconds
         return spans
 
     @cached_property
@@ -116,11 +128,11 @@ class BatchingLoad:
 
     def _joining(self, spans: Floats) -> Floats:
         """Return the chance that 0, 1, ... others come in spans this long, shape (spans, others)."""
-        return _poisson(self.rate * spans[:, None], np.arange(_PREFILLS_AT_ONCE))
+        return _poisson(self._prefills_per_second * spans[:, None], np.arange(_PREFILLS_AT_ONCE))
 
     def _beyond(self, spans: Floats, joining: Floats, seconds: float) -> Floats:
         """Return, for arrivals in such spans, the chance that rest and others' prefills take beyond `seconds`."""
-        left = seconds - np.arange(_PREFILLS_AT_ONCE) * self.instance.prefill_seconds
+        left = seconds - np.arange(_PREFILLS_AT_ONCE) * self._prefill_seconds
         chance = joining * np.clip(1.0 - left / np.maximum(spans, 1e-12)[:, None], 0.0, 1.0)
         summed: Floats = chance.sum(axis=1)
         return summed

@@ -38,6 +38,11 @@ _BANDS_NARROWED: Final = 2
 _STRETCH_FADES: Final = 0.7
 """Power, per band, by which the stretch of a band is less than that of the band before it."""
 _LEVELS: Final = np.array(QUANTILE_LEVELS)
+_MOST_LOG_OFFSET: Final = 5_000.0
+"""No two numbers there are lie so far apart, bands widened twice over included; a kept offset beyond it is damaged."""
+_ROUNDING: Final = 1e-9
+_MOST_OFFSET: Final = 1e103
+"""Demand is at most 1e100 in size (series_frames.py), and bands are widened twice over."""
 _SPELL_QUANTILE: Final = 0.75
 """A spell of half a day shows in this quantile of the day's errors, a lone hour does not."""
 _Q10, _Q90 = QUANTILE_LEVELS.index(0.10), QUANTILE_LEVELS.index(0.90)
@@ -81,7 +86,7 @@ class Calibration:
             return self._as_wide_as(float(np.quantile(seen, _SPELL_QUANTILE)))
         if not len(seen) or self.near_error <= 0:
             return self._widened([max(least, 1.0)] * len(BAND_NAMES))
-        size = float(np.minimum(seen / self.near_error, _FREAK_ERROR).sum())
+        size = float((np.minimum(seen, _FREAK_ERROR * self.near_error) / self.near_error).sum())
         stretch = np.clip((size + _TYPICAL_ERRORS) / (len(seen) + _TYPICAL_ERRORS), _LEAST_STRETCH, _MOST_STRETCH)
         widths = [
             stretch ** (_STRETCH_FADES**number) if number < _BANDS_NARROWED or stretch > 1 else 1.0
@@ -107,14 +112,18 @@ class Calibration:
 
     @classmethod
     def restore(cls, state: State) -> "Calibration":
-        """Return the calibration that `state()` described; ValueError where its numbers are missing or none."""
+        """Return the calibration that `state()` described; ValueError where offsets or error cannot be."""
         offsets = {band: tuple(map(float, state["offsets"][band])) for band in BAND_NAMES}
-        if not np.isfinite([*offsets.values()]).all() or {len(values) for values in offsets.values()} != {len(_LEVELS)}:
+        if {len(values) for values in offsets.values()} != {len(_LEVELS)}:
             raise ValueError(f"offsets: expected {len(_LEVELS)} numbers a band")
-        near_error = float(state["near_error"])
+        scale, rows, near_error = Scale(**state["scale"]), np.array([*offsets.values()]), float(state["near_error"])
+        most = _MOST_LOG_OFFSET if scale.kind == "log" else _MOST_OFFSET
+        rounding = _ROUNDING * np.abs(rows).max()
+        if not (np.abs(rows) <= most).all() or (np.diff(rows, axis=1) < -rounding).any():
+            raise ValueError(f"offsets: expected ascending numbers of at most {most:g}")
         if not 0 <= near_error < np.inf:
-            raise ValueError(f"near_error {near_error}, expected the mean size of errors")
-        return cls(scale=Scale(**state["scale"]), offsets=offsets, near_error=near_error)
+            raise ValueError(f"near_error: expected a size, found {near_error}")
+        return cls(scale=scale, offsets=offsets, near_error=near_error)
 
 
 def calibrate(paths: Floats, actuals: Floats, *, log_scale: Scale) -> Calibration:

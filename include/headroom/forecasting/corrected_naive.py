@@ -14,6 +14,9 @@ from headroom.forecasting.series import Series
 
 _FEWEST_STEPS_CORRECTED: Final = 24
 """Steps after the first season without which nothing could be learnt of what the path misses."""
+_MOST_STEPS_BACK: Final = 400_000
+"""Four seasons of the longest that a command takes; a kept fit that looks further back is damaged."""
+_MOST_LEVEL: Final = 1e200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,12 +123,16 @@ def _corrected(series: Series, *, season: int, seasons: int, level: float | None
 
 
 def _restored(state: State) -> CorrectedNaiveFit:
-    if min(state["season"], state["seasons"]) < 1:
-        raise ValueError(f"{state['seasons']} seasons of {state['season']} steps, expected at least one of each")
+    season, seasons = int(state["season"]), int(state["seasons"])
+    if min(season, seasons) < 1 or season * seasons > _MOST_STEPS_BACK:
+        raise ValueError(f"{seasons} seasons of {season} steps, expected 1 to {_MOST_STEPS_BACK} steps in all")
+    level = None if state["level"] is None else float(state["level"])
+    if level is not None and not abs(level) <= _MOST_LEVEL:
+        raise ValueError(f"a level of {level}, expected a number of at most {_MOST_LEVEL:g}")
     return CorrectedNaiveFit(
-        season=int(state["season"]),
-        seasons=int(state["seasons"]),
-        level=None if state["level"] is None else float(state["level"]),
+        season=season,
+        seasons=seasons,
+        level=level,
         scale=Scale(**state["scale"]),
         correction=ResidualCorrection.restore(state["correction"]),
     )

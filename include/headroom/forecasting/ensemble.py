@@ -13,7 +13,7 @@ from headroom.forecasting.bands import BAND_NAMES, band_indices
 from headroom.forecasting.boosting import BoostingForecaster
 from headroom.forecasting.calibration import FEWEST_ERRORS, NEAR_STEPS, Calibration, calibrate
 from headroom.forecasting.corrected_naive import DAY_CORRECTED, DAYS_CORRECTED, LEVEL_CORRECTED, WEEKS_CORRECTED
-from headroom.forecasting.joint_paths import remember_errors
+from headroom.forecasting.joint_paths import checked_errors, remember_errors
 from headroom.forecasting.members import FittedForecaster, Forecaster, MemberError, State
 from headroom.forecasting.naive import DAILY, WEEKLY, seasonal_naive
 from headroom.forecasting.newest_hours import moved_by_newest, newest_checks
@@ -77,6 +77,8 @@ class SeriesSelection:
         """Return the selection that `state()` described; KeyError, TypeError or ValueError where it is damaged."""
         calibration = Calibration.restore(state["calibration"]) if state["calibration"] else None
         weights, fits = state["weights"], state["fits"]
+        if not isinstance(fits, dict):
+            raise TypeError(f"fits are {type(fits).__name__}, expected them by member")
         if set(weights) != set(BAND_NAMES[: len(weights)]) or (weights and calibration is None):
             raise ValueError(f"weights of the bands {list(weights)}, expected the first ones, and a calibration")
         for name, weight in (pair for chosen in weights.values() for pair in chosen.items()):
@@ -90,7 +92,8 @@ class SeriesSelection:
             calibration=calibration,
             fits=fits,
             note=str(state["note"]),
-            past_errors=tuple(state.get("past_errors", ())),  # selections kept by earlier versions have none
+            # selections kept by earlier versions have none
+            past_errors=checked_errors(state.get("past_errors", ())),
         )
 
 

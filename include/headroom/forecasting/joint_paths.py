@@ -5,6 +5,7 @@ of past forecasts of the series (a Schaake shuffle: Clark et al. 2004, J. Hydrom
 errors smoothed, so that more paths can be drawn than errors are remembered).
 """
 
+import re
 from collections.abc import Sequence
 from typing import Final
 
@@ -31,6 +32,7 @@ _SMOOTHING: Final = 0.35
 With 0.35 the drawn errors' correlation from step to step is within 0.03 of the remembered (mean over 42 series).
 """
 _UNSEEN: Final = "--"
+_REMEMBERED: Final = re.compile(r"(?:[0-9]{2}|--)*")
 _SCORES: Final = ndtri(np.array(QUANTILE_LEVELS))
 
 
@@ -51,6 +53,16 @@ def remember_errors(errors: Floats) -> tuple[str, ...]:
     longest = np.flatnonzero((counts > 0) & (counts >= np.sort(counts)[-_MOST_REMEMBERED:][0]))
     chosen = longest[np.unique(np.linspace(0, len(longest) - 1, _MOST_REMEMBERED).astype(int))] if len(longest) else []
     return tuple(_as_text(ranks[row]) for row in chosen)
+
+
+def checked_errors(remembered: Sequence[str]) -> tuple[str, ...]:
+    """Return what remember_errors gave, as it was kept; ValueError or TypeError where it is damaged."""
+    if isinstance(remembered, str):
+        raise TypeError("past_errors are one text, expected one for each origin")
+    for text in remembered:
+        if not _REMEMBERED.fullmatch(text):
+            raise ValueError(f"past_errors: expected two digits or {_UNSEEN} a step, found {text[:40]!r}")
+    return tuple(remembered)
 
 
 def draw_paths(

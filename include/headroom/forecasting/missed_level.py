@@ -28,7 +28,7 @@ def missed_level(errors: Floats, *, usual_error: float) -> float:
     `errors` (checks, steps): what came less what was said, newest check first, NaN where nothing was seen, on the scale
     of `usual_error`, the mean size of such errors in the past. The smallest of the misses is believed.
     """
-    newest = errors[:CHECKS_THAT_AGREE]
+    newest = np.where(np.isfinite(errors), errors, np.nan)[:CHECKS_THAT_AGREE]
     is_told = np.isfinite(newest).any(axis=1)
     if len(newest) < CHECKS_THAT_AGREE or not is_told.all() or usual_error <= 0:
         return 0.0

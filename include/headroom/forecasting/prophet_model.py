@@ -5,6 +5,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
@@ -69,9 +70,10 @@ class CorrectedPath:
 
     @classmethod
     def restore(cls, state: State) -> "CorrectedPath":
-        """Return the fit that `state()` described."""
-        first_hour, path = np.datetime64(state["first_hour"], "s"), np.array(state["scaled_path"], dtype=np.float64)
-        if np.isnat(first_hour) or path.ndim != 1:
+        """Return the fit that `state()` described; ValueError for one that no fit has made."""
+        path, first = np.array(state["scaled_path"], dtype=np.float64), datetime.fromisoformat(state["first_hour"])
+        first_hour = np.datetime64(first.replace(tzinfo=None), "s")
+        if first.tzinfo or path.ndim != 1 or not len(path) or not np.isfinite(path).all():
             raise ValueError(f"a path of shape {path.shape} from {first_hour}, expected numbers from an hour on")
         return cls(
             first_hour=first_hour,

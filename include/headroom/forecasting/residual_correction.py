@@ -24,6 +24,9 @@ Unless the step before missed by more as well: then it is a new level, believed 
 """
 _SIGMA_PER_MAD: Final = 1.4826
 _ROWS_PER_LAG: Final = 20
+_MOST_LAG: Final = 10_000
+_MOST_COEFFICIENT: Final = 4.0
+"""Of one lag: what is fitted stays below 2 * 0.99. A kept correction with more is damaged."""
 _RIDGE_FRACTION: Final = 1e-3
 
 
@@ -67,11 +70,18 @@ class ResidualCorrection:
 
     @classmethod
     def restore(cls, state: State) -> "ResidualCorrection":
-        """Return the correction that `state()` described."""
+        """Return the correction that `state()` described; ValueError for one that no fit has made."""
         lags, coefficients = tuple(map(int, state["lags"])), tuple(map(float, state["coefficients"]))
-        if len(lags) != len(coefficients) or min(lags, default=1) < 1:
-            raise ValueError(f"lags {lags} with {len(coefficients)} coefficients, expected one each of 1 or more steps")
-        return cls(lags=lags, coefficients=coefficients, limit=float(state["limit"]))
+        if len(lags) != len(coefficients) or not all(1 <= lag <= _MOST_LAG for lag in lags):
+            raise ValueError(
+                f"lags {lags} with {len(coefficients)} coefficients, expected one each of 1 to {_MOST_LAG} steps"
+            )
+        limit = float(state["limit"])
+        if not (all(abs(value) <= _MOST_COEFFICIENT for value in coefficients) and 0 <= limit < np.inf):
+            raise ValueError(
+                f"coefficients {coefficients} and limit {limit}, expected at most {_MOST_COEFFICIENT:g} and a limit"
+            )
+        return cls(lags=lags, coefficients=coefficients, limit=limit)
 
 
 @lru_cache(maxsize=64)

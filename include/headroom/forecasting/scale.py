@@ -7,6 +7,9 @@ import numpy as np
 
 from headroom.domain.demand import Floats
 
+_MOST_OFFSET: Final = 1e200
+"""Far above any demand: a kept scale with more is damaged."""
+_LARGEST_LOG: Final = 709.0
 _FLOOR_FRACTION: Final = 0.05
 """On the log scale no value counts as less than 5 % of the mean, or noise of near-idle hours outweighs the peaks."""
 
@@ -20,7 +23,7 @@ class Scale:
 
     def __post_init__(self) -> None:
         """Raise ValueError for a scale that is none: kept selections may be damaged."""
-        if self.kind not in ("log", "level") or not 0 <= self.offset < np.inf:
+        if self.kind not in ("log", "level") or not 0 <= self.offset <= _MOST_OFFSET:
             raise ValueError(f"a scale {self.kind!r} with offset {self.offset!r}")
 
     def forward(self, values: Floats) -> Floats:
@@ -32,8 +35,8 @@ class Scale:
         return np.log(np.maximum(shifted, floor))
 
     def backward(self, scaled: Floats) -> Floats:
-        """Return values from the scale."""
-        return scaled if self.kind == "level" else np.exp(scaled) - self.offset
+        """Return values from the scale; those that no number could hold stay the largest of all."""
+        return scaled if self.kind == "level" else np.exp(np.minimum(scaled, _LARGEST_LOG)) - self.offset
 
 
 LEVEL: Final = Scale(kind="level")

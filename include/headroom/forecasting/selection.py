@@ -14,6 +14,10 @@ TARGETS: Final = ("mean", "peak")
 FITS_SERVE_FOR: Final = timedelta(hours=RESERVE_STEPS)
 
 
+class OtherFormatError(ValueError):
+    """A selection is whole as far as can be told, but another version of headroom wrote it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
     """Weights, calibration and fits of one fleet for both targets ("mean", "peak").
@@ -43,19 +47,25 @@ class Selection:
 
     @classmethod
     def from_json(cls, state: State) -> "Selection":
-        """Return the selection `to_json` gave; ValueError where another version wrote it or it is damaged.
+        """Return the selection `to_json` gave; OtherFormatError for another version's, ValueError for a damaged one.
 
         Then one selects again.
         """
         said = state if isinstance(state, dict) else {}
         subject = f"selection of {said.get('fleet_id')}"
-        if said.get("format") != FORMAT:
-            raise ValueError(f"{subject}: format {said.get('format')!r}, expected {FORMAT}")
+        if (found := said.get("format")) != FORMAT:
+            kind = OtherFormatError if isinstance(found, int) else ValueError
+            raise kind(f"{subject}: format {found!r}, expected {FORMAT}")
         try:
+            selected, fitted = (
+                as_utc(datetime.fromisoformat(state[name])) for name in ("selected_at_utc", "fitted_at_utc")
+            )
+            if selected > fitted:
+                raise ValueError(f"{subject}: selected at {selected:%FT%TZ}, after its fits of {fitted:%FT%TZ}")
             return cls(
                 fleet_id=state["fleet_id"],
-                selected_at_utc=as_utc(datetime.fromisoformat(state["selected_at_utc"])),
-                fitted_at_utc=as_utc(datetime.fromisoformat(state["fitted_at_utc"])),
+                selected_at_utc=selected,
+                fitted_at_utc=fitted,
                 targets={target: SeriesSelection.restore(state["targets"][target]) for target in TARGETS},
             )
         except (KeyError, TypeError, AttributeError, OverflowError) as error:

@@ -52,14 +52,15 @@ class FileMetadata:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DamagedFile:
-    """A table file that was set aside: where it stood, where it is kept, and what is wrong with it."""
+    """A file that was set aside: where it stood, where it is kept ("" where it could not be moved), what is wrong."""
 
     path: str
     kept: str
     reason: str
 
     def __str__(self) -> str:
-        return f"{self.reason}; kept as {self.kept}, and treated as missing until it is made anew"
+        kept = f"kept as {self.kept}, and" if self.kept else "it stays where it is, and is"
+        return f"{self.reason}; {kept} treated as missing until it is made anew"
 
 
 class Lake:
@@ -195,6 +196,10 @@ class Lake:
         if is_same:
             self.storage.delete(path)
         self.damaged.append(DamagedFile(path=path, kept=kept, reason=reason))
+
+    def leave_out(self, path: str, reason: str) -> None:
+        """Note in `damaged` a file that can be neither used nor moved."""
+        self.damaged.append(DamagedFile(path=path, kept="", reason=reason))
 
 
 def check_version(path: str, schema: pa.Schema) -> None:

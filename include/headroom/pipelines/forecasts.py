@@ -18,7 +18,6 @@ from headroom.forecasting.fleet_forecast import forecast_fleet, refit_members, s
 from headroom.forecasting.pooled_demand import PooledDemand
 from headroom.forecasting.selection import Selection
 from headroom.forecasting.series import ForecastError
-from headroom.lake.errors import LakeError
 from headroom.lake.frames import with_columns_of
 from headroom.lake.layout import chunk_name, hourly_path
 from headroom.lake.tables import TABLES
@@ -33,6 +32,7 @@ from headroom.pipelines.demand_history import (
     pool_for_young,
 )
 from headroom.pipelines.drifts import find_drifts
+from headroom.pipelines.kept_selections import keep_selection, newest_selection
 from headroom.pipelines.outcomes import Outcome, OutcomeStatus, run_step
 from headroom.pipelines.workspace import Workspace
 
@@ -219,29 +219,6 @@ def _newest_selections(
     return {fleet.id: selection for fleet, selection in zip(fleets, found, strict=True)}
 
 
-def newest_selection(workspace: Workspace, fleet_id: str, made_at_utc: datetime) -> Selection | None:
-    """Return the newest selection that knows nothing from after `made_at_utc`; None where there is none we can read."""
-    paths = [
-        path
-        for path in workspace.lake.storage.list(_selection_folder(fleet_id))
-        if path.rsplit("/", 1)[-1] <= _selection_file(made_at_utc)
-    ]
-    for path in reversed(paths):
-        try:
-            return Selection.from_json(workspace.lake.read_json(path))
-        except (ValueError, KeyError, LakeError):
-            continue  # another version wrote it, or it is damaged: an older one, or a new choice, serves
-    return None
-
-
-def _selection_folder(fleet_id: str) -> str:
-    return f"selections/{fleet_id}"
-
-
-def _selection_file(fitted_at_utc: datetime) -> str:
-    return f"{fitted_at_utc:%Y-%m-%dT%H}.json"
-
-
 def _choose(workspace: Workspace, fleet: Fleet, history: DemandHistory, made_at_utc: datetime) -> Selection:
     selection = select_members(
         history,
@@ -250,7 +227,7 @@ def _choose(workspace: Workspace, fleet: Fleet, history: DemandHistory, made_at_
         country=fleet.country,
         events=_events_of(workspace, fleet),
     )
-    return _keep(workspace, fleet, selection)
+    return keep_selection(workspace, selection)
 
 
 def _provisional(workspace: Workspace, fleet: Fleet, history: DemandHistory, made_at_utc: datetime) -> Selection:
@@ -279,13 +256,7 @@ def _refit(
         country=fleet.country,
         events=_events_of(workspace, fleet),
     )
-    return _keep(workspace, fleet, refitted)
-
-
-def _keep(workspace: Workspace, fleet: Fleet, selection: Selection) -> Selection:
-    path = f"{_selection_folder(fleet.id)}/{_selection_file(selection.fitted_at_utc)}"
-    workspace.lake.write_json_once(path, selection.to_json())
-    return selection
+    return keep_selection(workspace, refitted)
 
 
 def known_history(histories: dict[str, DemandHistory], fleet: Fleet) -> DemandHistory:

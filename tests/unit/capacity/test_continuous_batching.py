@@ -7,6 +7,7 @@ import pytest
 from tests.unit.capacity.batching_simulation import Engine, exponential_lengths, measure, serve, share_beyond
 
 from headroom.capacity import BatchingProfile, ImpossibleObjective, ProfileRow
+from headroom.capacity.batching_load import BatchingLoad
 from headroom.capacity.continuous_batching import BatchingInstance
 from headroom.domain.fleet import Objective
 
@@ -221,3 +222,28 @@ def test_the_sustainable_rate_is_within_a_tenth_of_the_simulated_one(case: str) 
 
     assert is_met(0.9 * rate)
     assert not is_met(1.1 * rate)
+
+
+@pytest.mark.parametrize(("limit", "gaps", "alpha_seconds"), [(256, 2.0, 0.5), (1000, 2.0, 4.0), (2000, 1.0, 3.0)])
+def test_where_dozens_join_in_one_step_first_tokens_wait_as_simulated(
+    limit: int, gaps: float, alpha_seconds: float
+) -> None:
+    # short answers of many requests at once, at eight tenths of saturation: 75 to 1,300 come in a step
+    engine = Engine(0.002, alpha_seconds, 0.001, limit)
+    concurrency = (1, limit // 2, limit)
+    instance = BatchingInstance(
+        instance_type="g5.xlarge",
+        input_tokens=512.0,
+        output_tokens=gaps + 1.0,
+        concurrency=concurrency,
+        ttft_seconds=(0.002,) * 3,
+        cycle_seconds=tuple(gaps * (alpha_seconds + 0.001 * n) + 0.002 * n for n in concurrency),
+    )
+    rate, count = 0.8 * instance.saturation_per_second, 40_000
+    generator = np.random.default_rng(5)
+    arrivals = np.cumsum(generator.exponential(1.0 / rate, count)).tolist()
+    served = serve(engine, arrivals, (1 + generator.geometric(1.0 / gaps, count)).tolist())
+    load = BatchingLoad(instance, rate)
+    for percentile in (90, 95):
+        seconds = float(np.percentile(served.ttft_seconds[count // 10 :], percentile))
+        assert load.ttft_tail(seconds) == pytest.approx(1.0 - percentile / 100.0, rel=0.4)

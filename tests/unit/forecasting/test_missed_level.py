@@ -45,6 +45,52 @@ def test_a_check_with_one_hour_seen_still_tells() -> None:
     assert missed_level(seen_once, usual_error=1.0) == 5.0
 
 
+def test_a_check_that_no_number_could_hold_is_one_that_nobody_saw() -> None:
+    beyond = AGREEING.copy()
+    beyond[1] = np.inf, -np.inf
+    assert missed_level(beyond, usual_error=1.0) == 0.0
+    beyond[1] = np.inf, 6.0
+    assert missed_level(beyond, usual_error=1.0) == 5.0
+
+
+@pytest.mark.parametrize(
+    "misses",
+    [
+        [0.0, 0.0, 0.0, 0.0, 0.0, 0.0],
+        [20.0, -20.0, 20.0, -20.0, 20.0, -20.0],
+        [20.0, 20.0, -20.0, -20.0, 20.0, 20.0],
+        [20.0, 20.0, 0.0, 0.0, 20.0, 20.0],
+        [np.nan] * 6,
+        [20.0, 20.0, np.nan, np.nan, np.nan, np.nan],  # right after a gap
+        [np.nan, np.nan, 20.0, 20.0, 20.0, 20.0],  # in one
+    ],
+)
+def test_six_hours_that_do_not_all_tell_the_same_move_nothing(misses: list[float]) -> None:
+    assert missed_level(np.reshape(misses, (3, 2)), usual_error=1.0) == 0.0
+
+
+def test_six_hours_that_all_miss_by_the_same_are_believed() -> None:
+    assert missed_level(np.full((3, 2), -20.0), usual_error=1.0) == -20.0
+
+
+@pytest.mark.parametrize("size", [1e-320, 1e-300, 1e100])
+def test_demand_of_any_size_gives_numbers_and_no_warning_when_it_jumps(size: float) -> None:
+    usual = shaped_demand(24 * 8)
+    chosen = select(prepare(series_of(usual * size)), horizon_steps=48, seed=0, members=CHEAP_MEMBERS)
+    jumped = np.concatenate([usual * size, np.full(6, 1e100)])
+    made = forecast(prepare(series_of(jumped)), chosen, horizon_steps=48, seed=0, members=CHEAP_MEMBERS)
+    assert np.isfinite(made.quantiles).all()
+
+
+def test_one_hour_of_demand_ever_and_then_all_of_it_gives_numbers_and_no_warning() -> None:
+    lone = np.zeros(60)
+    lone[30] = 1.0
+    chosen = select(prepare(series_of(lone)), horizon_steps=48, seed=0, members=CHEAP_MEMBERS)
+    jumped = np.concatenate([lone, np.full(6, 1e100)])
+    made = forecast(prepare(series_of(jumped)), chosen, horizon_steps=48, seed=0, members=CHEAP_MEMBERS)
+    assert np.isfinite(made.quantiles).all()
+
+
 def test_a_miss_fades_by_half_in_a_day() -> None:
     assert kept_ahead(8.0, np.array([0.0, 24.0])) == pytest.approx([8.0, 3.85], abs=0.01)
 

@@ -31,10 +31,10 @@ from headroom.pipelines.demand_history import FORECAST_TABLE, demand_histories, 
 from headroom.pipelines.forecasts import (
     CHOICES_BEFORE_PUSH,
     forecast_fleets,
-    newest_selection,
     read_forecasts,
     refit_fleets,
 )
+from headroom.pipelines.kept_selections import newest_selection
 from headroom.pipelines.outcomes import OutcomeStatus
 from headroom.pipelines.workspace import SQL_FOLDER, Workspace
 
