@@ -16,6 +16,7 @@ from headroom.actuation.request import PushRequest
 from headroom.actuation.restore import restore_problem, restore_verdicts, still_owed, withdrawal
 from headroom.actuation.shown import Purpose, Shown, shown_of
 from headroom.actuation.target import ScalingTarget, read_as_of_its_end
+from headroom.actuation.whole_change import has_begun_to_write, whole_change
 from headroom.actuation.write import Writing, Written, mark_repaired, write_and_verify
 from headroom.domain.fleet import Mode
 from headroom.domain.ledger import LedgerState
@@ -62,10 +63,13 @@ def push_fleet(
     except ActuationError as error:
         push.note(LedgerState.FAILED, {"reasons": [str(error)]})
         return push.outcome(PushState.FAILED, reasons=(str(error),))
+    has_begun = has_begun_to_write(ledger.states(request.push_id))
     try:
         outcome = push.at(state)
     except LockError as error:
         outcome = push.refuse((lock_verdict(str(error)),), None)
+    if has_begun and outcome.state in (PushState.VERIFIED, PushState.UNCHANGED):
+        outcome = replace(outcome, whole=whole_change(ledger.events(request.push_id)))
     return replace(outcome, overdue=overdue_actions(state, is_ours=request.is_ours))
 
 
