@@ -7,13 +7,14 @@ from typing import Any
 
 from headroom.actuation.baseline import with_desired_inside
 from headroom.actuation.errors import ActuationError
-from headroom.actuation.ledger import Ledger, fleet_of, push_id_for
+from headroom.actuation.ledger import STALE_AFTER, Ledger, fleet_of, moment_of, push_id_for
 from headroom.actuation.lock import HeldLock, LockError, Locks, SeenLock, lock_verdict
 from headroom.actuation.memory import BOUNDS, FIELDS, FleetMemory, memory_from
 from headroom.actuation.outcome import PushOutcome, PushState, verdict_records
 from headroom.actuation.records import present_from, present_of, setting_from
 from headroom.actuation.restore import give_back
 from headroom.actuation.target import ScalingTarget, read_as_of_its_end
+from headroom.actuation.whole_change import has_begun_to_write, whole_change
 from headroom.actuation.write import DiffFunction, IsOurs, Writing, Written, write_and_verify
 from headroom.domain.ledger import LedgerEvent, LedgerState
 from headroom.domain.scaling import (
@@ -31,7 +32,10 @@ SOONEST = timedelta(minutes=2)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RollbackRequest:
-    """The push to undo; `name_action` names an action of ours by its start, `diff` and `is_ours` as in PushRequest."""
+    """The push to undo; `name_action` names an action of ours by its start, `diff` and `is_ours` as in PushRequest.
+
+    `run_id` tells the run that undoes it from every other; a second try of that run goes on under the id of its first.
+    """
 
     push_id: str
     diff: DiffFunction
@@ -39,6 +43,12 @@ class RollbackRequest:
     name_action: Callable[[datetime], str]
     requested_by: str = ""
     reason: str = ""
+    run_id: str = ""
+
+    def id_at(self, now_utc: datetime) -> str:
+        """Return the rollback's own id, first tried at `now_utc`; its hash follows from the push undone and the run."""
+        content = {"rolls_back": self.push_id, **({"run": self.run_id} if self.run_id else {})}
+        return push_id_for(fleet_of(self.push_id), moment_utc=now_utc, content=content)
 
 
 def rollback_push(
@@ -49,6 +59,7 @@ def rollback_push(
     locks: Locks,
     now_utc: datetime,
     is_dry_run: bool = False,
+    is_second_try: bool = False,
 ) -> PushOutcome:
     """Put back what stood before the push; doing it again changes nothing. A dry run only shows the diff.
 
@@ -56,14 +67,26 @@ def rollback_push(
     in force but ours of after is, an action at the next possible minute sets it. The entry in the ledger is a push of
     its own, and the push undone is marked. Raises ActuationError when the ledger knows no such push; what happens at
     the cloud is in the outcome. While a push or another rollback has the fleet's lock it is refused, to be asked again.
+    `is_second_try`: whoever tried in this run before is known to be dead, so that its lock is taken over.
     """
     fleet_id = fleet_of(request.push_id)
-    lock = locks.look(fleet_id)  # before anything else is read, so that what is read is not outdated unnoticed
-    events = ledger.events(request.push_id)
+    begun = _id_of_first_try(request, ledger, locks, now_utc=now_utc) if is_second_try else None
+    # before anything else is read, so that what is read is not outdated unnoticed
+    lock = locks.look(fleet_id, left_by=begun)
+    has_begun = begun is not None and has_begun_to_write(ledger.states(begun))
+    rollback = _Rollback(request, target, ledger, lock, now_utc, begun or request.id_at(now_utc))
+    outcome = _undo(rollback, is_dry_run=is_dry_run)
+    if has_begun and outcome.state is PushState.ROLLED_BACK:
+        return replace(outcome, whole=whole_change(ledger.events(rollback.rollback_id)))
+    return outcome
+
+
+def _undo(rollback: "_Rollback", *, is_dry_run: bool) -> PushOutcome:
+    """Undo the push unless it never wrote or is undone already; raise ActuationError where the ledger knows none."""
+    request = rollback.request
+    events = rollback.ledger.events(request.push_id)
     if not events:
         raise ActuationError(f"the ledger has no push {request.push_id!r}")
-    rollback_id = push_id_for(fleet_id, moment_utc=now_utc, content={"rolls_back": request.push_id})
-    rollback = _Rollback(request, target, ledger, lock, now_utc, rollback_id)
     intent = _first_intent(events)
     if intent is None:
         never = f"{request.push_id} never wrote to the target: nothing to roll back"
@@ -75,6 +98,25 @@ def rollback_push(
         return rollback.undo(intent, is_dry_run=is_dry_run)
     except LockError as error:
         return rollback.refuse(str(error))
+
+
+def _id_of_first_try(request: RollbackRequest, ledger: Ledger, locks: Locks, *, now_utc: datetime) -> str | None:
+    """Return the id under which this run began to undo the push: it has the lock, or stands in the ledger."""
+    if not request.run_id:
+        return None
+    fleet_id, of_this_run = fleet_of(request.push_id), request.id_at(now_utc).rpartition("-")[2]
+    days = (now_utc - timedelta(days=1), now_utc)
+    known = [push_id for day in days for push_id in ledger.pushes(fleet_id, day=day.date())]
+    holder = locks.newest_holder(fleet_id)
+    candidates = [*known, holder] if holder is not None else known
+    return next(
+        (
+            push_id
+            for push_id in reversed(candidates)
+            if push_id.rpartition("-")[2] == of_this_run and now_utc - moment_of(push_id) <= STALE_AFTER
+        ),
+        None,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,7 @@ from headroom.actuation.push import push_fleet
 from headroom.actuation.request import PushRequest
 from headroom.actuation.rollback import RollbackRequest, rollback_push
 from headroom.actuation.target import ScalingTarget
+from headroom.domain.ledger import LedgerState
 from headroom.domain.scaling import ActionPurpose
 
 OLD = plan((9, 8), (12, 4), (26, 7), restore_hour=30)
@@ -70,10 +71,19 @@ class World:
             is_second_try=is_second_try,
         )
 
-    def roll_back(self, push_id: str) -> PushOutcome:
+    def roll_back(self, push_id: str, *, run_id: str = "", is_second_try: bool = False) -> PushOutcome:
         target, now = self.target_of(self.cloud), self.cloud.now
-        asked = RollbackRequest(push_id=push_id, diff=diff_actions, is_ours=is_ours, name_action=name_of)
-        return rollback_push(asked, target=target, ledger=self.ledger, locks=locks(self.store, self.cloud), now_utc=now)
+        asked = RollbackRequest(
+            push_id=push_id, diff=diff_actions, is_ours=is_ours, name_action=name_of, run_id=run_id
+        )
+        return rollback_push(
+            asked,
+            target=target,
+            ledger=self.ledger,
+            locks=locks(self.store, self.cloud),
+            now_utc=now,
+            is_second_try=is_second_try,
+        )
 
     def die_at(self, number: int, hook: str) -> None:
         def die(call: int, _operation: str) -> None:
@@ -220,7 +230,55 @@ def test_the_second_try_of_the_dead_ones_task_finishes_at_once(work: str, api: s
     assert ended.state in (WORKS[work].ends, PushState.UNCHANGED)
     assert ours_at(world.cloud) == WORKS[work].minima
     assert world.ledger.states(NEW_PUSH.push_id)[-1].value == "verified"
+    # both tries together changed what one alone would have; before the first intent there was only one
+    alone = WORKS[work].begin(TARGETS[api]).push(NEW_PUSH)
+    assert alone.diff is not None
+    assert alone.whole is None
+    if world.ledger.states(NEW_PUSH.push_id).count(LedgerState.INTENDED) > 1 or not ended.write_calls:
+        assert ended.whole == {
+            "create": sorted(action.name for action in alone.diff.create),
+            "replace": sorted(action.name for action in alone.diff.replace),
+            "delete": sorted(action.name for action in alone.diff.delete),
+        }
+    else:
+        assert ended.whole is None
     assert world.push(NEW_PUSH).state is PushState.UNCHANGED
+
+
+@pytest.mark.parametrize(
+    ("api", "number", "hook"), [death.values[1:] for death in DEATHS if death.values[0] == "rollback"]
+)
+def test_the_second_try_of_a_dead_rollbacks_run_goes_on_under_its_own_id_and_lock(
+    api: str, number: int, hook: str
+) -> None:
+    world = WORKS["rollback"].begin(TARGETS[api])
+    world.die_at(number, hook)
+    with pytest.raises(Killed):
+        world.roll_back(NEW_PUSH.push_id, run_id="manual 1")
+    world.revive()
+    has_lock = bool(world.cloud.write_calls)
+    world.cloud.advance_to(world.cloud.now + minutes(6))  # another minute: ids that told it alone were others
+    if has_lock:  # neither another run's second try nor this run again by hand takes it over
+        for attempt in (
+            world.roll_back(NEW_PUSH.push_id, run_id="manual 2", is_second_try=True),
+            world.roll_back(NEW_PUSH.push_id, run_id="manual 1"),
+        ):
+            assert (attempt.state, attempt.write_calls) == (PushState.REFUSED, 0)
+
+    ended = world.roll_back(NEW_PUSH.push_id, run_id="manual 1", is_second_try=True)
+
+    assert ended.state is PushState.ROLLED_BACK
+    assert ours_at(world.cloud) == WORKS["rollback"].minima
+    intents = {
+        event.push_id: event
+        for push_id in world.ledger.pushes("chat-large")
+        for event in world.ledger.events(push_id)
+        if event.state is LedgerState.ROLLBACK_INTENDED
+    }
+    assert list(intents) == [ended.push_id]
+    marks = [event for event in world.ledger.events(NEW_PUSH.push_id) if event.state is LedgerState.ROLLED_BACK]
+    assert [event.detail["by"] for event in marks] == [ended.push_id]
+    assert bool(ended.write_calls or ended.whole)  # so that what was done is told
 
 
 @pytest.mark.parametrize(("work", "api", "number", "hook"), DEATHS)
