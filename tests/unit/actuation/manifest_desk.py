@@ -70,7 +70,9 @@ class Desk:
 
     @property
     def target(self) -> KubernetesDeployment:
-        return KubernetesDeployment("chat-large", "serving", "chat-large", self.storage, "scaledobject.yaml", self.bounds)
+        return KubernetesDeployment(
+            "chat-large", "serving", "chat-large", self.storage, "scaledobject.yaml", self.bounds
+        )
 
     @property
     def ledger(self) -> Ledger:

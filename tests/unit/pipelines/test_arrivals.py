@@ -83,7 +83,7 @@ def rows_of(workspace: Workspace, day: Window = TODAY) -> list[dict[str, Any]]:
 
 @pytest.fixture(scope="module")
 def played() -> Day:
-    return play(7)
+    return play(9)
 
 
 @pytest.fixture

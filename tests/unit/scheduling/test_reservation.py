@@ -23,8 +23,7 @@ def test_a_type_with_capacity_blocks_gets_whole_days_and_the_half_hour_that_bloc
     # 7.6 on average are 7 for sure
     assert (found.instances, found.ends_at_utc, found.days) == (7, at("10:30"), 1)
     assert str(found) == (
-        "a Capacity Block of one day for 7 p5.48xlarge that covers "
-        "2026-11-18 06:50Z to 2026-11-18 10:30Z"
+        "a Capacity Block of one day for 7 p5.48xlarge that covers 2026-11-18 06:50Z to 2026-11-18 10:30Z"
     )
 
 
