@@ -5,6 +5,7 @@ from typing import Any
 from airflow.sdk import Param, dag, task
 
 from headroom.airflow_glue.push_notifications import RollbackNotifier
+from headroom.airflow_glue.run_window import is_second_try
 from headroom.airflow_glue.task_defaults import task_defaults
 
 
@@ -49,7 +50,12 @@ def rollback_scaling() -> None:
     def roll_back(params: dict[str, object] | None = None, dag_run: Any = None) -> dict[str, object]:  # noqa: ANN401, Airflow's
         from headroom.pipelines import rollback
 
-        return rollback.rollback(params or {}, requested_by=dag_run.triggering_user_name or "")
+        return rollback.rollback(
+            params or {},
+            requested_by=dag_run.triggering_user_name or "",
+            run_id=dag_run.run_id,
+            is_second_try=is_second_try(),
+        )
 
     roll_back()
 

@@ -133,7 +133,7 @@ _COLUMNS: Final = (
     Column("action_name", "VARCHAR", "scheduled action's name; null for events of the push as a whole"),
     Column("state", "VARCHAR", "ledger state (headroom.domain.ledger.LedgerState)"),
     Column("at_utc", TIMESTAMP, "when, by the cloud's clock"),
-    Column("sequence", "INTEGER", "number of the event inside its push"),
+    Column("sequence", "INTEGER", "place of the event among its push's, from 1"),
     Column("reason", "VARCHAR", "why"),
     Column("who", "VARCHAR", "who approved, rejected, confirmed or asked for it; mode auto where nobody had to"),
     Column("setting_before", "VARCHAR", "JSON: min, max, desired before, of the action; null where none stood"),

@@ -12,17 +12,8 @@ import pandas as pd
 
 from headroom.capacity.rates import slot_queue
 from headroom.domain.demand import Floats
-from headroom.domain.fleet import (
-    Bounds,
-    DemandSource,
-    Fleet,
-    InstanceOption,
-    MetricReference,
-    Objective,
-    Slots,
-    Target,
-    TargetKind,
-)
+from headroom.domain.fleet import Bounds, DemandSource, Fleet, InstanceOption, MetricReference, Target, TargetKind
+from headroom.domain.serving import Objective, Slots
 from headroom.domain.window import HOUR
 from headroom.simulation.demand_path import Bursts, Stamps, demand_record
 from headroom.simulation.fleet_scene import fleet_scene

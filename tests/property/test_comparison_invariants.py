@@ -13,17 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from headroom.domain.fleet import (
-    Bounds,
-    DemandSource,
-    Fleet,
-    InstanceOption,
-    MetricReference,
-    Objective,
-    Slots,
-    Target,
-    TargetKind,
-)
+from headroom.domain.fleet import Bounds, DemandSource, Fleet, InstanceOption, MetricReference, Target, TargetKind
+from headroom.domain.serving import Objective, Slots
 from headroom.simulation.engine import CapacityPlan, Conditions
 from headroom.simulation.fleet_scene import fleet_scene
 from headroom.simulation.policy import DemandRecord, Scene

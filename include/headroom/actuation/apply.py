@@ -4,8 +4,9 @@ The new restore stands before anything else is put and before the old one goes; 
 stands, except what is in the way (a start time or room in the quota); the last of our actions to go, goes alone.
 
 EC2 Auto Scaling keeps what an update leaves out (PutScheduledUpdateGroupAction, API reference), so an action that is to
-leave out a bound it has is deleted and put anew. Where that is the restore, another that does the same some minutes
-later stands in for it meanwhile.
+leave out a bound it has is deleted and put anew. Another that does the same some minutes later stands in for it
+meanwhile, since a second one may not start at the same time: for the restore, and for what starts within a day where
+there is room. What starts later, as the restore of an earlier push that becomes a step, many a run will put.
 """
 
 from collections.abc import Sequence
@@ -18,6 +19,7 @@ from headroom.domain.scaling import Action, ActionDiff, ActionPurpose, CapacityS
 
 _NEVER = datetime.max.replace(tzinfo=UTC)
 _MOST_MINUTES_LATER: Final = 10
+_SOON: Final = timedelta(days=1)
 _START_IN_NAME: Final = "%Y%m%dT%H%MZ"
 
 
@@ -44,7 +46,10 @@ def apply_diff(
     others = [action for action in puts if action.purpose is not ActionPurpose.RESTORE]
     present = {action.name: action.setting for action in state.actions}
     narrowed = {action.name for action in puts if _leaves_out(action.setting, present.get(action.name))}
-    stand_ins = _stand_ins(restores, narrowed, diff, state, has_room=len(state.actions) - len(in_the_way) < most)
+    room = most - (len(state.actions) - len(in_the_way)) - len(diff.create)
+    soon = [action for action in others if action.starts_at_utc <= state.read_at_utc + _SOON]
+    changing = [action for action in (*restores, *soon) if action.name in narrowed]
+    stand_ins = _stand_ins(changing, diff, state)[: max(0, room)]
     for group in (stand_ins, restores, others):
         if group:
             going = [action.name for action in group if action.name in narrowed]
@@ -62,24 +67,25 @@ def apply_diff(
     return result + _delete(target, leaving, has_restore=_has_restore(diff), before_call=before_call)
 
 
-def _stand_ins(
-    restores: Sequence[Action], narrowed: set[str], diff: ActionDiff, state: TargetState, *, has_room: bool
-) -> list[Action]:
-    """Return what gives the baseline back while the latest restore is deleted and put anew; none where it is not.
+def _stand_ins(narrowed: Sequence[Action], diff: ActionDiff, state: TargetState) -> list[Action]:
+    """Return what does the same as each of `narrowed` while that is deleted and put anew, in their order.
 
-    None either where no minute after it is free, or no room: then the restore is missing between two calls.
+    None for one after which no minute is free before our next action: it is missing between two calls.
     """
-    if not restores or restores[0].name not in narrowed or not has_room:
-        return []
-    restore = restores[0]
     taken = {action.starts_at_utc for action in state.actions}
     taken |= {action.starts_at_utc for action in (*diff.create, *diff.replace)}
-    for minutes in range(1, _MOST_MINUTES_LATER + 1):
-        starts_at = restore.starts_at_utc + timedelta(minutes=minutes)
-        name = restore.name.replace(f"{restore.starts_at_utc:{_START_IN_NAME}}", f"{starts_at:{_START_IN_NAME}}")
-        if starts_at not in taken and name != restore.name:
-            return [replace(restore, name=name, starts_at_utc=starts_at, need_at_utc=starts_at)]
-    return []
+    starts_of_ours = sorted(action.starts_at_utc for action in _wanted(diff))
+    found = []
+    for action in narrowed:
+        end = next((start for start in starts_of_ours if start > action.starts_at_utc), _NEVER)
+        for minutes in range(1, _MOST_MINUTES_LATER + 1):
+            starts_at = action.starts_at_utc + timedelta(minutes=minutes)
+            name = action.name.replace(f"{action.starts_at_utc:{_START_IN_NAME}}", f"{starts_at:{_START_IN_NAME}}")
+            if starts_at < end and starts_at not in taken and name != action.name:
+                found.append(replace(action, name=name, starts_at_utc=starts_at, need_at_utc=starts_at))
+                taken.add(starts_at)
+                break
+    return found
 
 
 def _leaves_out(wanted: CapacitySetting, present: CapacitySetting | None) -> bool:

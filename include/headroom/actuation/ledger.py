@@ -1,7 +1,9 @@
 """The ledger in the lake: one folder per push of create-once event files, none ever rewritten.
 
-`ledger/fleet=<fleet>/push=<push id>/<sequence>-<state>.json`. The names alone tell which pushes were left half done, so
-finding that out reads no file.
+`ledger/fleet=<fleet>/push=<push id>/<number>-<state>.json`. The names alone tell which pushes were left half done, so
+finding that out reads no file. Two writers of one push at the same moment (a task's second try, and its first that
+lives on all the same) may take the same number; an event's sequence is its place in the one order of all names, so that
+no two have the same and every reader counts alike.
 """
 
 import hashlib
@@ -24,7 +26,7 @@ STALE_AFTER: Final = timedelta(hours=2)
 """A window that ended longer ago is past: its plan is recorded, never pushed."""
 
 _PUSH_ID = re.compile(r"(?P<fleet>[a-z0-9-]{1,100})-(?P<label>[0-9]{8}T[0-9]{4}Z)-(?P<hash>[0-9a-f]{8})")
-_EVENT_PATH = re.compile(r"(?:.*/)?push=(?P<push>[^/]+)/(?P<sequence>[0-9]{1,9})-(?P<state>[a-z_]+)\.json")
+_EVENT_PATH = re.compile(r"(?:.*/)?push=(?P<push>[^/]+)/(?P<number>[0-9]{1,9})-(?P<state>[a-z_]+)\.json")
 _INTENTS = frozenset({LedgerState.INTENDED, LedgerState.ROLLBACK_INTENDED})
 _SETTLED = frozenset({LedgerState.VERIFIED, LedgerState.ROLLED_BACK, LedgerState.REPAIRED})
 _OUTCOMES = frozenset(
@@ -105,11 +107,23 @@ def _no_push_id(push_id: str) -> ActuationError:
     return ActuationError(f"{shown} is no push id; expected one such as chat-large-20261118T0600Z-0a1b2c3d")
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Entry:
+    """One file: `number` stands in its name, `sequence` is its place among its push's files, from 1."""
+
     sequence: int
+    number: int
     state: LedgerState
     path: str
+
+
+def _in_order(found: Iterable[tuple[int, LedgerState, str]]) -> list[_Entry]:
+    """Return entries by number; of equal ones an intent comes last, so that what may be unfinished counts as such."""
+    ordered = sorted(found, key=lambda item: (item[0], item[1] in _INTENTS, item[1], item[2]))
+    return [
+        _Entry(sequence=place, number=number, state=state, path=path)
+        for place, (number, state, path) in enumerate(ordered, start=1)
+    ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,26 +160,31 @@ class Ledger:
         detail: dict[str, Any],
         memory: FleetMemory | None = None,
     ) -> LedgerEvent:
-        """Add an event as the next of its push; `memory` is what we know of the fleet from then on."""
+        """Add an event as the next of its push; `memory` is what we know of the fleet from then on.
+
+        What another writer adds at the same moment stays; the event's sequence then is as `events` counts.
+        """
         fleet_id = fleet_of(push_id)
         if memory is not None:
             detail = {**detail, "memory": memory.record()}
+        if state in _INTENTS and self._kept is not None:
+            self._kept.pop(fleet_id, None)  # it comes after all that the one whose lock was taken over has written
         entries = self._entries(push_id)
-        sequence = entries[-1].sequence + 1 if entries else 1
+        number = entries[-1].number + 1 if entries else 1
         while True:
             event = LedgerEvent(
                 push_id=push_id,
-                sequence=sequence,
+                sequence=number,
                 fleet_id=fleet_id,
                 state=state,
                 at_utc=as_utc(at_utc),
                 detail=detail,
             )
-            path = f"{_fleet_folder(fleet_id)}/push={push_id}/{sequence:04d}-{state}.json"
+            path = f"{_fleet_folder(fleet_id)}/push={push_id}/{number:04d}-{state}.json"
             if self._store.write_json_once(path, _event_record(event)):
                 self._keep(fleet_id, path)
                 return event
-            sequence += 1
+            number += 1
 
     def append_once(self, push_id: str, state: LedgerState, *, at_utc: datetime, detail: dict[str, Any]) -> bool:
         """Add an event unless the push's last one already says the same; return whether it was added."""
@@ -259,7 +278,7 @@ class Ledger:
     def _read(self, entry: _Entry) -> LedgerEvent:
         """Return an event; raise ActuationError naming its file where it is none."""
         with _naming(entry.path):
-            return _event_from(self._store.read_json(entry.path))
+            return _event_from(self._store.read_json(entry.path), sequence=entry.sequence)
 
     def _recent_folders(self, fleet_id: str, *, now_utc: datetime) -> dict[str, list[_Entry]]:
         """Return the folders of today and yesterday, or all of them when those hold no memory."""
@@ -271,14 +290,14 @@ class Ledger:
         return self._folders(fleet_id)
 
     def _folders(self, fleet_id: str, *, name_prefix: str = "push=") -> dict[str, list[_Entry]]:
-        folders: dict[str, list[_Entry]] = {}
+        folders: dict[str, list[tuple[int, LedgerState, str]]] = {}
         for path in self._paths(fleet_id, name_prefix):
             match = _EVENT_PATH.fullmatch(path)
             if match is not None and _PUSH_ID.fullmatch(match["push"]):
                 with _naming(path):
-                    entry = _Entry(int(match["sequence"]), LedgerState(match["state"]), path)
-                folders.setdefault(match["push"], []).append(entry)
-        return {push_id: sorted(entries) for push_id, entries in folders.items()}
+                    found = (int(match["number"]), LedgerState(match["state"]), path)
+                folders.setdefault(match["push"], []).append(found)
+        return {push_id: _in_order(found) for push_id, found in folders.items()}
 
     def _paths(self, fleet_id: str, name_prefix: str) -> list[str]:
         """Return a fleet's files whose first name starts with `name_prefix`, from a kept listing if it has them."""
@@ -335,10 +354,10 @@ def _event_record(event: LedgerEvent) -> dict[str, Any]:
     }
 
 
-def _event_from(record: dict[str, Any]) -> LedgerEvent:
+def _event_from(record: dict[str, Any], *, sequence: int) -> LedgerEvent:
     return LedgerEvent(
         push_id=record["push_id"],
-        sequence=record["sequence"],
+        sequence=sequence,
         fleet_id=record["fleet_id"],
         state=LedgerState(record["state"]),
         at_utc=datetime.fromisoformat(record["at_utc"]),

@@ -83,6 +83,14 @@ class Locks:
         reason = None if fences.get(newest, True) else self._why_held(_path(fleet_id, newest), left_by=left_by)
         return SeenLock(locks=self, fleet_id=fleet_id, newest=newest, held_reason=reason)
 
+    def newest_holder(self, fleet_id: str) -> str | None:
+        """Return the push or rollback that took the fleet's lock last, released or not; None where that is unknown."""
+        newest = max(_fences(self.store, fleet_id), default=0)
+        try:
+            return str(self.store.read_json(_path(fleet_id, newest))["push_id"]) if newest else None
+        except (ValueError, TypeError, LookupError):
+            return None
+
     def _why_held(self, path: str, *, left_by: str | None) -> str | None:
         try:
             record = self.store.read_json(path)

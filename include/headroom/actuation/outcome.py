@@ -1,6 +1,6 @@
 """What came of a push or rollback, for reports, the command line and the tasks' summaries."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -67,6 +67,9 @@ class PushOutcome:
     """What a person is to be asked about; None where nobody is."""
     moved: tuple[str, ...] = ()
     """Why an approval did not hold: what had moved since it was shown. Nothing was written then."""
+    whole: Mapping[str, Sequence[str]] | None = None
+    """By change, the names of the actions that the push changed in all, where an earlier try of it had begun to write;
+    None where this one alone did, and `diff` says it."""
 
     @property
     def is_refused(self) -> bool:
@@ -91,6 +94,7 @@ class PushOutcome:
             "overdue": list(self.overdue),
             "shown": self.shown.digest if self.shown else None,
             "moved": list(self.moved),
+            **({"whole": {change: list(names) for change, names in self.whole.items()}} if self.whole else {}),
             **diff_record(self.diff),
         }
 

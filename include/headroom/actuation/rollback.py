@@ -5,33 +5,25 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from headroom.actuation.baseline import with_desired_inside
+from headroom.actuation.before_push import actions_of_before
 from headroom.actuation.errors import ActuationError
-from headroom.actuation.ledger import Ledger, fleet_of, push_id_for
+from headroom.actuation.ledger import STALE_AFTER, Ledger, fleet_of, moment_of, push_id_for
 from headroom.actuation.lock import HeldLock, LockError, Locks, SeenLock, lock_verdict
-from headroom.actuation.memory import BOUNDS, FIELDS, FleetMemory, memory_from
+from headroom.actuation.memory import FleetMemory
 from headroom.actuation.outcome import PushOutcome, PushState, verdict_records
-from headroom.actuation.records import present_from, present_of, setting_from
-from headroom.actuation.restore import give_back
 from headroom.actuation.target import ScalingTarget, read_as_of_its_end
+from headroom.actuation.whole_change import has_begun_to_write, whole_change
 from headroom.actuation.write import DiffFunction, IsOurs, Writing, Written, write_and_verify
 from headroom.domain.ledger import LedgerEvent, LedgerState
-from headroom.domain.scaling import (
-    Action,
-    ActionPurpose,
-    CapacitySetting,
-    PresentAction,
-    ScalingApi,
-    TargetState,
-)
-
-SOONEST = timedelta(minutes=2)
-"""How far ahead an action given back at once starts: a start in the past is refused, and calls take time."""
+from headroom.domain.scaling import Action, TargetState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RollbackRequest:
-    """The push to undo; `name_action` names an action of ours by its start, `diff` and `is_ours` as in PushRequest."""
+    """The push to undo; `name_action` names an action of ours by its start, `diff` and `is_ours` as in PushRequest.
+
+    `run_id` tells the run that undoes it from every other; a second try of that run goes on under the id of its first.
+    """
 
     push_id: str
     diff: DiffFunction
@@ -39,6 +31,12 @@ class RollbackRequest:
     name_action: Callable[[datetime], str]
     requested_by: str = ""
     reason: str = ""
+    run_id: str = ""
+
+    def id_at(self, now_utc: datetime) -> str:
+        """Return the rollback's own id, first tried at `now_utc`; its hash follows from the push undone and the run."""
+        content = {"rolls_back": self.push_id, **({"run": self.run_id} if self.run_id else {})}
+        return push_id_for(fleet_of(self.push_id), moment_utc=now_utc, content=content)
 
 
 def rollback_push(
@@ -49,6 +47,7 @@ def rollback_push(
     locks: Locks,
     now_utc: datetime,
     is_dry_run: bool = False,
+    is_second_try: bool = False,
 ) -> PushOutcome:
     """Put back what stood before the push; doing it again changes nothing. A dry run only shows the diff.
 
@@ -56,14 +55,26 @@ def rollback_push(
     in force but ours of after is, an action at the next possible minute sets it. The entry in the ledger is a push of
     its own, and the push undone is marked. Raises ActuationError when the ledger knows no such push; what happens at
     the cloud is in the outcome. While a push or another rollback has the fleet's lock it is refused, to be asked again.
+    `is_second_try`: whoever tried in this run before is known to be dead, so that its lock is taken over.
     """
     fleet_id = fleet_of(request.push_id)
-    lock = locks.look(fleet_id)  # before anything else is read, so that what is read is not outdated unnoticed
-    events = ledger.events(request.push_id)
+    begun = _id_of_first_try(request, ledger, locks, now_utc=now_utc) if is_second_try else None
+    # before anything else is read, so that what is read is not outdated unnoticed
+    lock = locks.look(fleet_id, left_by=begun)
+    has_begun = begun is not None and has_begun_to_write(ledger.states(begun))
+    rollback = _Rollback(request, target, ledger, lock, now_utc, begun or request.id_at(now_utc))
+    outcome = _undo(rollback, is_dry_run=is_dry_run)
+    if has_begun and outcome.state is PushState.ROLLED_BACK:
+        return replace(outcome, whole=whole_change(ledger.events(rollback.rollback_id)))
+    return outcome
+
+
+def _undo(rollback: "_Rollback", *, is_dry_run: bool) -> PushOutcome:
+    """Undo the push unless it never wrote or is undone already; raise ActuationError where the ledger knows none."""
+    request = rollback.request
+    events = rollback.ledger.events(request.push_id)
     if not events:
         raise ActuationError(f"the ledger has no push {request.push_id!r}")
-    rollback_id = push_id_for(fleet_id, moment_utc=now_utc, content={"rolls_back": request.push_id})
-    rollback = _Rollback(request, target, ledger, lock, now_utc, rollback_id)
     intent = _first_intent(events)
     if intent is None:
         never = f"{request.push_id} never wrote to the target: nothing to roll back"
@@ -75,6 +86,25 @@ def rollback_push(
         return rollback.undo(intent, is_dry_run=is_dry_run)
     except LockError as error:
         return rollback.refuse(str(error))
+
+
+def _id_of_first_try(request: RollbackRequest, ledger: Ledger, locks: Locks, *, now_utc: datetime) -> str | None:
+    """Return the id under which this run began to undo the push: it has the lock, or stands in the ledger."""
+    if not request.run_id:
+        return None
+    fleet_id, of_this_run = fleet_of(request.push_id), request.id_at(now_utc).rpartition("-")[2]
+    days = (now_utc - timedelta(days=1), now_utc)
+    known = [push_id for day in days for push_id in ledger.pushes(fleet_id, day=day.date())]
+    holder = locks.newest_holder(fleet_id)
+    candidates = [*known, holder] if holder is not None else known
+    return next(
+        (
+            push_id
+            for push_id in reversed(candidates)
+            if push_id.rpartition("-")[2] == of_this_run and now_utc - moment_of(push_id) <= STALE_AFTER
+        ),
+        None,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +128,9 @@ class _Rollback:
             state = read_as_of_its_end(self.target, self.lock.locks.clock, now_utc=self.now_utc)
         except ActuationError as error:
             return self.outcome(PushState.FAILED, str(error))
-        wanted = actions_of_before(self.request, intent, state, memory)
+        wanted = actions_of_before(
+            intent, state, memory, is_ours=self.request.is_ours, name_action=self.request.name_action
+        )
         diff = self.request.diff(wanted, state)
         if is_dry_run:
             return self.outcome(PushState.DRY_RUN, diff=diff)
@@ -126,6 +158,9 @@ class _Rollback:
     ) -> Written:
         writing = Writing(
             push_id=self.rollback_id,
+            target=self.target,
+            ledger=self.ledger,
+            now_utc=self.now_utc,
             wanted=wanted,
             diff=self.request.diff,
             is_ours=self.request.is_ours,
@@ -133,15 +168,7 @@ class _Rollback:
             succeeded=LedgerState.ROLLED_BACK,
             detail={**self._by_whom, "rolls_back": self.request.push_id},
         )
-        return write_and_verify(
-            writing,
-            target=self.target,
-            ledger=self.ledger,
-            state=state,
-            memory=memory,
-            held=held,
-            now_utc=self.now_utc,
-        )
+        return write_and_verify(writing, state=state, memory=memory, held=held)
 
     @property
     def _by_whom(self) -> dict[str, Any]:
@@ -167,115 +194,7 @@ class _Rollback:
         return PushOutcome(fleet_id=self.lock.fleet_id, push_id=self.rollback_id, state=state, reasons=reasons, **more)
 
 
-def actions_of_before(
-    request: RollbackRequest,
-    intent: LedgerEvent,
-    state: TargetState,
-    memory: FleetMemory,
-) -> tuple[Action, ...]:
-    """Return the actions of ours that should stand after the rollback; pure."""
-    now = state.read_at_utc
-    before = intent.detail["before"]
-    baseline_then = memory_from(state.fleet_id, intent.detail["memory"]).baseline.setting
-    old = sorted(map(present_from, before["ours"]), key=_start)
-    soonest = now + SOONEST  # what would start before then counts as run: there is no time left to put it
-    to_come = [action for action in old if _start(action) > soonest]
-    if memory.paused_reason is not None:
-        to_come = to_come[-1:]  # as in a withdrawal: nothing but the restore may touch what the owner has just set
-    if to_come and memory.baseline.setting != baseline_then:
-        to_come[-1] = present_of(
-            give_back(
-                to_come[-1],
-                state.fleet_id,
-                memory.baseline.setting,
-                has_desired=any(action.setting.desired_instances is not None for action in to_come),
-            )
-        )
-    in_force = _now_owned(
-        _fold(setting_from(before["setting"]), [action for action in old if _start(action) <= soonest]),
-        baseline_then,
-        memory.baseline.setting,
-    )
-    given_back = _given_back(in_force, memory.fields_of_ours(state, is_ours=request.is_ours), state)
-    actions = [*to_come]
-    if given_back is not None:
-        starts_at = _free_minute(state, now)
-        actions = [
-            PresentAction(name=request.name_action(starts_at), starts_at_utc=starts_at, setting=given_back),
-            *(action for action in to_come if _start(action) > starts_at),
-        ]
-    return tuple(
-        Action(
-            name=action.name,
-            fleet_id=state.fleet_id,
-            starts_at_utc=_start(action),
-            setting=action.setting,
-            purpose=ActionPurpose.RESTORE if position == len(actions) - 1 else ActionPurpose.RAISE,
-            need_at_utc=_start(action),
-        )
-        for position, action in enumerate(actions)
-    )
-
-
 def _first_intent(events: Sequence[LedgerEvent]) -> LedgerEvent | None:
     """Return the push's first intent: a later one of the same push repaired it, and found half of it standing."""
     intents = (LedgerState.INTENDED, LedgerState.ROLLBACK_INTENDED)
     return next((event for event in events if event.state in intents), None)
-
-
-def _given_back(
-    in_force: CapacitySetting,
-    fields_of_ours: Sequence[str],
-    state: TargetState,
-) -> CapacitySetting | None:
-    """Return the setting of before in the fields where ours of after stands now, or None where none does.
-
-    A value that none of our actions set is the owner's and stays. Desired capacity is given back only where no policy
-    of the owner's steers it.
-    """
-    has_own_desired = state.api is ScalingApi.EC2_AUTO_SCALING and not state.has_reactive_policy
-    fields = FIELDS if has_own_desired else BOUNDS
-    changed = {
-        field: getattr(in_force, field)
-        for field in fields
-        if getattr(in_force, field) is not None
-        and getattr(state.setting, field) != getattr(in_force, field)
-        and field in fields_of_ours
-    }
-    if not changed:
-        return None
-    nothing = CapacitySetting(min_instances=None, max_instances=None)
-    return replace(nothing, **changed)
-
-
-def _now_owned(setting: CapacitySetting, then: CapacitySetting, owned: CapacitySetting) -> CapacitySetting:
-    """Return `setting` with what was the baseline `then` replaced by what is the owner's baseline now."""
-    owned_fields = [field for field in FIELDS if getattr(setting, field) == getattr(then, field)]
-    return with_desired_inside(replace(setting, **{field: getattr(owned, field) for field in owned_fields}))
-
-
-def _fold(setting: CapacitySetting, actions: Sequence[PresentAction]) -> CapacitySetting:
-    """Return `setting` after `actions`, in order of their starts, have run."""
-    for action in actions:
-        changed = {field: getattr(action.setting, field) for field in FIELDS}
-        setting = with_desired_inside(
-            replace(setting, **{field: size for field, size in changed.items() if size is not None}),
-        )
-    return setting
-
-
-def _free_minute(state: TargetState, now: datetime) -> datetime:
-    """Return the first whole minute after SOONEST at which no action starts."""
-    taken = {action.starts_at_utc for action in state.actions}
-    minute = (now + SOONEST).replace(second=0, microsecond=0)
-    if minute < now + SOONEST:
-        minute += timedelta(minutes=1)
-    while minute in taken:
-        minute += timedelta(minutes=1)
-    return minute
-
-
-def _start(action: PresentAction) -> datetime:
-    if action.starts_at_utc is None:
-        raise ActuationError(f"our action {action.name} has no start")
-    return action.starts_at_utc

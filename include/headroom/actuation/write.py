@@ -23,13 +23,16 @@ IsOurs = Callable[[str], bool]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Writing:
-    """What is to be written under `push_id`: `wanted` are all actions of ours that are to stand afterwards.
+    """What is to be written under `push_id`: `wanted` are all actions of ours that are to stand at `target` afterwards.
 
-    `diff` compares them with a target's state; `intended` and `succeeded` are the ledger states of beginning and good
+    `diff` compares them with the target's state; `intended` and `succeeded` are the ledger states of beginning and good
     end; `detail` goes into the intent.
     """
 
     push_id: str
+    target: ScalingTarget
+    ledger: Ledger
+    now_utc: datetime
     wanted: tuple[Action, ...]
     diff: DiffFunction
     is_ours: IsOurs
@@ -55,12 +58,9 @@ class Written:
 def write_and_verify(
     writing: Writing,
     *,
-    target: ScalingTarget,
-    ledger: Ledger,
     state: TargetState,
     memory: FleetMemory,
     held: HeldLock,
-    now_utc: datetime,
 ) -> Written:
     """Make the target hold what is wanted; `state` is what it holds now, `memory` what we know of the fleet.
 
@@ -68,6 +68,7 @@ def write_and_verify(
     Where the lock is ours no more that is a failure with its reason, and what the fleet looks like is then for the one
     who has the lock to say.
     """
+    target, ledger, now_utc = writing.target, writing.ledger, writing.now_utc
     diff = writing.diff(writing.wanted, state)
     half_done = ledger.intents(target.fleet_id, now_utc=now_utc).half_done
     intent_memory = memory.seen(

@@ -73,7 +73,7 @@ class RollbackNotifier(BaseNotifier):
 
 def rollback_text(outcome: Mapping[str, Any], params: Mapping[str, Any], *, person: str) -> str:
     """Return what is told of a rollback's outcome, empty where nothing changed and nothing was refused."""
-    is_changed = bool(outcome["write_calls"])
+    is_changed = bool(outcome["write_calls"] or outcome.get("whole"))
     is_refused = outcome["state"] == "refused"
     if not is_changed and not is_refused:
         return ""

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from scipy import special
 
 from headroom.domain.demand import Floats
-from headroom.domain.fleet import Objective
+from headroom.domain.serving import Objective
 
 if TYPE_CHECKING:
     from headroom.capacity.continuous_batching import BatchingInstance

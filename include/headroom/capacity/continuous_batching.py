@@ -40,8 +40,8 @@ import numpy.typing as npt
 from headroom.capacity.batching_load import BatchingLoad, SteadyBatching
 from headroom.capacity.sizing import ImpossibleObjective
 from headroom.domain.demand import Floats
-from headroom.domain.fleet import Objective
 from headroom.domain.scaling import Counts
+from headroom.domain.serving import Objective
 
 _LEAST_SECONDS: Final = 1e-6
 """Prefill and step are taken to last a microsecond at least, so that their ratios stay finite."""

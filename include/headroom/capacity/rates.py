@@ -16,8 +16,9 @@ from headroom.capacity.batching_profile import BatchingProfile
 from headroom.capacity.measured_rate import MeasuredRate
 from headroom.capacity.sizing import ImpossibleObjective, SlotQueue
 from headroom.capacity.throughput import bandwidth_gb_per_second
-from headroom.domain.fleet import Fleet, Objective, Slots
+from headroom.domain.fleet import Fleet
 from headroom.domain.instance_type import InstanceType
+from headroom.domain.serving import Objective, Slots
 
 _SAGEMAKER_PREFIX: Final = "ml."
 _NO_TYPES: Final[Mapping[str, InstanceType]] = MappingProxyType({})

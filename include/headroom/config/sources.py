@@ -61,7 +61,10 @@ class BillingExport:
 CALL_RATES: Final[Mapping[str, float]] = MappingProxyType(
     {"autoscaling": 30.0, "application-autoscaling": 30.0, "ecs": 5.0, "sagemaker": 10.0}
 )
-"""Calls a second that one task makes at most in an account and region; four push tasks may be at work at a time."""
+"""Calls a second that one task makes at most in an account and region; four push tasks may be at work at a time.
+
+ECS publishes 20 a second for reads of services; the other three publish nothing, and theirs are our own assumptions.
+"""
 LEAST_CALL_RATE: Final = 1.0
 """A slower task would hold the eight threads of a push so long between their calls that a fleet's lock could expire."""
 

@@ -13,6 +13,8 @@ from typing import Any, ClassVar, Final, Literal
 
 from headroom.domain import limits
 from headroom.domain.guardrail_settings import NO_GUARDRAIL_SETTINGS, GuardrailSettings
+from headroom.domain.limits import require
+from headroom.domain.serving import ContinuousBatching, Objective, Slots
 from headroom.domain.strict_keys import FORBID_UNKNOWN_KEYS
 
 FLEET_ID_PATTERN = re.compile(r"(?=.{1,100}\Z)[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
@@ -26,11 +28,6 @@ _STATISTIC_PATTERN = re.compile(
     r"Average|Sum|Minimum|Maximum|SampleCount|IQM|(?:p|tm|wm|tc|ts)\d{1,2}(?:\.\d{1,10})?|(?:PR|TM|WM|TC|TS)\([\d.%:]+\)"
 )
 """Statistics definitions, Amazon CloudWatch User Guide, read 2026-11."""
-
-
-def _require(condition: bool, message: str) -> None:  # noqa: FBT001, reads as an assertion
-    if not condition:
-        raise ValueError(message)
 
 
 class Mode(StrEnum):
@@ -67,24 +64,24 @@ class Target:
     manifest: str | None = None
 
     def __post_init__(self) -> None:
-        _require(bool(self.name), "expected the scaling target's name")
+        require(bool(self.name), "expected the scaling target's name")
         if self.kind in (TargetKind.ECS_SERVICE, TargetKind.SAGEMAKER_VARIANT):
-            _require(
+            require(
                 self.name.count("/") == 1,
                 f"expected cluster/service or endpoint/variant, found {self.name!r}",
             )
         if self.kind is TargetKind.KUBERNETES_DEPLOYMENT:
             parts = self.name.split("/")
-            _require(
+            require(
                 len(parts) == 2 and all(map(_KUBERNETES_NAME.fullmatch, parts)),
                 f"expected namespace/deployment, each as Kubernetes names them, found {self.name!r}",
             )
         if self.manifest is not None:
-            _require(
+            require(
                 self.kind is TargetKind.KUBERNETES_DEPLOYMENT,
                 f"manifest is for a kubernetes_deployment only, found it at a {self.kind}",
             )
-            _require(
+            require(
                 self.manifest.startswith(("/", "s3://")) and self.manifest.endswith((".yaml", ".yml")),
                 f"manifest must be an absolute path or an s3:// URL that ends in .yaml, found {self.manifest!r}",
             )
@@ -106,11 +103,11 @@ class MetricReference:
     divide_by: float = 1.0
 
     def __post_init__(self) -> None:
-        _require(0.0 < self.divide_by < math.inf, f"divide_by must be above 0, found {self.divide_by:g}")
-        _require(bool(self.namespace), "namespace must not be empty")
-        _require(bool(self.name), "name must not be empty")
-        _require(all(map(all, self.dimensions.items())), f"dimensions must have names and values: {self.dimensions}")
-        _require(
+        require(0.0 < self.divide_by < math.inf, f"divide_by must be above 0, found {self.divide_by:g}")
+        require(bool(self.namespace), "namespace must not be empty")
+        require(bool(self.name), "name must not be empty")
+        require(all(map(all, self.dimensions.items())), f"dimensions must have names and values: {self.dimensions}")
+        require(
             _STATISTIC_PATTERN.fullmatch(self.statistic) is not None,
             f"statistic must be Average, Sum, Minimum, Maximum, SampleCount or a percentile such as p95, "
             f"found {self.statistic!r}",
@@ -128,68 +125,6 @@ class DemandSource:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Objective:
-    """What a request is promised: its latency at a percentile, or time to first token and inter-token latency."""
-
-    __pydantic_config__: ClassVar[dict[str, Any]] = FORBID_UNKNOWN_KEYS
-    percentile: float = 95.0
-    latency_seconds: float | None = None
-    ttft_seconds: float | None = None
-    itl_seconds: float | None = None
-    availability_fraction: float = 0.999
-
-    def __post_init__(self) -> None:
-        _require(0 < self.percentile < 100, f"percentile must lie between 0 and 100, found {self.percentile}")
-        meant = f"{100 * self.percentile:g}"
-        _require(
-            self.percentile >= 1,
-            f"percentile must be given as in 95 or 99.5, found {self.percentile:g}; did you mean {meant}?",
-        )
-        _require(
-            0 < self.availability_fraction <= 1,
-            f"availability_fraction must lie between 0 and 1, found {self.availability_fraction}",
-        )
-        has_tokens = self.ttft_seconds is not None and self.itl_seconds is not None
-        _require(
-            (self.latency_seconds is not None) != has_tokens,
-            "expected latency_seconds, or both ttft_seconds and itl_seconds",
-        )
-        for name in ("latency_seconds", "ttft_seconds", "itl_seconds"):
-            limits.require_within(name, getattr(self, name), limits.SECONDS)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Slots:
-    """Serving model: one instance works on `slots` requests at a time, each for a random service time."""
-
-    __pydantic_config__: ClassVar[dict[str, Any]] = FORBID_UNKNOWN_KEYS
-    service_seconds: float
-    model: Literal["slots"] = "slots"
-    service_cv2: float = 1.0
-    slots: int = 1
-    timeout_seconds: float | None = None
-
-    def __post_init__(self) -> None:
-        limits.require_within("service_seconds", self.service_seconds, limits.SECONDS)
-        limits.require_within("service_cv2", self.service_cv2, limits.CV2)
-        limits.require_within("slots", self.slots, limits.SLOTS)
-        limits.require_within("timeout_seconds", self.timeout_seconds, limits.SECONDS)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ContinuousBatching:
-    """Serving model: a measured profile (Parquet) of time to first token and inter-token latency by concurrency."""
-
-    __pydantic_config__: ClassVar[dict[str, Any]] = FORBID_UNKNOWN_KEYS
-    profile: str
-    model: Literal["continuous_batching"] = "continuous_batching"
-    timeout_seconds: float | None = None
-
-    def __post_init__(self) -> None:
-        limits.require_within("timeout_seconds", self.timeout_seconds, limits.SECONDS)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class InstanceOption:
     """An instance type the fleet may run on; a rate or price that is None is derived, then taken from the lake.
 
@@ -204,7 +139,7 @@ class InstanceOption:
     lead_time_seconds: float | None = None
 
     def __post_init__(self) -> None:
-        _require(_TYPE_PATTERN.fullmatch(self.name) is not None, f"name must be an instance type, found {self.name!r}")
+        require(_TYPE_PATTERN.fullmatch(self.name) is not None, f"name must be an instance type, found {self.name!r}")
         limits.require_within("sustainable_rate_per_second", self.sustainable_rate_per_second, limits.RATE_PER_SECOND)
         for name in ("on_demand_usd_per_hour", "spot_usd_per_hour"):
             limits.require_within(name, getattr(self, name), limits.USD_PER_HOUR)
@@ -221,7 +156,7 @@ class Bounds:
 
     def __post_init__(self) -> None:
         limits.require_within("min_instances", self.min_instances, limits.INSTANCES)
-        _require(
+        require(
             self.max_instances >= max(1, self.min_instances),
             f"max_instances must be at least 1 and at least min_instances, found {self.max_instances}",
         )
@@ -274,8 +209,8 @@ class SpotLimits:
     risk_budget_fraction: float = 0.01
 
     def __post_init__(self) -> None:
-        _require(0 <= self.max_fraction <= 1, f"max_fraction must lie between 0 and 1, found {self.max_fraction}")
-        _require(
+        require(0 <= self.max_fraction <= 1, f"max_fraction must lie between 0 and 1, found {self.max_fraction}")
+        require(
             0 < self.risk_budget_fraction < 1,
             f"risk_budget_fraction must lie between 0 and 1, found {self.risk_budget_fraction}",
         )
@@ -318,25 +253,25 @@ class Fleet:
     billing: BillingMatch | None = None
 
     def __post_init__(self) -> None:
-        _require(
+        require(
             FLEET_ID_PATTERN.fullmatch(self.id) is not None,
             f"id must be lower-case letters, digits and inner hyphens, found {self.id!r}",
         )
-        _require(
+        require(
             self.account is None or ACCOUNT_PATTERN.fullmatch(self.account) is not None,
             f"account must be an AWS account's 12 digits, found {self.account!r}",
         )
-        _require(
+        require(
             REGION_PATTERN.fullmatch(self.region) is not None,
             f"region must be an AWS region such as us-east-1, found {self.region!r}",
         )
-        _require(
+        require(
             re.fullmatch("[A-Z]{2}", self.country) is not None,
             f"country must be an ISO 3166 code of two capital letters such as US, found {self.country!r}",
         )
-        _require(len(self.instance_types) > 0, "instance_types must name at least one type; the first is today's")
+        require(len(self.instance_types) > 0, "instance_types must name at least one type; the first is today's")
         names = [option.name for option in self.instance_types]
-        _require(len(set(names)) == len(names), f"instance_types names a type twice: {names}")
+        require(len(set(names)) == len(names), f"instance_types names a type twice: {names}")
         limits.require_within("lead_time_seconds", self.lead_time_seconds, limits.LEAD_SECONDS)
         limits.require_within("shortage_cost_ratio", self.shortage_cost_ratio, limits.COST_RATIO)
 

@@ -27,6 +27,12 @@ BATCH_SIZE: Final[Limits] = (1, 100_000)
 CONTEXT_TOKENS: Final[Limits] = (1, 1e9)
 
 
+def require(condition: bool, message: str) -> None:  # noqa: FBT001, reads as an assertion
+    """Raise ValueError with `message` where the condition does not hold."""
+    if not condition:
+        raise ValueError(message)
+
+
 def require_within(name: str, number: float | None, limits: Limits) -> None:
     """Raise ValueError, naming the number, where it is not inside its limits; None is one that is not given."""
     if number is None:

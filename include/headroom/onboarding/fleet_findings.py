@@ -5,11 +5,13 @@ from collections import defaultdict
 from typing import Final
 
 from headroom.domain.fleet import Fleet, TargetKind
+from headroom.domain.guardrail_settings import NO_GUARDRAIL_SETTINGS, GuardrailSettings
 from headroom.domain.scaling import ScalingApi, TargetState
 from headroom.onboarding.access_findings import WRITING
 from headroom.onboarding.findings import Finding, Topic, ok, problem, warning
+from headroom.scheduling.guardrail_limits import limits_for
 from headroom.scheduling.names import is_ours
-from headroom.scheduling.quota import DEFAULT_RESERVE, SCHEDULED_ACTIONS_PER_TARGET, actions_available
+from headroom.scheduling.quota import SCHEDULED_ACTIONS_PER_TARGET, actions_available, kept_free
 
 FEW_ACTIONS: Final = 48
 """A plan of two days may change every hour."""
@@ -25,8 +27,13 @@ def unreadable_target_finding(fleet: Fleet, cause: str) -> Finding:
     return problem(Topic.TARGETS, fleet.id, f"its target cannot be read: {cause}", remedy=remedy)
 
 
-def target_findings(fleet: Fleet, state: TargetState, *, deployment: str) -> list[Finding]:
-    """Return what stands at a fleet's target that Headroom, or its owner, should know of."""
+def target_findings(
+    fleet: Fleet, state: TargetState, *, deployment: str, guardrails: GuardrailSettings = NO_GUARDRAIL_SETTINGS
+) -> list[Finding]:
+    """Return what stands at a fleet's target that Headroom, or its owner, should know of.
+
+    `guardrails` are those for all fleets; with the fleet's own they say how many actions are kept free.
+    """
     findings = [_bounds(fleet, state)]
     if state.is_scheduled_scaling_suspended:
         findings.append(_suspended(fleet))
@@ -35,7 +42,8 @@ def target_findings(fleet: Fleet, state: TargetState, *, deployment: str) -> lis
         remedy = "set it to ForecastOnly once you trust the plans; until then savings are its, too"
         findings.append(warning(Topic.PREDICTIVE, fleet.id, text, remedy=remedy))
     findings += _other_actions(fleet, state, deployment)
-    return [*findings, _room(fleet, state, deployment)]
+    reserve = limits_for(guardrails, fleet.guardrails).reserved_actions
+    return [*findings, _room(fleet, state, deployment, reserve=reserve)]
 
 
 def _bounds(fleet: Fleet, state: TargetState) -> Finding:
@@ -104,12 +112,13 @@ def _some(names: list[str]) -> str:
     return ", ".join(sorted(names)[:MOST_NAMED]) + more
 
 
-def _room(fleet: Fleet, state: TargetState, deployment: str) -> Finding:
-    free = actions_available(state, deployment=deployment, fleet_id=fleet.id)
+def _room(fleet: Fleet, state: TargetState, deployment: str, *, reserve: int) -> Finding:
+    free = actions_available(state, deployment=deployment, fleet_id=fleet.id, reserve=reserve)
     limit = SCHEDULED_ACTIONS_PER_TARGET[state.api]
     allows = "that a ScaledObject may have" if state.api is ScalingApi.KEDA else "that AWS allows at its target"
     text = f"{free} of the {limit} scheduled actions {allows} are left for us"
     if free < FEW_ACTIONS:
-        remedy = f"delete old scheduled actions that are not ours; {DEFAULT_RESERVE} are kept free, plans get coarser"
+        kept = kept_free(state.api, reserve)
+        remedy = f"delete old scheduled actions that are not ours; {kept} are kept free, plans get coarser"
         return warning(Topic.QUOTAS, fleet.id, text, remedy=remedy)
     return ok(Topic.QUOTAS, fleet.id, text)

@@ -49,23 +49,47 @@ _TELL_NOTHING: Final = frozenset(
 
 
 def settle_arrivals(workspace: Workspace, window: Window) -> int:
-    """Write what came of the actions that started in the day `window` and the day before; return how many rows."""
+    """Write what came of the actions that started in the day `window` and the day before; return how many rows.
+
+    The day after, settled at the same time, writes the file of `window` as well. Whoever writes it last looks once more
+    whether the samples under it are still the same, so what stands in the end was judged by all of them.
+    """
     day_before = Window(window.start_utc - DAY, window.start_utc)
     span = Window(day_before.start_utc - _LOOK_BACK, window.end_utc + DAY)
     ledger = Ledger(workspace.lake).keeping_listings()
     events = at_once(lambda fleet: list(ledger.events_in(fleet.id, span, but=_TELL_NOTHING)), workspace.fleets)
     known = [(fleet, found) for fleet, found in zip(workspace.fleets, events, strict=True) if found]
+    fleets = [fleet for fleet, _ in known]
     watched = Window(day_before.start_utc - HOUR, span.end_utc)
-    samples = instance_samples(workspace, [fleet for fleet, _ in known], watched)
-    count = 0
-    for day in (day_before, window):
-        rows = [row for fleet, found in known for row in _rows(workspace, fleet, day, found, samples.get(fleet.id))]
-        path = settled_path(ARRIVAL_TABLE, day.day)
-        if rows or day == window or workspace.lake.storage.exists(path):
-            table = TABLES[ARRIVAL_TABLE]
-            replace_fleets(workspace, path, table, pa.Table.from_pylist(rows, schema=table.schema))
-        count += len(rows)
-    return count
+    samples = instance_samples(workspace, fleets, watched)
+    while True:
+        count = sum(
+            _write_day(workspace, day, known, samples, is_settled=day == window) for day in (day_before, window)
+        )
+        read_before, samples = samples, instance_samples(workspace, fleets, watched)
+        if _are_same(samples, read_before):
+            return count
+
+
+def _write_day(
+    workspace: Workspace,
+    day: Window,
+    known: Sequence[tuple[Fleet, Sequence[LedgerEvent]]],
+    samples: Mapping[str, InstanceSamples],
+    *,
+    is_settled: bool,
+) -> int:
+    """Write the day's file, whole but for fleets no longer configured; a day not settled yet gets none of no rows."""
+    rows = [row for fleet, found in known for row in _rows(workspace, fleet, day, found, samples.get(fleet.id))]
+    path, table = settled_path(ARRIVAL_TABLE, day.day), TABLES[ARRIVAL_TABLE]
+    if rows or is_settled or workspace.lake.storage.exists(path):
+        frame = pa.Table.from_pylist(rows, schema=table.schema)
+        replace_fleets(workspace, path, table, frame, fleets=workspace.fleets)
+    return len(rows)
+
+
+def _are_same(first: Mapping[str, InstanceSamples], second: Mapping[str, InstanceSamples]) -> bool:
+    return first.keys() == second.keys() and all(seen.is_same_as(second[fleet_id]) for fleet_id, seen in first.items())
 
 
 def instance_samples(workspace: Workspace, fleets: Sequence[Fleet], window: Window) -> dict[str, InstanceSamples]:

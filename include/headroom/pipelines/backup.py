@@ -27,7 +27,8 @@ MANIFEST: Final = "manifest.json"
 LAKE, CONFIG = "lake/", "config/"
 FOLDERS: Final = ("ledger", "control", "selections")
 """What a push rests on and no source gives again. Price lists and forecasts of past days are lost without a copy of the
-whole lake; everything else is extracted, or computed, anew."""
+whole lake; everything else is extracted, or computed, anew. So are the manifests in `kubernetes/`, by the next push: an
+old one given back would bring its old triggers to the cluster, and their dates hold again a year later."""
 _NOT_WHOLE: Final = (tarfile.TarError, zlib.error, OSError, EOFError, KeyError, ValueError, TypeError, RecursionError)
 """What reading a damaged or foreign archive and its manifest can raise."""
 

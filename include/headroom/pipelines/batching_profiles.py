@@ -9,7 +9,8 @@ import pyarrow.parquet as pq
 
 from headroom.capacity import BatchingProfile, ProfileRow
 from headroom.config import ConfigError
-from headroom.domain.fleet import ContinuousBatching, Fleet
+from headroom.domain.fleet import Fleet
+from headroom.domain.serving import ContinuousBatching
 
 COLUMNS = tuple(item.name for item in fields(ProfileRow))
 

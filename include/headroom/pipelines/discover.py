@@ -13,7 +13,8 @@ from headroom.config.caller import session_name
 from headroom.config.settings import Settings
 from headroom.config.sources import load_sources
 from headroom.domain.account import AccountPicture, MetricSummary, Place, Unread
-from headroom.domain.fleet import Bounds, DemandSource, Fleet, InstanceOption, Objective, Slots
+from headroom.domain.fleet import Bounds, DemandSource, Fleet, InstanceOption
+from headroom.domain.serving import Objective, Slots
 from headroom.domain.window import Window, floor_hour
 from headroom.extract.account.picture import own_account, read_account
 from headroom.extract.clients import BotoClients, Clients

@@ -15,6 +15,7 @@ from headroom.config.settings import lake_root_of, warehouse_path_of
 from headroom.config.sources import AwsAccess, BillingExport, load_sources
 from headroom.domain.account import Caller
 from headroom.domain.fleet import Fleet
+from headroom.domain.guardrail_settings import NO_GUARDRAIL_SETTINGS, GuardrailSettings
 from headroom.extract.account.caller import read_caller
 from headroom.extract.clients import BotoClients, Clients, client_config
 from headroom.extract.errors import CLOUD_ERRORS, describe_failure
@@ -69,6 +70,7 @@ class _Configuration:
     """What could be loaded, and what could not."""
 
     fleets: tuple[Fleet, ...] = ()
+    guardrails: GuardrailSettings = NO_GUARDRAIL_SETTINGS
     exports: tuple[BillingExport, ...] = ()
     access: AwsAccess = field(default_factory=AwsAccess)
     deployment: str = NO_DEPLOYMENT
@@ -146,6 +148,7 @@ def _load(environment: Mapping[str, str]) -> _Configuration:
 def _read_fleets(configuration: _Configuration, file: Path) -> list[Finding]:
     content = load_fleets_file(file)
     configuration.fleets = tuple(sorted(content.fleets, key=lambda fleet: fleet.id))
+    configuration.guardrails = content.guardrails
     return [
         fleets_finding(len(configuration.fleets), path=str(file)),
         *guardrail_findings(str(file), content.guardrails, configuration.fleets),
@@ -209,7 +212,15 @@ def _examine_cloud(
     manifests = _manifests(environment)
 
     def place(ward: Ward) -> list[Finding]:
-        return examine_place(clients, ward, own=identity, deployment=deployment, storage=manifests, push_role=push_role)
+        return examine_place(
+            clients,
+            ward,
+            own=identity,
+            deployment=deployment,
+            storage=manifests,
+            push_role=push_role,
+            guardrails=configuration.guardrails,
+        )
 
     def bills() -> list[Finding]:
         return examine_bills(clients, exports, own=identity, now_utc=now_utc)

@@ -11,6 +11,7 @@ from headroom.actuation.errors import ActuationError
 from headroom.actuation.registry import target_for
 from headroom.domain.account import Caller, Identity, Place
 from headroom.domain.fleet import Fleet
+from headroom.domain.guardrail_settings import NO_GUARDRAIL_SETTINGS, GuardrailSettings
 from headroom.domain.window import Window, floor_hour
 from headroom.extract.account.attempts import Attempts
 from headroom.extract.account.caller import read_caller
@@ -80,6 +81,7 @@ class _Visit:
     deployment: str
     push_role: PushRole | None
     storage: Storage | None
+    guardrails: GuardrailSettings
 
 
 def examine_place(
@@ -90,10 +92,12 @@ def examine_place(
     deployment: str,
     push_role: PushRole | None = None,
     storage: Storage | None = None,
+    guardrails: GuardrailSettings = NO_GUARDRAIL_SETTINGS,
 ) -> list[Finding]:
     """Return everything found in one place; a place that does not answer gives one finding.
 
-    `storage` is the lake's, where manifests of Kubernetes targets stand; None where it does not work.
+    `storage` is the lake's, where manifests of Kubernetes targets stand; None where it does not work. `guardrails` are
+    those for all fleets.
     """
     patient = ImpatientClients(clients, is_own=ward.account is None)
     place = Place(account=ward.account or own.account, region=ward.region)
@@ -110,6 +114,7 @@ def examine_place(
         deployment=deployment,
         push_role=push_role,
         storage=storage,
+        guardrails=guardrails,
     )
     findings = [caller_finding(str(place), caller)]
     for topic, check in (
@@ -157,7 +162,7 @@ def _target(visit: _Visit, fleet: Fleet) -> list[Finding]:
         state = target_for(fleet, visit.clients, visit.storage).read(now_utc=visit.now_utc)
     except (ActuationError, SourceError) as error:
         return [unreadable_target_finding(fleet, str(error))]
-    return target_findings(fleet, state, deployment=visit.deployment)
+    return target_findings(fleet, state, deployment=visit.deployment, guardrails=visit.guardrails)
 
 
 def _push(visit: _Visit, fleet: Fleet) -> list[Finding]:

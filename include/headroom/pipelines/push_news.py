@@ -56,7 +56,8 @@ def tell_news(workspace: Workspace, window: Window, *, now_utc: datetime) -> lis
 def news_of(result: Mapping[str, Any], plan: Mapping[str, Any]) -> Iterator[News]:
     """Yield the news of one push's result and plan; none of one that changed nothing and waits for nobody."""
     fleet_id, state = result["fleet_id"], PushState(result["state"])
-    changes = ", ".join(f"{len(result[key])} {word}" for key, word in _CHANGES if result[key])
+    changed = result.get("whole") or result  # of all tries, where a worker died and the next one took over
+    changes = ", ".join(f"{len(changed[key])} {word}" for key, word in _CHANGES if changed[key])
     reasons = "; ".join(result["reasons"])
     if state is PushState.AWAITING_APPROVAL and result.get("moved"):
         text = f"moved again before the answer, the next hour asks: {reasons}"
@@ -65,7 +66,7 @@ def news_of(result: Mapping[str, Any], plan: Mapping[str, Any]) -> Iterator[News
         asked = json.dumps([plan.get("plan_id"), *(result[key] for key, _ in _CHANGES)], sort_keys=True)
         key = hashlib.sha256(asked.encode()).hexdigest()[:16]
         yield News(fleet_id=fleet_id, kind=NewsKind.APPROVAL_WANTED, key=key, text=changes)
-    elif state is PushState.VERIFIED and result["write_calls"]:
+    elif _has_written(state, result):
         yield News(fleet_id=fleet_id, kind=NewsKind.PUSHED, key=result["push_id"], text=changes)
     elif state is PushState.REJECTED:
         yield News(fleet_id=fleet_id, kind=NewsKind.REJECTED, key=result["push_id"], text=reasons)
@@ -75,6 +76,13 @@ def news_of(result: Mapping[str, Any], plan: Mapping[str, Any]) -> Iterator[News
         yield News(fleet_id=fleet_id, kind=NewsKind.DRIFTED, text=reasons)
     if state is not PushState.PAUSED and (drift := drift_told_in(str(plan.get("forecast_note") or ""))):
         yield News(fleet_id=fleet_id, kind=NewsKind.DRIFTED, text=drift.partition(" for ")[0])
+
+
+def _has_written(state: PushState, result: Mapping[str, Any]) -> bool:
+    """Whether what the plan wants was written and verified, by this try or by one before whose worker died."""
+    if state is PushState.VERIFIED:
+        return bool(result["write_calls"] or result.get("whole"))
+    return state is PushState.UNCHANGED and bool(result.get("whole"))
 
 
 def _kept(workspace: Workspace) -> dict[str, Any]:

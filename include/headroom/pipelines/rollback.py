@@ -18,7 +18,9 @@ from headroom.scheduling import action_name
 MOST_REASON_CHARACTERS: Final = 500
 
 
-def rollback(params: Mapping[str, Any], *, requested_by: str = "") -> dict[str, Any]:
+def rollback(
+    params: Mapping[str, Any], *, requested_by: str = "", run_id: str = "", is_second_try: bool = False
+) -> dict[str, Any]:
     """Put back what stood before a push, as a run's `push_id`, `dry_run` and `reason` say; return what came of it.
 
     ActuationError where it failed at the cloud: the task is red, and its retry goes on where this one stopped.
@@ -29,6 +31,8 @@ def rollback(params: Mapping[str, Any], *, requested_by: str = "") -> dict[str, 
         is_dry_run=params["dry_run"],
         requested_by=requested_by,
         reason=params.get("reason") or "",
+        run_id=run_id,
+        is_second_try=is_second_try,
     )
     if outcome.is_failed:
         causes = [*outcome.reasons, *(f"{failure.name}: {failure.reason}" for failure in outcome.failures)]
@@ -43,8 +47,13 @@ def roll_back(
     is_dry_run: bool,
     requested_by: str = "",
     reason: str = "",
+    run_id: str = "",
+    is_second_try: bool = False,
 ) -> PushOutcome:
-    """Put back what stood before a push at its fleet's target; who asked for it and why is kept in the ledger."""
+    """Put back what stood before a push at its fleet's target; who asked for it and why is kept in the ledger.
+
+    `is_second_try`: an earlier try of the run `run_id` is known to be dead; this one goes on where it stopped.
+    """
     fleet = workspace.fleet(fleet_of(push_id))
     now_utc = read_cloud_clock_utc(workspace.clients, region=fleet.region)
     request = RollbackRequest(
@@ -58,6 +67,7 @@ def roll_back(
         ),
         requested_by=requested_by,
         reason=redact(reason.strip())[:MOST_REASON_CHARACTERS],
+        run_id=run_id,
     )
     return rollback_push(
         request,
@@ -66,4 +76,5 @@ def roll_back(
         locks=locks_of(workspace, fleet),
         now_utc=now_utc,
         is_dry_run=is_dry_run,
+        is_second_try=is_second_try,
     )

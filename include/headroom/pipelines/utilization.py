@@ -98,11 +98,16 @@ def replace_fleets(
     rows: pa.Table,
     *,
     fingerprint: str = "",
+    fleets: Sequence[Fleet] = (),
 ) -> bool:
-    """Write `rows` over those of the same fleets in the file at `path`; others' rows stay; return if it changed."""
+    """Write `rows` over those of the same fleets in the file at `path`; others' rows stay; return if it changed.
+
+    Of `fleets` no row stays that is not in `rows`: they have what is given here, be it nothing.
+    """
     present = workspace.lake.read_table(path)
     if present is not None:
-        others = with_columns_of(table, _of_others(present, _fleet_ids(rows)))
+        replaced = _fleet_ids(rows) | {fleet.id for fleet in fleets}
+        others = with_columns_of(table, _of_others(present, replaced))
         rows = pa.concat_tables([rows, others.select(rows.column_names)])
     return workspace.lake.write_table(path, table, rows, fingerprint=fingerprint).is_changed
 

@@ -61,6 +61,11 @@ class InstanceSamples:
             start=self.start[chosen], period_seconds=self.period_seconds[chosen], instances=self.instances[chosen]
         )
 
+    def is_same_as(self, other: "InstanceSamples") -> bool:
+        """Whether both say the same of the same periods."""
+        pairs = ((self.start, other.start), (self.period_seconds, other.period_seconds))
+        return all(np.array_equal(mine, theirs) for mine, theirs in (*pairs, (self.instances, other.instances)))
+
     @property
     def end(self) -> Seconds:
         """Ends of the periods."""

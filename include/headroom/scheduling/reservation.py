@@ -13,10 +13,12 @@ import numpy as np
 from headroom.domain.scaling import CapacityRequirement
 from headroom.domain.window import HOUR
 
-CAPACITY_BLOCK_FAMILIES: Final = frozenset({"p4d", "p4de", "p5", "p5e", "p5en", "p6-b200", "trn1", "trn2"})
-"""Families with Capacity Blocks for ML somewhere (EC2 User Guide, Capacity Blocks, read 2026-11); regions differ."""
-CAPACITY_BLOCK_SIZES: Final = (1, 2, 4, 8, 16, 32, 64)
-"""Instances that one block may have (same page)."""
+CAPACITY_BLOCK_FAMILIES: Final = frozenset({"p4d", "p4de", "p5", "p5e", "p5en", "p6-b200", "p6-b300", "trn1", "trn2"})
+"""Families with Capacity Blocks for ML somewhere (EC2 User Guide, "Capacity Blocks for ML", supported instance types;
+p5en by its earlier edition and the AWS PCS User Guide; read 2026-11). Regions differ; P6e-GB200 comes in UltraServers
+only, which no scaling target holds."""
+MOST_IN_A_CAPACITY_BLOCK: Final = 64
+"""Instances that one block may have, any number up to it (EC2 API Reference, DescribeCapacityBlockOfferings)."""
 CAPACITY_BLOCK_ENDS_EARLY: Final = timedelta(minutes=30)
 """Instances in a block are terminated from this long before its end on (same page)."""
 _SAGEMAKER: Final = "ml."
@@ -60,9 +62,10 @@ class ReservationAdvice:
         if self.days is None:
             name = "a SageMaker ML" if self.kind == "ml_capacity_reservation" else "an On-Demand"
             return f"{name} capacity reservation of {counted}, {span}"
-        blocks = ", ".join(str(size) for size in block_sizes(self.instances))
+        sizes = block_sizes(self.instances)
+        blocks = f" (in blocks of {', '.join(map(str, sizes))})" if len(sizes) > 1 else ""
         days = "one day" if self.days == 1 else f"{self.days} days"
-        return f"a Capacity Block of {days} for {counted} (in blocks of {blocks}) that covers {span}"
+        return f"a Capacity Block of {days} for {counted}{blocks} that covers {span}"
 
 
 def advise_reservation(
@@ -96,16 +99,13 @@ def advise_reservation(
 
 
 def block_sizes(instances: int) -> tuple[int, ...]:
-    """Return the fewest blocks that hold at least so many instances, largest first, with none too many.
+    """Return the fewest blocks that hold so many instances, largest first.
 
     >>> block_sizes(7), block_sizes(130)
-    ((4, 2, 1), (64, 64, 2))
+    ((7,), (64, 64, 2))
     """
-    sizes: list[int] = []
-    for size in reversed(CAPACITY_BLOCK_SIZES):
-        count, instances = divmod(instances, size)
-        sizes += [size] * count
-    return tuple(sizes)
+    whole, rest = divmod(instances, MOST_IN_A_CAPACITY_BLOCK)
+    return (*[MOST_IN_A_CAPACITY_BLOCK] * whole, *([rest] if rest else []))
 
 
 def _block_days(span: timedelta) -> int:

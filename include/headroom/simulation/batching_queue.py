@@ -15,7 +15,7 @@ import numpy as np
 
 from headroom.capacity.continuous_batching import BatchingInstance
 from headroom.domain.demand import Floats
-from headroom.domain.fleet import Objective
+from headroom.domain.serving import Objective
 from headroom.simulation.latency_table import HIGHEST_UTILIZATION, GapTable, LatencyTable, table_sizes
 
 _FIRST_TOKENS: Final = 160

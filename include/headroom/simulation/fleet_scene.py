@@ -5,7 +5,8 @@ from typing import Final
 
 from headroom.capacity import BatchingProfile, SustainableRate, instances_for_demand, sustainable_rate
 from headroom.capacity.rates import slot_queue
-from headroom.domain.fleet import ContinuousBatching, Fleet, Objective, Slots
+from headroom.domain.fleet import Fleet
+from headroom.domain.serving import ContinuousBatching, Objective, Slots
 from headroom.simulation.batching_queue import BatchingQueue
 from headroom.simulation.demand_path import DemandError, step_at
 from headroom.simulation.engine import Pool

@@ -221,6 +221,16 @@ def test_a_region_that_does_not_answer_costs_its_own_findings_alone(own_config: 
     assert clients.calls_into_the_void <= 2  # who we are, asked of the first region and of the place itself
 
 
+def test_room_for_actions_is_counted_by_the_configured_reserve(doctor: Doctor, own_config: Path) -> None:
+    def left() -> int:
+        (found,) = [item for item in of(doctor(), "quotas") if item["subject"] == "chat-large"]
+        return int(found["message"].partition(" of the 125 scheduled actions")[0])
+
+    before, file = left(), own_config / "fleets.yaml"
+    file.write_text(f"guardrails: {{reserved_actions: 40}}\n{file.read_text()}")
+    assert left() == before - 30  # 10 are kept free where nothing is configured
+
+
 def test_an_account_that_is_not_ours_is_one_line_and_the_others_are_looked_at(doctor: Doctor, own_config: Path) -> None:
     fleets = (own_config / "fleets.yaml").read_text()
     (own_config / "fleets.yaml").write_text(fleets.replace("123456789012", "999999999999", 1))

@@ -17,7 +17,7 @@ from headroom.actuation.outcome import PushOutcome
 from headroom.actuation.push import push_fleet
 from headroom.actuation.request import PushRequest
 from headroom.actuation.rollback import RollbackRequest, rollback_push
-from headroom.domain.fleet import TargetKind
+from headroom.domain.fleet import Bounds, TargetKind
 from headroom.domain.scaling import Action, ActionDiff, ActionPurpose, TargetState
 from headroom.lake.storage import LocalStorage
 from headroom.scheduling import diff_actions
@@ -58,6 +58,7 @@ class Desk:
     folder: Path
     now: datetime = NOW
     store: MemoryStore = field(default_factory=MemoryStore)
+    bounds: Bounds | None = None
 
     def __post_init__(self) -> None:
         self.storage = MortalStorage(self.folder)
@@ -69,7 +70,9 @@ class Desk:
 
     @property
     def target(self) -> KubernetesDeployment:
-        return KubernetesDeployment("chat-large", "serving", "chat-large", self.storage, "scaledobject.yaml")
+        return KubernetesDeployment(
+            "chat-large", "serving", "chat-large", self.storage, "scaledobject.yaml", self.bounds
+        )
 
     @property
     def ledger(self) -> Ledger:

@@ -11,18 +11,7 @@ from headroom.actuation.ec2_auto_scaling import Ec2AutoScalingGroup
 from headroom.actuation.lock import Locks
 from headroom.actuation.request import PushRequest
 from headroom.actuation.shown import Purpose, Shown, shown_of
-from headroom.domain.fleet import (
-    Bounds,
-    DemandSource,
-    Fleet,
-    InstanceOption,
-    MetricReference,
-    Mode,
-    Objective,
-    Slots,
-    Target,
-    TargetKind,
-)
+from headroom.domain.fleet import Bounds, DemandSource, Fleet, InstanceOption, MetricReference, Mode, Target, TargetKind
 from headroom.domain.scaling import (
     Action,
     ActionDiff,
@@ -33,6 +22,7 @@ from headroom.domain.scaling import (
     TargetState,
     Verdict,
 )
+from headroom.domain.serving import Objective, Slots
 
 WINDOW_END = datetime(2026, 11, 18, 6, tzinfo=UTC)
 NOW = datetime(2026, 11, 18, 6, 5, tzinfo=UTC)

@@ -111,7 +111,7 @@ def refused(_state: TargetState, _diff: ActionDiff) -> tuple[Verdict, ...]:
     return (Verdict(rule="kill_switch", is_passed=False, reason="the kill switch is thrown: incident 4711"),)
 
 
-DEATHS = range(1, 10)
+DEATHS = range(1, 12)
 
 
 @cache

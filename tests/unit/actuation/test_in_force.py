@@ -34,7 +34,7 @@ def test_at_every_hour_it_tells_what_stands_or_names_it_among_what_a_death_left_
 
 
 def test_what_set_the_minimum_is_told_for_every_hour() -> None:
-    day = play(7)
+    day = play(9)
     found = {hour: day.asked(at(hour) + minutes(30)) for hour in range(6, 30)}
     sources = {hour: item.minimum.source for hour, item in found.items()}
     assert {hour for hour, source in sources.items() if source is Source.ADOPTED} == {6}
@@ -63,7 +63,7 @@ def purpose_at(found: InForce) -> str:
 
 
 def test_what_was_known_then_is_told_beside_it() -> None:
-    day = play(7)
+    day = play(9)
     refusal = day.asked(at(9) + minutes(30)).latest
     assert (refusal.state.value, refusal.detail["reasons"]) == (
         "refused",
@@ -76,7 +76,7 @@ def test_what_was_known_then_is_told_beside_it() -> None:
 
 
 def test_an_edit_that_was_seen_later_is_possible_in_the_minutes_before() -> None:
-    day = play(7)
+    day = play(9)
     before = day.asked(at(14))
     assert (before.minimum.value, before.also_possible) == (9, (3,))
     assert day.stood[at(14)][0] == 3
@@ -92,13 +92,13 @@ def test_what_is_scheduled_is_told_ahead_of_its_time() -> None:
 
 
 def test_before_the_fleet_was_adopted_nothing_is_told() -> None:
-    day = play(7)
+    day = play(9)
     assert in_force_at(day.events(), at(6), is_ours=is_ours) is None
     assert in_force_at([], at(6), is_ours=is_ours) is None
 
 
 def test_events_that_begin_midway_say_that_they_do() -> None:
-    day = play(7)
+    day = play(9)
     late = [event for event in day.events() if event.at_utc >= at(12)]
     found = in_force_at(late, at(12) + minutes(30), is_ours=is_ours)
     assert found is not None

@@ -19,7 +19,7 @@ from headroom.actuation.lock import EXPIRES_AFTER
 from headroom.actuation.outcome import PushState
 from headroom.actuation.push import push_fleet
 from headroom.actuation.request import PushRequest
-from headroom.domain.fleet import Mode
+from headroom.domain.fleet import Bounds, Mode
 from headroom.domain.scaling import CapacitySetting, ScalingApi
 from headroom.lake.storage import LocalStorage
 
@@ -219,6 +219,17 @@ def test_a_manifest_that_cannot_be_used_is_named_with_the_file(desk: Desk, conte
     assert str(desk.file) in str(caught.value)
     assert message in str(caught.value)
     assert desk.push(WANTED).state is PushState.FAILED
+
+
+def test_a_manifest_of_ours_that_was_lost_is_made_anew_with_the_same_bytes(desk: Desk) -> None:
+    """So a backup holds none, and needs none."""
+    desk.file.unlink()
+    desk.bounds = Bounds(min_instances=2, max_instances=20)
+    assert desk.push(WANTED).state is PushState.VERIFIED
+    made = desk.file.read_bytes()
+    desk.file.unlink()
+    assert desk.push(WANTED).state is PushState.VERIFIED
+    assert desk.file.read_bytes() == made
 
 
 def test_a_fleet_in_recommend_leaves_the_manifest_alone(desk: Desk) -> None:

@@ -5,10 +5,10 @@ next run after that puts it right.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
-from tests.unit.actuation.fake_cloud import FakeTarget, Killed, MemoryStore, minutes
+from tests.unit.actuation.fake_cloud import FakeTarget, Killed, MemoryStore, allowed, minutes
 from tests.unit.actuation.planning import (
     action,
     add_foreign,
@@ -25,6 +25,8 @@ from tests.unit.actuation.planning import (
     request,
 )
 
+from headroom.actuation.apply import apply_diff
+from headroom.actuation.ec2_auto_scaling import Ec2AutoScalingGroup
 from headroom.actuation.ledger import Ledger, is_unfinished
 from headroom.actuation.lock import EXPIRES_AFTER
 from headroom.actuation.outcome import PushOutcome, PushState
@@ -32,6 +34,7 @@ from headroom.actuation.push import push_fleet
 from headroom.actuation.request import PushRequest
 from headroom.actuation.rollback import RollbackRequest, rollback_push
 from headroom.actuation.target import ScalingTarget
+from headroom.domain.ledger import LedgerState
 from headroom.domain.scaling import ActionPurpose
 
 OLD = plan((9, 8), (12, 4), (26, 7), restore_hour=30)
@@ -41,6 +44,9 @@ NEW_MINIMA = {"T0900": 9, "T1300": 5, "T0630": 6, "T0700": 2}
 LATER = plan((9, 7), restore_hour=32)
 # While no reactive policy scaled the group the restore had to set the desired instances; now it must leave them alone.
 WITH_DESIRED = (*NEW[:-1], action(at(31), 2, purpose=ActionPurpose.RESTORE, desired=2))
+ALL_WITH_DESIRED = tuple(
+    replace(step, setting=replace(step.setting, desired_instances=step.setting.min_instances)) for step in WITH_DESIRED
+)
 
 
 @dataclass
@@ -70,10 +76,17 @@ class World:
             is_second_try=is_second_try,
         )
 
-    def roll_back(self, push_id: str) -> PushOutcome:
+    def roll_back(self, push_id: str, *, run_id: str = "", is_second_try: bool = False) -> PushOutcome:
         target, now = self.target_of(self.cloud), self.cloud.now
-        asked = RollbackRequest(push_id=push_id, diff=diff_actions, is_ours=is_ours, name_action=name_of)
-        return rollback_push(asked, target=target, ledger=self.ledger, locks=locks(self.store, self.cloud), now_utc=now)
+        asked = RollbackRequest(push_id=push_id, diff=diff_actions, is_ours=is_ours, name_action=name_of, run_id=run_id)
+        return rollback_push(
+            asked,
+            target=target,
+            ledger=self.ledger,
+            locks=locks(self.store, self.cloud),
+            now_utc=now,
+            is_second_try=is_second_try,
+        )
 
     def die_at(self, number: int, hook: str) -> None:
         def die(call: int, _operation: str) -> None:
@@ -130,13 +143,19 @@ WORKS = {
         PushState.VERIFIED,
         NEW_MINIMA,
     ),
+    "all narrowed": Work(
+        lambda world: world.push(request(ALL_WITH_DESIRED, window_end=at(5.5))),
+        lambda world: world.push(NEW_PUSH),
+        PushState.VERIFIED,
+        NEW_MINIMA,
+    ),
 }
 TARGETS = {"ec2": ec2, "application": ecs}
 CALLS = {
     (work, api): WORKS[work].count_calls(TARGETS[api])
     for work in WORKS
     for api in TARGETS
-    if (work, api) != ("narrowed", "application")  # there is no desired setting there
+    if "narrowed" not in work or api == "ec2"  # there is no desired setting there
 }
 DEATHS = [
     pytest.param(work, api, number, hook, id=f"{work}-{api}-{number}-{hook}")
@@ -159,13 +178,14 @@ def dead(work: str, api: str, number: int, hook: str) -> World:
 def test_there_are_calls_enough_to_die_at() -> None:
     # Reading takes 3 calls; an Auto Scaling group then takes the restore, the others and the deletes in a batch each;
     # a scalable target takes its 4 puts and 3 deletes one by one; 3 to read back. A restore that is to set less takes
-    # four: the one that stands in for it, its deletion, it anew, the other's deletion.
+    # four: the one that stands in for it, its deletion, it anew, the other's deletion. Where all are, two more.
     assert CALLS == {
         ("push", "ec2"): 9,
         ("push", "application"): 13,
         ("rollback", "ec2"): 9,
         ("rollback", "application"): 13,
         ("narrowed", "ec2"): 10,
+        ("all narrowed", "ec2"): 12,
     }
 
 
@@ -179,6 +199,53 @@ def test_a_restore_that_is_to_set_less_is_replaced_while_another_stands_in_for_i
     assert world.cloud.actions[restore]["sizes"].get("DesiredCapacity") is None
     assert all({"T0700", "T0701"} & names for names in seen)
     assert "T0701" not in seen[-1]
+
+
+def standing_for(world: World, hour: float) -> list[int]:
+    """Return the minima that actions of ours set at `hour` or within the ten minutes after it."""
+    return [
+        item["sizes"]["MinSize"]
+        for name, item in world.cloud.actions.items()
+        if is_ours(name) and at(hour) <= item["start"] <= at(hour) + minutes(10)
+    ]
+
+
+def test_no_action_of_the_next_day_and_no_restore_that_is_to_set_less_is_missing_for_a_moment() -> None:
+    world = WORKS["all narrowed"].begin(ec2)
+    steps = {9: 9, 13: 5, 31: 2}  # 30:30 starts in more than a day
+    seen: list[bool] = []
+    world.cloud.after_call = lambda _number, _operation: seen.append(
+        all(low in standing_for(world, hour) for hour, low in steps.items())
+    )
+    assert WORKS["all narrowed"].run(world).state is PushState.VERIFIED
+    assert all(seen)
+    assert len(world.cloud.write_calls) == 6
+    ours = [item for name, item in world.cloud.actions.items() if is_ours(name)]
+    assert len(ours) == len(steps) + 1
+    assert {item["sizes"].get("DesiredCapacity") for item in ours} == {None}
+
+
+@pytest.mark.parametrize("room", [0, 1, 2, 4])
+def test_where_the_quota_has_not_room_for_all_the_restore_is_stood_in_for_first(
+    room: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = WORKS["all narrowed"].begin(ec2)
+    world.cloud.max_actions = len(world.cloud.actions) + room
+    monkeypatch.setattr(Ec2AutoScalingGroup, "max_actions", world.cloud.max_actions)
+    target = ec2(world.cloud)
+    state = target.read(now_utc=world.cloud.now)
+    most: list[int] = []
+    missing: set[float] = set()
+
+    def look(_number: int, _operation: str) -> None:
+        most.append(len(world.cloud.actions))
+        missing.update(hour for hour in (9, 13, 30.5, 31) if not standing_for(world, hour))
+
+    world.cloud.after_call = look
+    result = apply_diff(target, diff_actions(NEW, state), state, before_call=allowed)
+    assert not result.failures
+    assert max(most) <= world.cloud.max_actions
+    assert missing == {0: {9, 13, 30.5, 31}, 1: {9, 13, 30.5}, 2: {13, 30.5}, 4: {30.5}}[room]
 
 
 @pytest.mark.parametrize(("work", "api", "number", "hook"), DEATHS)
@@ -220,7 +287,55 @@ def test_the_second_try_of_the_dead_ones_task_finishes_at_once(work: str, api: s
     assert ended.state in (WORKS[work].ends, PushState.UNCHANGED)
     assert ours_at(world.cloud) == WORKS[work].minima
     assert world.ledger.states(NEW_PUSH.push_id)[-1].value == "verified"
+    # both tries together changed what one alone would have; before the first intent there was only one
+    alone = WORKS[work].begin(TARGETS[api]).push(NEW_PUSH)
+    assert alone.diff is not None
+    assert alone.whole is None
+    if world.ledger.states(NEW_PUSH.push_id).count(LedgerState.INTENDED) > 1 or not ended.write_calls:
+        assert ended.whole == {
+            "create": sorted(action.name for action in alone.diff.create),
+            "replace": sorted(action.name for action in alone.diff.replace),
+            "delete": sorted(action.name for action in alone.diff.delete),
+        }
+    else:
+        assert ended.whole is None
     assert world.push(NEW_PUSH).state is PushState.UNCHANGED
+
+
+@pytest.mark.parametrize(
+    ("api", "number", "hook"), [death.values[1:] for death in DEATHS if death.values[0] == "rollback"]
+)
+def test_the_second_try_of_a_dead_rollbacks_run_goes_on_under_its_own_id_and_lock(
+    api: str, number: int, hook: str
+) -> None:
+    world = WORKS["rollback"].begin(TARGETS[api])
+    world.die_at(number, hook)
+    with pytest.raises(Killed):
+        world.roll_back(NEW_PUSH.push_id, run_id="manual 1")
+    world.revive()
+    has_lock = bool(world.cloud.write_calls)
+    world.cloud.advance_to(world.cloud.now + minutes(6))  # another minute: ids that told it alone were others
+    if has_lock:  # neither another run's second try nor this run again by hand takes it over
+        for attempt in (
+            world.roll_back(NEW_PUSH.push_id, run_id="manual 2", is_second_try=True),
+            world.roll_back(NEW_PUSH.push_id, run_id="manual 1"),
+        ):
+            assert (attempt.state, attempt.write_calls) == (PushState.REFUSED, 0)
+
+    ended = world.roll_back(NEW_PUSH.push_id, run_id="manual 1", is_second_try=True)
+
+    assert ended.state is PushState.ROLLED_BACK
+    assert ours_at(world.cloud) == WORKS["rollback"].minima
+    intents = {
+        event.push_id: event
+        for push_id in world.ledger.pushes("chat-large")
+        for event in world.ledger.events(push_id)
+        if event.state is LedgerState.ROLLBACK_INTENDED
+    }
+    assert list(intents) == [ended.push_id]
+    marks = [event for event in world.ledger.events(NEW_PUSH.push_id) if event.state is LedgerState.ROLLED_BACK]
+    assert [event.detail["by"] for event in marks] == [ended.push_id]
+    assert bool(ended.write_calls or ended.whole)  # so that what was done is told
 
 
 @pytest.mark.parametrize(("work", "api", "number", "hook"), DEATHS)

@@ -143,6 +143,29 @@ def test_the_end_of_the_run_tells_what_became_of_the_approvals_and_nothing_twice
     assert second.splitlines()[0].endswith("rejected rerank: rejected by ada: not today; pushed chat (2 created)")
 
 
+@pytest.mark.parametrize("state", [PushState.VERIFIED, PushState.UNCHANGED])
+def test_a_push_whose_worker_died_is_told_whole_by_the_try_that_finished_it_and_once(
+    lake: Lake, inbox: Inbox, state: PushState
+) -> None:
+    """The second try wrote one action, or none was left to write; the first had written the others and told nobody."""
+    written = state is PushState.VERIFIED
+    push_id = "chat-20261118T0600Z-0a1b2c3d"
+    second = PushOutcome(
+        fleet_id="chat",
+        push_id=push_id,
+        state=state,
+        diff=diff("chat", 1) if written else None,
+        write_calls=int(written),
+        whole={"create": ["a", "b", "c"], "replace": [], "delete": ["d"]},
+    )
+    for outcome in (second, PushOutcome(fleet_id="chat", push_id=push_id, state=PushState.UNCHANGED), second):
+        lake.write_json(result_path("chat", FIRST), outcome.summary())
+        lake.write_json(plan_path("chat", FIRST), {"plan_id": push_id, "forecast_note": ""})
+        tell(FIRST)
+    (text,) = inbox.texts
+    assert text.splitlines()[0].endswith("pushed chat (3 created, 1 deleted)")
+
+
 def test_an_owners_edit_and_demand_off_its_forecast_are_drift(lake: Lake, inbox: Inbox) -> None:
     edit = "the owner changed the target (min 3 matches neither the baseline nor any due action)"
     ended(lake, FIRST, chat=(PushState.PAUSED, edit))
@@ -170,8 +193,10 @@ def test_what_was_told_is_lost_rather_than_nothing_told_any_more(lake: Lake, inb
     assert len(inbox.texts) == 1
 
 
-def rollback(state: str = "rolled_back", *, write_calls: int = 2, reasons: tuple[str, ...] = ()) -> None:
-    outcome = {"fleet_id": "chat", "state": state, "write_calls": write_calls, "reasons": list(reasons)}
+def rollback(
+    state: str = "rolled_back", *, write_calls: int = 2, reasons: tuple[str, ...] = (), **more: object
+) -> None:
+    outcome = {"fleet_id": "chat", "state": state, "write_calls": write_calls, "reasons": list(reasons), **more}
     task: Any = SimpleNamespace(
         dag_id="rollback_scaling", task_id="roll_back", run_id="manual", xcom_pull=lambda **_: outcome
     )
@@ -187,6 +212,12 @@ def test_a_rollback_says_who_and_why(inbox: Inbox) -> None:
         "[warning] Headroom: chat: chat-20261118T0600Z-0a1b2c3d, asked by ada (incident 4711), rolled back"
     )
     assert inbox.texts[0].splitlines()[2] == "runbook: docs/runbook.md#roll-a-push-back"
+
+
+@pytest.mark.usefixtures("lake")
+def test_a_rollback_that_a_second_try_only_found_finished_is_told_all_the_same(inbox: Inbox) -> None:
+    rollback(write_calls=0, whole={"create": [], "replace": [], "delete": ["a"]})
+    assert inbox.texts[0].splitlines()[0].endswith("asked by ada (incident 4711), rolled back")
 
 
 @pytest.mark.usefixtures("lake")

@@ -9,19 +9,17 @@ from headroom.columns import QUANTILE_LEVELS
 from headroom.domain.demand import DemandForecast
 from headroom.domain.fleet import (
     Bounds,
-    ContinuousBatching,
     DemandSource,
     Fleet,
     InstanceOption,
     MetricReference,
-    Objective,
-    Slots,
     SpotLimits,
     Target,
     TargetKind,
     Workload,
 )
 from headroom.domain.instance_type import InstanceType
+from headroom.domain.serving import ContinuousBatching, Objective, Slots
 
 MADE_AT = datetime(2026, 11, 18, 6, tzinfo=UTC)
 SLOTS = Slots(service_seconds=0.4, slots=4)

@@ -9,7 +9,7 @@ from tests.unit.capacity.batching_simulation import Engine, exponential_lengths,
 from headroom.capacity import BatchingProfile, ImpossibleObjective, ProfileRow
 from headroom.capacity.batching_load import BatchingLoad
 from headroom.capacity.continuous_batching import BatchingInstance
-from headroom.domain.fleet import Objective
+from headroom.domain.serving import Objective
 
 
 def row(

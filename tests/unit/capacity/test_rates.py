@@ -5,7 +5,8 @@ from tests.unit.capacity.small_fleet import SLOTS, cpu_type, fleet, gpu_type, me
 from headroom.capacity import RateSource, UnknownRate, sustainable_rate
 from headroom.capacity.rates import slot_queue
 from headroom.capacity.throughput import bandwidth_gb_per_second
-from headroom.domain.fleet import InstanceOption, Objective
+from headroom.domain.fleet import InstanceOption
+from headroom.domain.serving import Objective
 
 TYPES = {
     kind.name: kind

@@ -7,7 +7,8 @@ import pytest
 
 from headroom.config import ConfigError, load_fleets
 from headroom.config.settings import PACKAGE_ROOT
-from headroom.domain.fleet import Mode, Slots, TargetKind
+from headroom.domain.fleet import Mode, TargetKind
+from headroom.domain.serving import Slots
 
 ENTRY = """\
 id: chat-large

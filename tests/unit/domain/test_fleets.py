@@ -9,19 +9,17 @@ from hypothesis import strategies as st
 
 from headroom.domain.fleet import (
     Bounds,
-    ContinuousBatching,
     DemandSource,
     Fleet,
     InstanceOption,
     MetricReference,
     Mode,
-    Objective,
-    Slots,
     SpotLimits,
     Target,
     TargetKind,
     Workload,
 )
+from headroom.domain.serving import ContinuousBatching, Objective, Slots
 
 FLEET = Fleet(
     id="chat-large",

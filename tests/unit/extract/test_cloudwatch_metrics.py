@@ -10,17 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.extract.fake_aws import FakeClients, FakeCloudWatch, client_error
 
-from headroom.domain.fleet import (
-    Bounds,
-    DemandSource,
-    Fleet,
-    InstanceOption,
-    MetricReference,
-    Objective,
-    Slots,
-    Target,
-    TargetKind,
-)
+from headroom.domain.fleet import Bounds, DemandSource, Fleet, InstanceOption, MetricReference, Target, TargetKind
+from headroom.domain.serving import Objective, Slots
 from headroom.domain.window import Window
 from headroom.extract.cloudwatch import read_metrics
 from headroom.extract.errors import SourceError

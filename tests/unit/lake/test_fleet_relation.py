@@ -11,11 +11,10 @@ from headroom.domain.fleet import (
     Fleet,
     InstanceOption,
     MetricReference,
-    Objective,
-    Slots,
     Target,
     TargetKind,
 )
+from headroom.domain.serving import Objective, Slots
 from headroom.lake.fleet_relation import FLEET_RELATION_SCHEMA, fleet_relation, latency_metric
 
 METRIC = MetricReference(namespace="App", name="Requests")

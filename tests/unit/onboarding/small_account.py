@@ -4,18 +4,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from headroom.domain.account import Accelerator, AccountPicture, FoundTarget, LoadBalancerLink, MetricIdentity, Place
-from headroom.domain.fleet import (
-    Bounds,
-    DemandSource,
-    Fleet,
-    InstanceOption,
-    MetricReference,
-    Objective,
-    Slots,
-    Target,
-    TargetKind,
-)
+from headroom.domain.fleet import Bounds, DemandSource, Fleet, InstanceOption, MetricReference, Target, TargetKind
 from headroom.domain.scaling import CapacitySetting, PresentAction, ScalingApi, TargetState
+from headroom.domain.serving import Objective, Slots
 
 PLACE = Place(account="123456789012", region="eu-west-1")
 NOW = datetime(2026, 11, 18, 6, 5, tzinfo=UTC)

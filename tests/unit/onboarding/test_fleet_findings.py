@@ -1,6 +1,7 @@
 from tests.unit.onboarding.small_account import fleet, state
 
 from headroom.domain.fleet import Bounds, Mode, Target, TargetKind
+from headroom.domain.guardrail_settings import GuardrailSettings
 from headroom.domain.scaling import CapacitySetting, ScalingApi
 from headroom.onboarding.findings import Finding, Level, Topic
 from headroom.onboarding.fleet_findings import target_findings, unreadable_target_finding
@@ -82,6 +83,17 @@ def test_room_for_fewer_than_48_actions_is_warned_of() -> None:
     assert found.message.startswith("47 of the 125 scheduled actions")
     enough = state(*(f"owner-{number}" for number in range(67)))
     assert of(Topic.QUOTAS, target_findings(fleet(), enough, deployment="prod"))[0].level is Level.OK
+
+
+def test_what_is_kept_free_is_what_is_configured_for_all_fleets_or_for_the_one() -> None:
+    # 125 less 68 of the owner's leaves 57: with 5 kept free 52, with the fleet's own 40 only 17.
+    crowded, common = state(*(f"owner-{number}" for number in range(68))), GuardrailSettings(reserved_actions=5)
+    (found,) = of(Topic.QUOTAS, target_findings(fleet(), crowded, deployment="prod", guardrails=common))
+    assert (found.level, found.message.partition(" of")[0]) == (Level.OK, "52")
+    careful = fleet(guardrails=GuardrailSettings(reserved_actions=40))
+    (found,) = of(Topic.QUOTAS, target_findings(careful, crowded, deployment="prod", guardrails=common))
+    assert (found.level, found.message.partition(" of")[0]) == (Level.WARNING, "17")
+    assert "40 are kept free" in found.remedy
 
 
 def test_a_scalable_target_has_room_for_200() -> None:

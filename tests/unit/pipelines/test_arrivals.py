@@ -1,7 +1,7 @@
 """What came of pushed actions: a played day's ledger, and instances that follow the floor ten minutes later."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -18,11 +18,11 @@ from tests.unit.extract.fake_aws import FakeClients
 
 from headroom.domain.fleet import InstanceOption
 from headroom.domain.window import DAY, Window
-from headroom.lake.lake import Lake
+from headroom.lake.lake import Lake, WriteResult
 from headroom.lake.layout import settled_path
 from headroom.lake.sql_runner import SqlModels
 from headroom.lake.storage import LocalStorage
-from headroom.lake.tables import TABLES
+from headroom.lake.tables import TABLES, Table
 from headroom.pipelines.arrivals import settle_arrivals
 from headroom.pipelines.lead_times import ARRIVAL_TABLE, learnt_lead, read_arrivals
 from headroom.pipelines.schedules import plan_path
@@ -83,7 +83,7 @@ def rows_of(workspace: Workspace, day: Window = TODAY) -> list[dict[str, Any]]:
 
 @pytest.fixture(scope="module")
 def played() -> Day:
-    return play(7)
+    return play(9)
 
 
 @pytest.fixture
@@ -146,6 +146,52 @@ def test_an_evening_is_judged_once_the_next_day_is_settled(tmp_path: Path) -> No
     save_instances(made, following(day), days=(TOMORROW,))
     settle_arrivals(made, TOMORROW)
     assert [(row["stood_at_utc"], row["has_come"]) for row in rows_of(made)] == [(at(24) + minutes(5), True)]
+
+
+class LakeOvertaken(Lake):
+    """A lake in which something else happens once, just before the file at `path` is written."""
+
+    def __init__(self, storage: LocalStorage, path: str, meanwhile: Callable[[], object]) -> None:
+        super().__init__(storage)
+        self.path, self.meanwhile = path, [meanwhile]
+
+    def write_table(self, path: str, table: Table, frame: pa.Table, *, fingerprint: str) -> WriteResult:
+        if path == self.path and self.meanwhile:
+            self.meanwhile.pop()()
+        return super().write_table(path, table, frame, fingerprint=fingerprint)
+
+
+def test_an_evening_is_judged_by_both_days_where_they_are_settled_at_the_same_time(tmp_path: Path) -> None:
+    day = Day()
+    day.go_to(at(23) + minutes(5))
+    day.push(8, 8, 8)  # at 23:55, for itself; in service at 00:05
+    day.go_to(at(27))
+    made = workspace_of(tmp_path, day)
+    save_instances(made, following(day), days=(TODAY,))
+    path = settled_path(ARRIVAL_TABLE, TODAY.day)
+
+    def settle_tomorrow() -> None:
+        save_instances(made, following(day), days=(TOMORROW,))
+        settle_arrivals(made, TOMORROW)
+
+    storage = LocalStorage(tmp_path / "lake")
+    settle_arrivals(replace(made, lake=LakeOvertaken(storage, path, settle_tomorrow)), TODAY)
+    at_the_same_time = made.lake.storage.read_bytes(path)
+    settle_arrivals(made, TOMORROW)
+    assert made.lake.storage.read_bytes(path) == at_the_same_time
+    assert [(row["stood_at_utc"], row["has_come"]) for row in rows_of(made)] == [(at(24) + minutes(5), True)]
+
+
+def test_a_row_goes_that_a_fleets_ledger_gives_no_more(tmp_path: Path) -> None:
+    made = workspace_of(tmp_path, Day())
+    path, table = settled_path(ARRIVAL_TABLE, TODAY.day), TABLES[ARRIVAL_TABLE]
+    rows = [
+        {"fleet_id": fleet_id, "action_name": f"headroom-test-{fleet_id}-20261118T2355Z", "starts_at_utc": at(23)}
+        for fleet_id in ("chat-large", "no-longer-configured")
+    ]
+    made.lake.write_table(path, table, pa.Table.from_pylist(rows, schema=table.schema), fingerprint="")
+    settle_arrivals(made, TOMORROW)
+    assert [row["fleet_id"] for row in rows_of(made)] == ["no-longer-configured"]
 
 
 def test_without_samples_a_row_says_that_nothing_was_seen(tmp_path: Path, played: Day) -> None:

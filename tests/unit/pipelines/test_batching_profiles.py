@@ -15,7 +15,8 @@ from tests.unit.capacity.small_fleet import SLOTS, fleet, forecast
 from headroom.capacity import RateSource, required_capacity
 from headroom.config import ConfigError
 from headroom.config.settings import PROJECT_ROOT
-from headroom.domain.fleet import Fleet, InstanceOption, Objective
+from headroom.domain.fleet import Fleet, InstanceOption
+from headroom.domain.serving import Objective
 from headroom.domain.window import HOUR
 from headroom.pipelines.batching_profiles import COLUMNS, profile_of, read_profile, read_profiles
 from headroom.pipelines.prices import Market

@@ -68,7 +68,7 @@ def workspace_of(folder: Path, day: Day, *, mode: Mode = Mode.AUTO) -> Workspace
 
 @pytest.fixture(scope="module")
 def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    return workspace_of(tmp_path_factory.mktemp("day"), play(7))
+    return workspace_of(tmp_path_factory.mktemp("day"), play(9))
 
 
 @pytest.fixture(scope="module")
@@ -123,7 +123,7 @@ def text_of(explanation: Explanation) -> str:
 def test_every_hour_of_a_day_is_told_as_the_group_had_it(told: dict[int, Explanation]) -> None:
     found = {hour: explanation.record() for hour, explanation in told.items()}
     assert {hour: (item["min_instances"], item["max_instances"]) for hour, item in found.items()} == {
-        hour: play(7).stood[at(hour) + minutes(30)] for hour in range(6, 30)
+        hour: play(9).stood[at(hour) + minutes(30)] for hour in range(6, 30)
     }
     assert not any(item["also_possible"] for item in found.values())
 

@@ -26,7 +26,7 @@ DAY = Window.day_of(hour_of(6))
 def mart(tmp_path_factory: pytest.TempPathFactory) -> Any:
     folder: Path = tmp_path_factory.mktemp("lake")
     storage = LocalStorage(folder)
-    for path, text in play(7).store.files.items():
+    for path, text in play(9).store.files.items():
         storage.write_bytes(path, text.encode())
     workspace = Workspace(
         fleets=(fleet(),),

@@ -13,7 +13,8 @@ from tests.unit.capacity.small_fleet import SLOTS, fleet
 from tests.unit.extract.fake_aws import FakeClients
 
 from headroom.capacity import MeasuredRate, RateSource
-from headroom.domain.fleet import Bounds, InstanceOption, Objective
+from headroom.domain.fleet import Bounds, InstanceOption
+from headroom.domain.serving import Objective
 from headroom.domain.window import DAY, HOUR
 from headroom.lake.lake import Lake
 from headroom.lake.layout import settled_path

@@ -1,7 +1,8 @@
 from headroom.config import load_fleets
 from headroom.config.events import load_events
 from headroom.config.sources import load_sources
-from headroom.domain.fleet import Mode, Slots
+from headroom.domain.fleet import Mode
+from headroom.domain.serving import Slots
 from headroom.sandbox.fleet_lives import LIVES
 from headroom.sandbox.prices import DATED_PRICES
 from headroom.sandbox.scenarios.demo import CONFIG_FOLDER

@@ -13,8 +13,9 @@ from tests.unit.scheduling.small_plan import action, at, restore, target
 from headroom.capacity import most_rate_per_second, sustainable_rate
 from headroom.columns import QUANTILE_LEVELS
 from headroom.domain.demand import DemandForecast
-from headroom.domain.fleet import Bounds, InstanceOption, Objective, StepLimits
+from headroom.domain.fleet import Bounds, InstanceOption, StepLimits
 from headroom.domain.scaling import CapacitySetting, ScalingApi, Verdict
+from headroom.domain.serving import Objective
 from headroom.scheduling import GuardrailLimits
 from headroom.scheduling.estimated_throughput import throughput_is_plausible
 

@@ -23,9 +23,15 @@ def test_a_type_with_capacity_blocks_gets_whole_days_and_the_half_hour_that_bloc
     # 7.6 on average are 7 for sure
     assert (found.instances, found.ends_at_utc, found.days) == (7, at("10:30"), 1)
     assert str(found) == (
-        "a Capacity Block of one day for 7 p5.48xlarge (in blocks of 4, 2, 1) that covers "
-        "2026-11-18 06:50Z to 2026-11-18 10:30Z"
+        "a Capacity Block of one day for 7 p5.48xlarge that covers 2026-11-18 06:50Z to 2026-11-18 10:30Z"
     )
+
+
+@pytest.mark.parametrize("family", ["p4d", "p4de", "p5", "p5e", "p5en", "p6-b200", "p6-b300", "trn1", "trn2"])
+def test_every_family_that_aws_lists_comes_in_capacity_blocks(family: str) -> None:
+    found = advise_reservation(NEED, instance_type=f"{family}.48xlarge", came_instances=8.0, lead_seconds=0.0)
+    assert found is not None
+    assert found.kind == "capacity_block"
 
 
 def test_sagemaker_has_its_own() -> None:
@@ -40,7 +46,8 @@ def test_a_plan_that_needs_no_more_than_came_wants_no_reservation() -> None:
 
 
 @pytest.mark.parametrize("instances", range(1, 200))
-def test_blocks_hold_exactly_what_is_asked_for(instances: int) -> None:
+def test_blocks_hold_exactly_what_is_asked_for_and_are_as_few_as_64_instances_each_allow(instances: int) -> None:
     sizes = block_sizes(instances)
+    assert len(sizes) == -(-instances // 64)
     assert sum(sizes) == instances
     assert list(sizes) == sorted(sizes, reverse=True)

@@ -6,17 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
-from headroom.domain.fleet import (
-    Bounds,
-    DemandSource,
-    Fleet,
-    InstanceOption,
-    MetricReference,
-    Objective,
-    Slots,
-    Target,
-    TargetKind,
-)
+from headroom.domain.fleet import Bounds, DemandSource, Fleet, InstanceOption, MetricReference, Target, TargetKind
+from headroom.domain.serving import Objective, Slots
 from headroom.simulation.engine import CapacityPlan
 from headroom.simulation.fleet_scene import fleet_scene
 from headroom.simulation.policy import DemandRecord, Policy, Scene

@@ -13,7 +13,8 @@ from tests.unit.simulation.small_scene import START, Holds, small_fleet
 from headroom.capacity import BatchingProfile, sustainable_rate
 from headroom.capacity.continuous_batching import BatchingInstance
 from headroom.domain.demand import Floats
-from headroom.domain.fleet import ContinuousBatching, Fleet, Objective
+from headroom.domain.fleet import Fleet
+from headroom.domain.serving import ContinuousBatching, Objective
 from headroom.domain.window import HOUR
 from headroom.simulation.batching_queue import BatchingQueue
 from headroom.simulation.engine import CapacityPlan, Conditions, Pool, Run, run

@@ -6,7 +6,8 @@ import pytest
 from tests.unit.simulation.small_scene import START, Holds, Steps, small_fleet, small_scene
 
 from headroom.capacity import ImpossibleObjective, sustainable_rate
-from headroom.domain.fleet import Fleet, Objective, Slots
+from headroom.domain.fleet import Fleet
+from headroom.domain.serving import Objective, Slots
 from headroom.forecasting.series import ForecastError
 from headroom.simulation.claims.playing import run_policy
 from headroom.simulation.demand_path import DemandError

@@ -4,7 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
-from headroom.domain.fleet import Fleet, Objective
+from headroom.domain.fleet import Fleet
+from headroom.domain.serving import Objective
 from headroom.simulation.claims.scenarios import (
     CHOICES,
     CLINIC,

@@ -18,12 +18,11 @@ from headroom.domain.fleet import (
     Fleet,
     InstanceOption,
     MetricReference,
-    Objective,
-    Slots,
     SpotLimits,
     Target,
     TargetKind,
 )
+from headroom.domain.serving import Objective, Slots
 from headroom.simulation.claims.demand import DemandShape, generated_demand, scaled_to
 from headroom.simulation.demand_path import Bursts
 from headroom.simulation.engine import CapacityPlan

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from headroom.capacity.queueing import latency_percentile_seconds
-from headroom.domain.fleet import Slots
+from headroom.domain.serving import Slots
 from headroom.simulation.claims.article import CLAIMS
 from headroom.simulation.claims.claim import Better, Claim, Measured, Verdict
 from headroom.simulation.claims.demand import DemandShape, generated_demand, scaled_to

@@ -8,7 +8,8 @@ from tests.unit.capacity.small_fleet import fleet
 
 from headroom.capacity import RateSource, SustainableRate
 from headroom.domain.demand import Floats
-from headroom.domain.fleet import Bounds, Objective, Slots
+from headroom.domain.fleet import Bounds
+from headroom.domain.serving import Objective, Slots
 from headroom.simulation.engine import Pool, Run, run
 from headroom.simulation.latency_table import RequestQueue
 from headroom.simulation.policy import DemandRecord, Policy, Scene

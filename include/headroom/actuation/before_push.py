@@ -1,0 +1,127 @@
+"""What stood before a push, as it should stand now: our actions still to come, and what should be in force. Pure."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from headroom.actuation.baseline import with_desired_inside
+from headroom.actuation.errors import ActuationError
+from headroom.actuation.memory import BOUNDS, FIELDS, FleetMemory, memory_from
+from headroom.actuation.records import present_from, present_of, setting_from
+from headroom.actuation.restore import give_back
+from headroom.actuation.write import IsOurs
+from headroom.domain.ledger import LedgerEvent
+from headroom.domain.scaling import Action, ActionPurpose, CapacitySetting, PresentAction, ScalingApi, TargetState
+
+SOONEST = timedelta(minutes=2)
+"""How far ahead an action given back at once starts: a start in the past is refused, and calls take time."""
+
+
+def actions_of_before(
+    intent: LedgerEvent,
+    state: TargetState,
+    memory: FleetMemory,
+    *,
+    is_ours: IsOurs,
+    name_action: Callable[[datetime], str],
+) -> tuple[Action, ...]:
+    """Return the actions of ours that should stand after the push that began with `intent` is undone."""
+    now = state.read_at_utc
+    before = intent.detail["before"]
+    baseline_then = memory_from(state.fleet_id, intent.detail["memory"]).baseline.setting
+    old = sorted(map(present_from, before["ours"]), key=_start)
+    soonest = now + SOONEST  # what would start before then counts as run: there is no time left to put it
+    to_come = [action for action in old if _start(action) > soonest]
+    if memory.paused_reason is not None:
+        to_come = to_come[-1:]  # as in a withdrawal: nothing but the restore may touch what the owner has just set
+    if to_come and memory.baseline.setting != baseline_then:
+        to_come[-1] = present_of(
+            give_back(
+                to_come[-1],
+                state.fleet_id,
+                memory.baseline.setting,
+                has_desired=any(action.setting.desired_instances is not None for action in to_come),
+            )
+        )
+    in_force = _now_owned(
+        _fold(setting_from(before["setting"]), [action for action in old if _start(action) <= soonest]),
+        baseline_then,
+        memory.baseline.setting,
+    )
+    given_back = _given_back(in_force, memory.fields_of_ours(state, is_ours=is_ours), state)
+    actions = [*to_come]
+    if given_back is not None:
+        starts_at = _free_minute(state, now)
+        actions = [
+            PresentAction(name=name_action(starts_at), starts_at_utc=starts_at, setting=given_back),
+            *(action for action in to_come if _start(action) > starts_at),
+        ]
+    return tuple(
+        Action(
+            name=action.name,
+            fleet_id=state.fleet_id,
+            starts_at_utc=_start(action),
+            setting=action.setting,
+            purpose=ActionPurpose.RESTORE if position == len(actions) - 1 else ActionPurpose.RAISE,
+            need_at_utc=_start(action),
+        )
+        for position, action in enumerate(actions)
+    )
+
+
+def _given_back(
+    in_force: CapacitySetting,
+    fields_of_ours: Sequence[str],
+    state: TargetState,
+) -> CapacitySetting | None:
+    """Return the setting of before in the fields where ours of after stands now, or None where none does.
+
+    A value that none of our actions set is the owner's and stays. Desired capacity is given back only where no policy
+    of the owner's steers it.
+    """
+    has_own_desired = state.api is ScalingApi.EC2_AUTO_SCALING and not state.has_reactive_policy
+    fields = FIELDS if has_own_desired else BOUNDS
+    changed = {
+        field: getattr(in_force, field)
+        for field in fields
+        if getattr(in_force, field) is not None
+        and getattr(state.setting, field) != getattr(in_force, field)
+        and field in fields_of_ours
+    }
+    if not changed:
+        return None
+    nothing = CapacitySetting(min_instances=None, max_instances=None)
+    return replace(nothing, **changed)
+
+
+def _now_owned(setting: CapacitySetting, then: CapacitySetting, owned: CapacitySetting) -> CapacitySetting:
+    """Return `setting` with what was the baseline `then` replaced by what is the owner's baseline now."""
+    owned_fields = [field for field in FIELDS if getattr(setting, field) == getattr(then, field)]
+    return with_desired_inside(replace(setting, **{field: getattr(owned, field) for field in owned_fields}))
+
+
+def _fold(setting: CapacitySetting, actions: Sequence[PresentAction]) -> CapacitySetting:
+    """Return `setting` after `actions`, in order of their starts, have run."""
+    for action in actions:
+        changed = {field: getattr(action.setting, field) for field in FIELDS}
+        setting = with_desired_inside(
+            replace(setting, **{field: size for field, size in changed.items() if size is not None}),
+        )
+    return setting
+
+
+def _free_minute(state: TargetState, now: datetime) -> datetime:
+    """Return the first whole minute after SOONEST at which no action starts."""
+    taken = {action.starts_at_utc for action in state.actions}
+    minute = (now + SOONEST).replace(second=0, microsecond=0)
+    if minute < now + SOONEST:
+        minute += timedelta(minutes=1)
+    while minute in taken:
+        minute += timedelta(minutes=1)
+    return minute
+
+
+def _start(action: PresentAction) -> datetime:
+    if action.starts_at_utc is None:
+        raise ActuationError(f"our action {action.name} has no start")
+    return action.starts_at_utc
