@@ -21,9 +21,9 @@ _PREFILLS_AT_ONCE: Final = 48
 _MOST_JOINING: Final = 20.0
 """Prefills that join the longest step on average, so that there is next to no chance of more than are told apart (48).
 
-Where more come, several count as one longer one: against the step-by-step simulator of the tests, limits of 256 to 2,000
-requests of 2 and 3 tokens, 50 to 90 % of saturation, the p90 of the first token has a tail of 10.3 to 10.6 % and the p99
-one of 1.5 to 2.3 %, on the safe side; counted singly both were nil, since nobody was told of the many.
+Where more come, several count as one longer one: against the step-by-step simulator of the tests, limits of 256 to
+2,000 requests of 2 and 3 tokens, 50 to 90 % of saturation, the p90 of the first token has a tail of 10.3 to 10.6 % and
+the p99 one of 1.5 to 2.3 %, on the safe side; counted singly both were nil, since nobody was told of the many.
 """
 _LENGTHS: Final = 32
 

@@ -95,7 +95,6 @@ def test_what_is_no_selection_is_refused(document: Any) -> None:
         change(*MEAN, "fits", to="nothing"),
         change(*MEAN, "fits", to=[]),
         change(*MEAN, "calibration", "near_error", to="nan"),
-        change(*MEAN, "calibration", "near_error", to=-1.0),
         change(*MEAN, "calibration", "offsets", "3-6", to=[0.0] * 12 + [1e300]),
         change(*MEAN, "calibration", "offsets", "3-6", to=[1.0] + [0.0] * 12),
         change(*MEAN, "calibration", "scale", "offset", to=1e300),
