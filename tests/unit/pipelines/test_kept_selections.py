@@ -138,5 +138,3 @@ def test_a_link_out_of_the_lake_leaves_its_fleet_without_a_selection_and_is_said
     assert newest_selection(workspace, "chat", AT) is None
     (said,) = damaged_outcomes(workspace)
     assert "a link leads out of the lake" in said.cause
-
-
