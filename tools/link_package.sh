@@ -13,6 +13,6 @@ pathlib.Path(sysconfig.get_path("purelib"), "headroom.pth").write_text(f"{pathli
 END
 cat > "$environment/bin/headroom" <<'END'
 #!/bin/sh
-exec "$(dirname "$0")/python" -c 'import sys; from headroom.cli import main; sys.exit(main())' "$@"
+exec "$(dirname "$0")/python" -m headroom "$@"
 END
 chmod +x "$environment/bin/headroom"

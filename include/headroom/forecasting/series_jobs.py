@@ -3,11 +3,12 @@
 import json
 import os
 import signal
+from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing import get_context, parent_process
+from multiprocessing import active_children, get_context, parent_process
 from multiprocessing.process import BaseProcess
 from threading import Thread
 from typing import TYPE_CHECKING, TypeVar
@@ -67,7 +68,7 @@ def run_jobs(
 ) -> Iterator[_Result]:
     """Yield `work(item)` for each item in order, from `jobs` processes (fresh ones: no state of ours is inherited).
 
-    BrokenProcessPool where one of them was ended from outside.
+    BrokenProcessPool where one of them was ended from outside. However it ends, none of them is left at work.
     """
     if jobs < 1:
         raise ValueError(f"jobs must be at least 1, found {jobs}")
@@ -76,16 +77,37 @@ def run_jobs(
         return
     workers, context = min(jobs, len(items)), get_context("spawn")
     with ProcessPoolExecutor(max_workers=workers, mp_context=context, initializer=_end_with_parent) as pool:
-        yield from _counted(pool.map(work, items), len(items), on_progress)
+        others = set(active_children())
+        futures = _submitted(pool, work, items)
+        try:
+            yield from _counted(_results(futures), len(items), on_progress)
+        except BaseException:  # an interruption, too: what is under way would take minutes, and nobody waits for it
+            for process in set(active_children()) - others:
+                process.terminate()
+            raise
+
+
+def _submitted(
+    pool: ProcessPoolExecutor, work: Callable[[FrameSeries], _Result], items: list[FrameSeries]
+) -> "deque[Future[_Result]]":
+    """Return the work under way in processes that hear of no interruption from the keyboard: it is their parent's.
+
+    What is blocked when a process starts stays blocked in it; one that comes meanwhile is only late here.
+    """
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        return deque(pool.submit(work, item) for item in items)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+
+
+def _results(futures: "deque[Future[_Result]]") -> Iterator[_Result]:
+    while futures:
+        yield futures.popleft().result()
 
 
 def _end_with_parent() -> None:
-    """Let a worker end when its parent has, however that came; else it would wait for more work for ever.
-
-    An interruption from the keyboard, which reaches workers too, ends them without a word: the parent has it.
-    """
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    """Let a worker end when its parent has, however that came; else it would wait for more work for ever."""
     Thread(target=_exit_after, args=(parent_process(),), daemon=True).start()
 
 

@@ -27,9 +27,12 @@ def test_no_process_is_left_behind_by_one_that_is_ended(ending: signal.Signals) 
     assert parent.returncode == -ending
 
 
-def test_an_interruption_from_the_keyboard_is_the_parents_alone_to_tell() -> None:
+@pytest.mark.parametrize("hears", ["all of them", "the parent"])
+@pytest.mark.parametrize("items", [2, 7])
+def test_an_interruption_from_the_keyboard_is_the_parents_alone_to_tell(hears: str, items: int) -> None:
     # a shell's background jobs ignore the keyboard, and what they start does too
-    script = f"import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\ntry:\n    {PARENT}\n"
+    work = PARENT.replace("] * 2", f"] * {items}")
+    script = f"import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\ntry:\n    {work}\n"
     told = f"{script}except KeyboardInterrupt:\n    print('told')"
     parent = subprocess.Popen(
         [sys.executable, "-c", told], stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
@@ -37,7 +40,10 @@ def test_an_interruption_from_the_keyboard_is_the_parents_alone_to_tell() -> Non
     try:
         assert parent.stdout is not None
         assert [parent.stdout.readline() for _ in range(2)] == [b"up\n"] * 2
-        os.killpg(parent.pid, signal.SIGINT)
+        if hears == "the parent":
+            parent.send_signal(signal.SIGINT)
+        else:
+            os.killpg(parent.pid, signal.SIGINT)
         assert parent.communicate(timeout=20) == (b"told\n", b"")
     finally:
         with suppress(ProcessLookupError):
