@@ -98,7 +98,12 @@ class _Rollback:
             state = read_as_of_its_end(self.target, self.lock.locks.clock, now_utc=self.now_utc)
         except ActuationError as error:
             return self.outcome(PushState.FAILED, str(error))
-        wanted = actions_of_before(self.request, intent, state, memory)
+        try:
+            wanted = actions_of_before(self.request, intent, state, memory)
+        except (AttributeError, LookupError, TypeError, ValueError) as error:
+            place = f"push={intent.push_id}/{intent.sequence:04d}-{intent.state}.json"
+            found = f"{type(error).__name__}: {error}"
+            raise ActuationError(f"{place}: expected what stood before the push, found {found}") from error
         diff = self.request.diff(wanted, state)
         if is_dry_run:
             return self.outcome(PushState.DRY_RUN, diff=diff)

@@ -7,16 +7,16 @@ is planned anew for the same hour, and they are asked once more in the same run;
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from headroom.config.secrets import redact
 from headroom.domain.fleet import Mode
 from headroom.domain.window import Window
-from headroom.lake.errors import LakeError
 from headroom.lake.layout import chunk_name
 from headroom.pipelines.approval_request import AskedBefore, approval_body
 from headroom.pipelines.forecasts import read_forecasts
+from headroom.pipelines.one_fleet import OF_ONE_FLEET, told
 from headroom.pipelines.outcomes import Outcome, OutcomeStatus, run_step
-from headroom.pipelines.push_results import read_shown, result_path
-from headroom.pipelines.pushes import keep_result, outcome_of, push_chunk, push_fleets, stored_plan
+from headroom.pipelines.plan_records import stored_plan
+from headroom.pipelines.push_results import read_result, read_shown, result_path
+from headroom.pipelines.pushes import keep_result, outcome_of, push_chunk, push_fleets
 from headroom.pipelines.replay_record import newest_replay
 from headroom.pipelines.schedules import schedule_fleets
 from headroom.pipelines.workspace import Workspace, open_workspace
@@ -30,8 +30,8 @@ def pending_approvals(window: Window, chunk: int) -> list[dict[str, Any]]:
         for fleet_id in (fleet.id for fleet in workspace.fleets_in(chunk) if fleet.mode is Mode.APPROVE):
             try:
                 request = _request_for(workspace, window, chunk, fleet_id)
-            except (LakeError, AttributeError, KeyError, TypeError, ValueError) as error:  # of a file that is damaged
-                cause = f"nobody was asked: {redact(error) or type(error).__name__}"
+            except OF_ONE_FLEET as error:
+                cause = f"nobody was asked: {told(error)}"
                 yield Outcome(step="approve", subject=fleet_id, status=OutcomeStatus.FAILED, cause=cause)
             else:
                 requests.extend([] if request is None else [request])
@@ -50,7 +50,7 @@ def push_answered(
     """
     fleet_id, chunk = request["fleet_id"], request["chunk"]
     counts = push_chunk(window, chunk, approvals={fleet_id: answer}, is_second_try=is_second_try)
-    moved = (open_workspace().lake.read_json(result_path(fleet_id, window)) or {}).get("moved")
+    moved = (read_result(open_workspace(), fleet_id, window) or {}).get("moved")
     if not moved or "asked_first_at_utc" in request:
         return {**counts, "ask_again": None}
     asked_before = AskedBefore(by=str(answer["by"]), at_utc=answer["at_utc"], moved=tuple(moved))

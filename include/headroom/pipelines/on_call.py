@@ -21,11 +21,12 @@ from headroom.insight.on_call import (
     measure,
 )
 from headroom.pipelines.clock import closed_at_utc
+from headroom.pipelines.kill_switch import KILL_SWITCH_PATH, kill_switch_reason
 from headroom.pipelines.model_runs import read_rows
 from headroom.pipelines.observed import band_record
 from headroom.pipelines.outcomes import Outcome, OutcomeStatus, read_outcomes, run_step, runs_of
-from headroom.pipelines.push_results import result_path
-from headroom.pipelines.pushes import KILL_SWITCH_PATH, kill_switch_reason, stored_plan
+from headroom.pipelines.plan_records import stored_plan
+from headroom.pipelines.push_results import read_result, result_path
 from headroom.pipelines.schedules import wanted_actions
 from headroom.pipelines.utilization import RAW_TABLE
 from headroom.pipelines.windows import window_key
@@ -166,9 +167,9 @@ def _newest_reached(workspace: Workspace, window: Window) -> tuple[dict[str, dat
             path = result_path(fleet.id, hour)
             if fleet.id in reached or path not in there:
                 continue
-            result = workspace.lake.read_json(path)
+            result = read_result(workspace, fleet.id, hour)
             if result is None:
-                continue  # a push that failed before it could say anything has taken it away meanwhile
+                continue  # damaged, or a push that failed before it could say anything has taken it away meanwhile
             if hour == window:
                 newest[fleet.id] = result
             if PushState(result["state"]) in REACHED:
@@ -201,7 +202,7 @@ def _capacity_late(
     if not isinstance(newest, str) and newest.get("lead_time"):
         # A lead time that was learnt may be so long that the plan's raise began before the configured one.
         planning = _planning_of(window.start_utc, newest["lead_time"]["seconds"])
-    result = workspace.lake.read_json(result_path(fleet.id, planning))
+    result = read_result(workspace, fleet.id, planning)
     plan = stored_plan(workspace, fleet, planning)
     if result is None or isinstance(plan, str) or result["state"] not in (PushState.VERIFIED, PushState.UNCHANGED):
         return None

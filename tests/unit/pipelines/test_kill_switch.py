@@ -10,7 +10,7 @@ from tests.unit.extract.fake_aws import FakeClients
 from headroom.lake.lake import Lake
 from headroom.lake.sql_runner import SqlModels
 from headroom.lake.storage import LocalStorage
-from headroom.pipelines.pushes import KILL_SWITCH_PATH, kill_switch_reason
+from headroom.pipelines.kill_switch import KILL_SWITCH_PATH, kill_switch_reason
 from headroom.pipelines.workspace import Workspace, open_workspace
 
 
