@@ -9,6 +9,7 @@ from typing import Any
 
 from headroom.domain.fleet import Mode
 from headroom.domain.window import Window
+from headroom.lake.errors import UnreadableFileError
 from headroom.lake.layout import chunk_name
 from headroom.pipelines.approval_request import AskedBefore, approval_body
 from headroom.pipelines.forecasts import read_forecasts
@@ -74,11 +75,20 @@ def _request_for(
 ) -> dict[str, Any] | None:
     """Return the request about a fleet whose newest push waits for a person; None where it does not."""
     fleet = workspace.fleet(fleet_id)
-    result = workspace.lake.read_json(result_path(fleet_id, window)) or {}
-    plan = stored_plan(workspace, fleet, window)
-    shown = read_shown(workspace, fleet_id, window, result.get("shown"))
-    if shown is None or isinstance(plan, str):
+    path = result_path(fleet_id, window)
+    result = read_result(workspace, fleet_id, window)
+    if result is None:
+        if workspace.lake.read_json(path) is not None:
+            raise UnreadableFileError(f"{path}: expected the result of a push as Headroom wrote it")
         return None
+    if not result.get("shown"):
+        return None
+    shown = read_shown(workspace, fleet_id, window, result["shown"])
+    plan = stored_plan(workspace, fleet, window)
+    if shown is None:
+        raise UnreadableFileError(f"{path}: what it would show is not on record, or is something else")
+    if isinstance(plan, str):
+        raise UnreadableFileError(plan)
     known = read_forecasts(workspace, window, chunk).get(fleet_id)
     changes = len(shown.written) + len(shown.deleted)
     again = "Asked again: change" if asked_before else "Change"

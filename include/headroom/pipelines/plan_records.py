@@ -36,6 +36,15 @@ def stored_plan(workspace: Workspace, fleet: Fleet, window: Window) -> dict[str,
         return f"its plan cannot be used: {path}: {error}; {_CURE}"
 
 
+def told_plan(workspace: Workspace, fleet_id: str, window: Window) -> dict[str, Any]:
+    """Return what there is of a fleet's plan to tell from, unchecked; empty where it cannot be read, or is none."""
+    try:
+        record = workspace.lake.read_json(plan_path(fleet_id, window))
+    except LakeError:
+        return {}
+    return record if isinstance(record, dict) else {}
+
+
 def _checked(record: object, fleet: Fleet, window: Window) -> dict[str, Any]:
     """Return a plan in which all that a push reads is there; PlanFileError where it is another's, or was changed."""
     if not isinstance(record, dict):

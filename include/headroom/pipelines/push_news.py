@@ -12,7 +12,7 @@ from headroom.forecasting.drift import drift_told_in
 from headroom.insight.push_news import News, NewsKind, Told, choose_news
 from headroom.lake.errors import LakeError
 from headroom.pipelines.at_once import at_once
-from headroom.pipelines.plan_records import stored_plan
+from headroom.pipelines.plan_records import told_plan
 from headroom.pipelines.push_results import read_result
 from headroom.pipelines.windows import window_key
 from headroom.pipelines.workspace import Workspace
@@ -35,7 +35,7 @@ def tell_news(workspace: Workspace, window: Window, *, now_utc: datetime) -> lis
         return []
     fleets = workspace.fleets
     results = at_once(lambda fleet: read_result(workspace, fleet.id, window), fleets)
-    plans = at_once(lambda fleet: stored_plan(workspace, fleet, window), fleets)
+    plans = at_once(lambda fleet: told_plan(workspace, fleet.id, window), fleets)
     done = {
         fleet.id: (result, plan)
         for fleet, result, plan in zip(fleets, results, plans, strict=True)
@@ -44,7 +44,7 @@ def tell_news(workspace: Workspace, window: Window, *, now_utc: datetime) -> lis
     news = [
         item
         for fleet_id, (result, plan) in done.items()
-        for item in news_of(result, {} if isinstance(plan, str) else plan)
+        for item in news_of(result, plan)
     ]
     chosen, told = choose_news(done, news, kept["fleets"], now_utc=now_utc)
     known = {fleet.id for fleet in fleets}

@@ -33,6 +33,7 @@ from headroom.pipelines.workspace import SQL_FOLDER, Workspace
 END = datetime(2026, 11, 18, 6, tzinfo=UTC)
 NOW = END + timedelta(minutes=5)
 WINDOW = Window(END - HOUR, END)
+MODELS = SqlModels.load(SQL_FOLDER)
 DAMAGED, SOUND = "chat-large", "chat-32"
 CHUNK = chunk_of(DAMAGED)
 ENTRY = """\
@@ -76,17 +77,18 @@ class Groups:
 class Fleets:
     """Both fleets have 4 instances; 40/s are expected of each, and 120/s from 08:00 to 12:00."""
 
-    def __init__(self, folder: Path, *, mode: str = "auto", common: str = "{}") -> None:
+    def __init__(self, folder: Path, *, mode: str = "auto", has_lake: bool = False) -> None:
         self.folder = folder
         entries = "".join(ENTRY.format(name=name, mode=mode) for name in (DAMAGED, SOUND))
-        (folder / "fleets.yaml").write_text(f"guardrails: {common}\nfleets:\n{entries}")
+        (folder / "fleets.yaml").write_text(f"fleets:\n{entries}")
         sizes = {"MinSize": 2, "MaxSize": 20, "DesiredCapacity": 4}
         self.targets = {name: FakeTarget(now=NOW, sizes=dict(sizes)) for name in (DAMAGED, SOUND)}
         self.sts = Sts()
         self.clients = FakeClients({"sts": self.sts, "autoscaling": Groups(self.targets)})
         self.workspace = self.opened()
-        self._save_demand()
-        self._save_forecast()
+        if not has_lake:
+            self._save_demand()
+            self._save_forecast()
 
     def opened(self) -> Workspace:
         """Open the workspace anew, as each task does."""
@@ -96,7 +98,7 @@ class Fleets:
             guardrails=content.guardrails,
             config_folder=self.folder,
             lake=Lake(LocalStorage(self.folder / "lake")),
-            models=SqlModels.load(SQL_FOLDER),
+            models=MODELS,
             clients=self.clients,
             deployment="test",
             warehouse_path=self.folder / "warehouse.duckdb",
