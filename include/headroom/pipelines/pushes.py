@@ -162,7 +162,7 @@ class _RunInputs:
         if known is None:
             return "it has no forecast in this run"
         wanted = wanted_actions(plan)
-        by = one_line(str(answer.get("by") or ""))
+        by = one_line(str(answer.get("by") or "")).strip()
         is_approved = bool(by) and answer.get("is_approved") is True  # an approval of nobody's is none
         request = PushRequest(
             fleet=fleet,
