@@ -180,7 +180,9 @@ def _ends(document: Mapping[str, Any]) -> list[KeptAction]:
     text = (document["metadata"].get("annotations") or {}).get(RESTORES, "[]")
     try:
         actions = [
-            _present(item["name"], CapacitySetting(min_instances=_count(item["min"]), max_instances=_count(item["max"])))
+            _present(
+                item["name"], CapacitySetting(min_instances=_count(item["min"]), max_instances=_count(item["max"]))
+            )
             for item in json.loads(text)
         ]
     except (ValueError, TypeError, KeyError, RecursionError) as error:

@@ -279,7 +279,9 @@ class Ledger:
             match = _EVENT_PATH.fullmatch(path)
             if match is not None and _PUSH_ID.fullmatch(match["push"]):
                 if fleet_of(match["push"]) != fleet_id:
-                    raise ActuationError(f"{path}: expected pushes of fleet {fleet_id} only in its folder of the ledger")
+                    raise ActuationError(
+                        f"{path}: expected pushes of fleet {fleet_id} only in its folder of the ledger"
+                    )
                 with _naming(path):
                     entry = _Entry(int(match["sequence"]), LedgerState(match["state"]), path)
                 folders.setdefault(match["push"], []).append(entry)

@@ -68,7 +68,7 @@ def present_from(record: Mapping[str, Any]) -> PresentAction:
     """Read what present_record wrote, or action_record, as an action that stands."""
     name, starts_at, recurrence = record["name"], record["starts_at_utc"], record.get("recurrence")
     if not isinstance(name, str) or not isinstance(recurrence, str | None):
-        raise ValueError(f"name, recurrence: expected texts, found {name!r} and {recurrence!r}")
+        raise TypeError(f"name, recurrence: expected texts, found {name!r} and {recurrence!r}")
     return PresentAction(
         name=name,
         starts_at_utc=moment_from(starts_at) if starts_at else None,

@@ -25,4 +25,6 @@ def use_kill_switch(
     value = Variable.get(AIRFLOW_VARIABLE, default=None)
     if value is not None:
         # an empty environment variable is none, an empty Airflow Variable was put there by somebody
-        environment[KILL_SWITCH_VARIABLE] = one_line(str(value)).strip() or f"the Airflow Variable {AIRFLOW_VARIABLE} is there"
+        environment[KILL_SWITCH_VARIABLE] = (
+            one_line(str(value)).strip() or f"the Airflow Variable {AIRFLOW_VARIABLE} is there"
+        )

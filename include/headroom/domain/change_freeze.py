@@ -67,9 +67,7 @@ class ChangeFreeze:
                 f'{self.ends_at}; a whole day is "00:00" to "24:00"',
             )
         try:
-            if _NO_ZONE.fullmatch(self.time_zone or ""):
-                raise ValueError(self.time_zone)
-            ZoneInfo(self.time_zone or "")
+            ZoneInfo("" if _NO_ZONE.fullmatch(self.time_zone or "") else self.time_zone or "")
         except (ZoneInfoNotFoundError, ValueError, OSError) as error:
             raise ValueError(
                 f"time_zone must be an IANA time zone such as Europe/Berlin, found {self.time_zone!r}"

@@ -41,11 +41,7 @@ def tell_news(workspace: Workspace, window: Window, *, now_utc: datetime) -> lis
         for fleet, result, plan in zip(fleets, results, plans, strict=True)
         if result and result["state"] not in _TELLS_NOTHING
     }
-    news = [
-        item
-        for fleet_id, (result, plan) in done.items()
-        for item in news_of(result, plan)
-    ]
+    news = [item for fleet_id, (result, plan) in done.items() for item in news_of(result, plan)]
     chosen, told = choose_news(done, news, kept["fleets"], now_utc=now_utc)
     known = {fleet.id for fleet in fleets}
     records = {fleet_id: _record(item) for fleet_id, item in told.items() if fleet_id in known}

@@ -76,7 +76,10 @@ def push_chunk(
         gone = sorted(set(approvals) - {fleet.id for fleet in fleets})
         return [
             *(outcome_of(fleet_id, result) for fleet_id, result in zip(results, kept, strict=True)),
-            *(Outcome(step="push", subject=fleet_id, status=OutcomeStatus.NOTHING_TO_DO, cause=_GONE) for fleet_id in gone),
+            *(
+                Outcome(step="push", subject=fleet_id, status=OutcomeStatus.NOTHING_TO_DO, cause=_GONE)
+                for fleet_id in gone
+            ),
         ]
 
     part = f"3-push-{chunk_name(chunk)}" if not approvals else f"5-approved-{'-'.join(sorted(approvals))}"
@@ -85,9 +88,7 @@ def push_chunk(
     return {**counts, "write_calls": writes, **delays}
 
 
-def keep_result(
-    workspace: Workspace, fleet_id: str, window: Window, result: PushOutcome | str
-) -> PushOutcome | str:
+def keep_result(workspace: Workspace, fleet_id: str, window: Window, result: PushOutcome | str) -> PushOutcome | str:
     """Keep a push's result, and what a person is to be asked about; a push that came to nothing leaves none.
 
     Return the result, or in a sentence that it could not be kept.

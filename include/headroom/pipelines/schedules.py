@@ -98,9 +98,7 @@ def _has_plan(workspace: Workspace, fleet: Fleet, window: Window) -> bool:
         return True
 
 
-def _keep_plan(
-    workspace: Workspace, window: Window, fleet_id: str, plan: "FleetPlan | str"
-) -> "FleetPlan | str":
+def _keep_plan(workspace: Workspace, window: Window, fleet_id: str, plan: "FleetPlan | str") -> "FleetPlan | str":
     """Write a fleet's plan, or, where there is none, leave none of an earlier try there; return it, or why not."""
     try:
         if isinstance(plan, str):

@@ -176,10 +176,14 @@ def test_pushes_of_another_fleet_in_the_ledgers_folder_are_not_taken_for_its_own
 def test_what_others_put_into_the_ledgers_folder_hinders_nobody(fleets: Fleets) -> None:
     for path in ("notes.txt", "push=x/0001-intended.json", ".DS_Store"):
         replace_file(fleets.file(f"ledger/fleet={DAMAGED}/{path}"), "hello")
-    assert {result.state for result in fleets.push().values() if isinstance(result, PushOutcome)} == {PushState.VERIFIED}
+    assert {result.state for result in fleets.push().values() if isinstance(result, PushOutcome)} == {
+        PushState.VERIFIED
+    }
 
 
-@pytest.mark.parametrize("content", ["", "null", "[]", "{}", '{"push_id": "x", "expires_at_utc": "2026-11-18T06:00:00"}'])
+@pytest.mark.parametrize(
+    "content", ["", "null", "[]", "{}", '{"push_id": "x", "expires_at_utc": "2026-11-18T06:00:00"}']
+)
 def test_a_lock_that_cannot_be_read_refuses_its_fleet_alone_and_says_so(fleets: Fleets, content: str) -> None:
     replace_file(fleets.file(f"locks/fleet={DAMAGED}/00000001.json"), content)
     results = fleets.push()

@@ -42,7 +42,10 @@ def workspace(folder: Path, *, kill_switch: str = "", file: Any = None) -> Works
         ('{"fleets": ["chat-large"], "reason": "load test"}', "load test"),
         ('{"fleets": ["rerank"]}', None),
         ('{"fleets": "rerank"}', "HEADROOM_KILL_SWITCH is set, and names no list of fleets"),
-        ('{"fleets": ["chat-larg"]}', "HEADROOM_KILL_SWITCH is set, and names fleet 'chat-larg', which fleets.yaml has not"),
+        (
+            '{"fleets": ["chat-larg"]}',
+            "HEADROOM_KILL_SWITCH is set, and names fleet 'chat-larg', which fleets.yaml has not",
+        ),
         ('{"fleets": ["rerank", 5]}', "HEADROOM_KILL_SWITCH is set, and names fleet 5, which fleets.yaml has not"),
         ('{"fleets": []}', "HEADROOM_KILL_SWITCH is set, and names no fleet: all is stopped"),
         ("[" * 100_000, "[" * 500),

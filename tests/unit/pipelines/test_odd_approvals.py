@@ -1,4 +1,4 @@
-"""Answers at odd moments: of nobody, twice, of a fleet that is gone, after the world moved; and what is told of them."""
+"""Answers at odd moments: of nobody, twice, of a fleet that is gone, after the world moved; and what is told."""
 
 from pathlib import Path
 from typing import Any

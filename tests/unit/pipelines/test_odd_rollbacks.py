@@ -110,6 +110,7 @@ def test_an_intent_that_does_not_say_what_stood_before_is_not_guessed_at(
 @pytest.mark.parametrize("by", ["", " ", "\n"])
 def test_nobody_confirms_nothing(fleets: Fleets, capsys: LINES, by: str) -> None:
     assert "--by: expected who confirms" in error_of(capsys, "confirm", DAMAGED, "--by", by)
+    assert not fleets.events("confirmed")
 
 
 @pytest.mark.parametrize(
@@ -142,6 +143,8 @@ def test_a_time_of_which_nothing_is_known_is_one_line(fleets: Fleets, capsys: LI
 def test_a_naive_time_is_utc_and_an_offset_decides_between_the_two_readings_of_a_clock_set_back(
     fleets: Fleets, capsys: LINES
 ) -> None:
+    assert fleets.ledger()
+
     def explained(at: str) -> str:
         assert main(["explain", "--fleet", DAMAGED, "--at", at, "--json"]) == 0
         return str(json.loads(capsys.readouterr().out)["at_utc"])
