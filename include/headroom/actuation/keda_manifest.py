@@ -180,15 +180,23 @@ def _ends(document: Mapping[str, Any]) -> list[KeptAction]:
     text = (document["metadata"].get("annotations") or {}).get(RESTORES, "[]")
     try:
         actions = [
-            _present(item["name"], CapacitySetting(min_instances=item["min"], max_instances=item["max"]))
+            _present(
+                item["name"], CapacitySetting(min_instances=_count(item["min"]), max_instances=_count(item["max"]))
+            )
             for item in json.loads(text)
         ]
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise ManifestError(
             f"metadata.annotations.{RESTORES}: expected a list of name, min and max, as Headroom wrote it, "
-            f"found {text!r}"
+            f"found {text[:200]!r}"
         ) from error
     return [KeptAction(action=action, is_end=True) for action in actions]
+
+
+def _count(value: object) -> int | None:
+    if value is not None and type(value) is not int:
+        raise TypeError(f"{value!r} is no count of replicas")
+    return value
 
 
 def _claimed(trigger: Trigger) -> KeptAction:

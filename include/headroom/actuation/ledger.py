@@ -17,7 +17,7 @@ from typing import Any, Final, Protocol
 
 from headroom.actuation.errors import ActuationError
 from headroom.actuation.memory import FleetMemory, memory_from
-from headroom.actuation.records import action_record
+from headroom.actuation.records import action_record, moment_from
 from headroom.domain.ledger import LedgerEvent, LedgerState
 from headroom.domain.scaling import Action, Baseline
 from headroom.domain.window import Window, as_utc
@@ -278,7 +278,10 @@ class Ledger:
     def _read(self, entry: _Entry) -> LedgerEvent:
         """Return an event; raise ActuationError naming its file where it is none."""
         with _naming(entry.path):
-            return _event_from(self._store.read_json(entry.path), sequence=entry.sequence)
+            event = _event_from(self._store.read_json(entry.path), sequence=entry.sequence)
+            if f"/push={event.push_id}/" not in entry.path:
+                raise ValueError(f"an event of push {event.push_id!r}")
+            return event
 
     def _recent_folders(self, fleet_id: str, *, now_utc: datetime) -> dict[str, list[_Entry]]:
         """Return the folders of today and yesterday, or all of them when those hold no memory."""
@@ -294,6 +297,10 @@ class Ledger:
         for path in self._paths(fleet_id, name_prefix):
             match = _EVENT_PATH.fullmatch(path)
             if match is not None and _PUSH_ID.fullmatch(match["push"]):
+                if fleet_of(match["push"]) != fleet_id:
+                    raise ActuationError(
+                        f"{path}: expected pushes of fleet {fleet_id} only in its folder of the ledger"
+                    )
                 with _naming(path):
                     found = (int(match["number"]), LedgerState(match["state"]), path)
                 folders.setdefault(match["push"], []).append(found)
@@ -355,11 +362,14 @@ def _event_record(event: LedgerEvent) -> dict[str, Any]:
 
 
 def _event_from(record: dict[str, Any], *, sequence: int) -> LedgerEvent:
+    detail = record["detail"]
+    if not isinstance(detail, dict):
+        raise TypeError(f"detail: expected keys and values, found {type(detail).__name__}")
     return LedgerEvent(
         push_id=record["push_id"],
         sequence=sequence,
         fleet_id=record["fleet_id"],
         state=LedgerState(record["state"]),
-        at_utc=datetime.fromisoformat(record["at_utc"]),
-        detail=record["detail"],
+        at_utc=moment_from(record["at_utc"]),
+        detail=detail,
     )

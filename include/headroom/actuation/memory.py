@@ -8,6 +8,7 @@ from typing import Any, Final
 from headroom.actuation.records import (
     baseline_from,
     baseline_record,
+    moment_from,
     present_from,
     present_records,
     setting_from,
@@ -124,16 +125,22 @@ def first_memory(state: TargetState) -> FleetMemory:
 
 
 def memory_from(fleet_id: str, record: Mapping[str, Any]) -> FleetMemory:
-    """Read what FleetMemory.record wrote."""
+    """Read what FleetMemory.record wrote; ValueError where something else stands there."""
+    revision, paused, ours = record["revision"], record["paused_reason"], record["ours_in_force"]
+    if type(revision) is not int or not isinstance(paused, str | None) or not set(ours) <= set(FIELDS):
+        raise ValueError(
+            "revision, paused_reason, ours_in_force: expected a whole number, a text or null, and names of settings, "
+            f"found {revision!r}, {paused!r} and {ours!r}"
+        )
     return FleetMemory(
         fleet_id=fleet_id,
-        revision=record["revision"],
-        at_utc=datetime.fromisoformat(record["at_utc"]),
+        revision=revision,
+        at_utc=moment_from(record["at_utc"]),
         baseline=baseline_from(fleet_id, record["baseline"]),
         setting=setting_from(record["setting"]),
         actions=tuple(map(present_from, record["actions"])),
-        ours_in_force=tuple(record["ours_in_force"]),
-        paused_reason=record["paused_reason"],
+        ours_in_force=tuple(ours),
+        paused_reason=paused,
     )
 
 

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from headroom.domain.scaling import Action, Baseline, CapacitySetting, PresentAction
+from headroom.domain.window import as_utc
 
 Record = dict[str, Any]
 
@@ -19,12 +20,26 @@ def setting_record(setting: CapacitySetting) -> Record:
 
 
 def setting_from(record: Mapping[str, Any]) -> CapacitySetting:
-    """Read what setting_record wrote."""
+    """Read what setting_record wrote; ValueError naming the key where a size is none."""
     return CapacitySetting(
-        min_instances=record["min_instances"],
-        max_instances=record["max_instances"],
-        desired_instances=record["desired_instances"],
+        min_instances=_size(record, "min_instances"),
+        max_instances=_size(record, "max_instances"),
+        desired_instances=_size(record, "desired_instances"),
     )
+
+
+def _size(record: Mapping[str, Any], key: str) -> int | None:
+    size = record[key]
+    if size is None:
+        return None
+    if type(size) is not int or size < 0:  # a bool is no size, either
+        raise ValueError(f"{key}: expected a whole number of instances or null, found {size!r}")
+    return size
+
+
+def moment_from(text: str) -> datetime:
+    """Read a moment that stands in a record; ValueError where it has no zone."""
+    return as_utc(datetime.fromisoformat(text))
 
 
 def action_record(action: Action) -> Record:
@@ -51,12 +66,14 @@ def present_record(action: PresentAction) -> Record:
 
 def present_from(record: Mapping[str, Any]) -> PresentAction:
     """Read what present_record wrote, or action_record, as an action that stands."""
-    starts_at = record["starts_at_utc"]
+    name, starts_at, recurrence = record["name"], record["starts_at_utc"], record.get("recurrence")
+    if not isinstance(name, str) or not isinstance(recurrence, str | None):
+        raise TypeError(f"name, recurrence: expected texts, found {name!r} and {recurrence!r}")
     return PresentAction(
-        name=record["name"],
-        starts_at_utc=datetime.fromisoformat(starts_at) if starts_at else None,
+        name=name,
+        starts_at_utc=moment_from(starts_at) if starts_at else None,
         setting=setting_from(record),
-        recurrence=record.get("recurrence"),
+        recurrence=recurrence,
     )
 
 
@@ -84,6 +101,6 @@ def baseline_from(fleet_id: str, record: Mapping[str, Any]) -> Baseline:
     return Baseline(
         fleet_id=fleet_id,
         setting=setting_from(record),
-        captured_at_utc=datetime.fromisoformat(record["captured_at_utc"]),
-        running_instances=record["running_instances"],
+        captured_at_utc=moment_from(record["captured_at_utc"]),
+        running_instances=_size(record, "running_instances"),
     )

@@ -128,9 +128,14 @@ class _Rollback:
             state = read_as_of_its_end(self.target, self.lock.locks.clock, now_utc=self.now_utc)
         except ActuationError as error:
             return self.outcome(PushState.FAILED, str(error))
-        wanted = actions_of_before(
-            intent, state, memory, is_ours=self.request.is_ours, name_action=self.request.name_action
-        )
+        try:
+            wanted = actions_of_before(
+                intent, state, memory, is_ours=self.request.is_ours, name_action=self.request.name_action
+            )
+        except (AttributeError, LookupError, TypeError, ValueError) as error:
+            found = f"{type(error).__name__}: {error}"
+            expected = "expected what stood before the push in its intended event"
+            raise ActuationError(f"push={intent.push_id}: {expected}, found {found}") from error
         diff = self.request.diff(wanted, state)
         if is_dry_run:
             return self.outcome(PushState.DRY_RUN, diff=diff)

@@ -8,6 +8,7 @@ from collections.abc import Mapping, MutableMapping
 from typing import Any
 
 from headroom.config.settings import KILL_SWITCH_VARIABLE
+from headroom.domain.foreign_text import one_line
 
 AIRFLOW_VARIABLE = "headroom_kill_switch"
 
@@ -23,4 +24,7 @@ def use_kill_switch(
 
     value = Variable.get(AIRFLOW_VARIABLE, default=None)
     if value is not None:
-        environment[KILL_SWITCH_VARIABLE] = str(value)
+        # an empty environment variable is none, an empty Airflow Variable was put there by somebody
+        environment[KILL_SWITCH_VARIABLE] = (
+            one_line(str(value)).strip() or f"the Airflow Variable {AIRFLOW_VARIABLE} is there"
+        )

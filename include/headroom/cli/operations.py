@@ -20,6 +20,8 @@ from headroom.cli.exits import EXIT_FAILED, EXIT_OK, EXIT_REFUSED, BadInput
 from headroom.cli.push_text import plain_console, print_push, push_json
 from headroom.cli.terminal import complain, plain
 from headroom.config.caller import person_at_the_shell
+from headroom.config.secrets import redact
+from headroom.domain.foreign_text import one_line
 from headroom.domain.window import HOUR, Window, floor_hour
 from headroom.extract.cloud_clock import read_cloud_clock_utc
 from headroom.extract.errors import SourceError
@@ -32,8 +34,9 @@ from headroom.pipelines.forecast_page import write_forecast_page
 from headroom.pipelines.forecasts import forecast_fleets
 from headroom.pipelines.market import catalogue_outcomes, settle_spot_prices, spot_price_outcomes
 from headroom.pipelines.outcomes import Outcome, OutcomeStatus, damaged_outcomes
-from headroom.pipelines.pushes import push_fleets, stored_plan
-from headroom.pipelines.rollback import roll_back
+from headroom.pipelines.plan_records import stored_plan
+from headroom.pipelines.pushes import push_fleets
+from headroom.pipelines.rollback import MOST_REASON_CHARACTERS, roll_back
 from headroom.pipelines.savings import PeriodError, period_window, report_period
 from headroom.pipelines.schedules import plan_fleets_at, schedule_fleets
 from headroom.pipelines.settle import settle_one_day
@@ -184,6 +187,9 @@ def rollback(options: argparse.Namespace) -> int:
 
 def confirm(options: argparse.Namespace) -> int:
     """End the pause of a fleet whose owner changed the target."""
+    confirmed_by = one_line(options.by).strip()
+    if not confirmed_by:
+        raise BadInput("--by: expected who confirms, found an empty text")
     workspace = open_workspace()
     fleet = workspace.fleet(options.fleet_id)
     now_utc = read_cloud_clock_utc(workspace.clients, region=fleet.region)
@@ -194,8 +200,8 @@ def confirm(options: argparse.Namespace) -> int:
             fleet.id,
             ledger=ledger,
             now_utc=now_utc,
-            confirmed_by=options.by,
-            note=options.note,
+            confirmed_by=confirmed_by,
+            note=redact(one_line(options.note))[:MOST_REASON_CHARACTERS],
         )
     except ActuationError as error:
         raise BadInput(str(error)) from error

@@ -53,18 +53,32 @@ def _words(model: type[Any]) -> str:
 
 
 def _refuse_ambiguous_scalars(document: LocatedDocument, value: object, path: KeyPath) -> None:
-    """Refuse booleans and non-finite numbers: no key takes one, and pydantic would turn `yes` into the number 1."""
+    """Refuse booleans, non-finite numbers, and numbers for times, which no key takes.
+
+    Pydantic would turn `yes` into the number 1, and 20261201 into a moment of August 1970.
+    """
     if isinstance(value, bool):
         message = f"found the yes/no value {value}; YAML reads yes, no, on and off so: put a text in quotes"
         raise document.error(path, message)
     if isinstance(value, float) and not math.isfinite(value):
         raise document.error(path, f"expected a finite number, found {value}")
+    if path and str(path[-1]).endswith("_utc") and _is_number(value):
+        raise document.error(path, f"expected a time such as 2026-12-01T00:00:00Z, found the number {value}")
     if isinstance(value, dict):
         for key, child in value.items():
             _refuse_ambiguous_scalars(document, child, (*path, key if isinstance(key, int) else str(key)))
     elif isinstance(value, list):
         for position, child in enumerate(value):
             _refuse_ambiguous_scalars(document, child, (*path, position))
+
+
+def _is_number(value: object) -> bool:
+    if isinstance(value, int | float):
+        return True
+    try:
+        return isinstance(value, str) and float(value) == float(value)
+    except ValueError:
+        return False
 
 
 def _as_config_error(

@@ -1,5 +1,6 @@
 """Change freezes: spans in which the owner wants nothing new at a scaling target, once or every week."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
@@ -16,6 +17,8 @@ END_OF_DAY: Final = "24:00"
 _MINUTES_PER_DAY: Final = HOURS_PER_DAY * MINUTES_PER_HOUR
 _MOST_ADJOINING: Final = 366
 """Freezes that follow each other without a gap and are still told as one; a freeze for ever is told as so long."""
+_NO_ZONE: Final = re.compile(r"(?i:localtime|posixrules|factory)|(?:posix|right)/.*")
+"""Files beside the zones: the clock of whichever machine it is, and clocks that count leap seconds."""
 _FORM: Final = "expected dates (starts_at_utc and ends_at_utc) or a week (days, starts_at, ends_at and time_zone)"
 
 
@@ -64,7 +67,7 @@ class ChangeFreeze:
                 f'{self.ends_at}; a whole day is "00:00" to "24:00"',
             )
         try:
-            ZoneInfo(self.time_zone or "")
+            ZoneInfo("" if _NO_ZONE.fullmatch(self.time_zone or "") else self.time_zone or "")
         except (ZoneInfoNotFoundError, ValueError, OSError) as error:
             raise ValueError(
                 f"time_zone must be an IANA time zone such as Europe/Berlin, found {self.time_zone!r}"

@@ -62,6 +62,10 @@ class CallBudget:
     _buckets: dict[tuple[str | None, str, str], TokenBucket] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
+    def has(self, service: str) -> bool:
+        """Whether calls of `service` are counted at all."""
+        return service in self.per_second
+
     def bucket(self, service: str, *, region: str, account: str | None) -> TokenBucket | None:
         """Return the bucket that calls of `service` share; `account` None is that of our own credentials."""
         rate = self.per_second.get(service)

@@ -1,6 +1,7 @@
 """Where AWS clients come from: one place that sets retries, timeouts and the role of each account."""
 
 import threading
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Protocol
@@ -79,13 +80,22 @@ class BotoClients:
                     made = session.client(service, region_name=region, config=self._config)
                 except (BotoCoreError, ValueError) as error:
                     raise SourceError(f"no client for {service} in {region}: {error}") from error
-                # our own account goes by no name, whichever role entered it: its calls are counted together
-                entered = None if self._role_arn is None or account == self._own_account else account
-                bucket = self._budget.bucket(service, region=region, account=entered)
+                bucket = self._budget.bucket(service, region=region, account=self._counted(service, account, region))
                 if bucket is not None:
                     made.meta.events.register("before-send", lambda **_request: bucket.take())
                 self._clients[key] = made
             return self._clients[key]
+
+    def _counted(self, service: str, account: str | None, region: str) -> str | None:
+        """Return the account whose calls are counted together; our own goes by no name, however it was entered.
+
+        Where STS does not say which that is, a name stands for an account of its own.
+        """
+        if account is None or self._role_arn is None or not self._budget.has(service):
+            return None
+        with suppress(SourceError):
+            return None if account == self.own_account(region=region) else account
+        return account
 
     def _session_in(self, account: str, *, region: str) -> boto3.Session:
         if account not in self._sessions:

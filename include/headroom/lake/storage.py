@@ -7,7 +7,8 @@ import errno
 import os
 import re
 import uuid
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -23,7 +24,7 @@ class Storage(Protocol):
     def read_bytes(self, path: str, *, most_bytes: int | None = None) -> bytes:
         """Return the file's content; raise FileNotFoundError naming it when it is not there.
 
-        UnreadableFileError, without reading it, where it is larger than `most_bytes`.
+        UnreadableFileError, without reading it, where it is larger than `most_bytes`, and where it is no file.
         """
         ...
 
@@ -78,19 +79,20 @@ class LocalStorage:
 
     def read_bytes(self, path: str, *, most_bytes: int | None = None) -> bytes:
         """Return the file's content, if it is no larger than `most_bytes`."""
-        with self._at(path).open("rb") as file:
+        with _expecting_a_file(path), self._at(path).open("rb") as file:
             check_size(path, os.fstat(file.fileno()).st_size, most_bytes=most_bytes)
             return file.read()
 
     def write_bytes(self, path: str, data: bytes) -> None:
         """Write beside, flush to disk, rename over."""
         target = self._at(path)
-        beside = self._write_beside(target, data)
-        try:
-            beside.replace(target)
-        except BaseException:  # an interruption, too
-            beside.unlink(missing_ok=True)
-            raise
+        with _expecting_a_file(path):
+            beside = self._write_beside(target, data)
+            try:
+                beside.replace(target)
+            except BaseException:  # an interruption, too
+                beside.unlink(missing_ok=True)
+                raise
         _flush_folder(target.parent)
 
     def write_bytes_if_absent(self, path: str, data: bytes) -> bool:
@@ -98,7 +100,8 @@ class LocalStorage:
         target = self._at(path)
         if target.exists():
             return False
-        beside = self._write_beside(target, data)
+        with _expecting_a_file(path):
+            beside = self._write_beside(target, data)
         try:
             os.link(beside, target)
         except FileExistsError:
@@ -147,7 +150,8 @@ class LocalStorage:
 
     def delete(self, path: str) -> None:
         """Remove the file if it is there."""
-        self._at(path).unlink(missing_ok=True)
+        with _expecting_a_file(path):
+            self._at(path).unlink(missing_ok=True)
 
     def url(self, path: str) -> str:
         """Return the file's absolute path."""
@@ -184,6 +188,15 @@ class LocalStorage:
             # The system names no file when a disk is full.
             raise OSError(error.errno, error.strerror, str(target)) from error
         return beside
+
+
+@contextmanager
+def _expecting_a_file(path: str) -> Iterator[None]:
+    """Name the path where a folder stands in a file's place, or a file in a folder's, or it is another user's."""
+    try:
+        yield
+    except (IsADirectoryError, NotADirectoryError, FileExistsError, PermissionError) as error:
+        raise UnreadableFileError(f"{path}: expected a file that can be read and written: {error.strerror}") from error
 
 
 def open_storage(root: str) -> Storage:

@@ -7,16 +7,17 @@ is planned anew for the same hour, and they are asked once more in the same run;
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from headroom.config.secrets import redact
 from headroom.domain.fleet import Mode
 from headroom.domain.window import Window
-from headroom.lake.errors import LakeError
+from headroom.lake.errors import UnreadableFileError
 from headroom.lake.layout import chunk_name
 from headroom.pipelines.approval_request import AskedBefore, approval_body
 from headroom.pipelines.forecasts import read_forecasts
+from headroom.pipelines.one_fleet import OF_ONE_FLEET, told
 from headroom.pipelines.outcomes import Outcome, OutcomeStatus, run_step
-from headroom.pipelines.push_results import read_shown, result_path
-from headroom.pipelines.pushes import keep_result, outcome_of, push_chunk, push_fleets, stored_plan
+from headroom.pipelines.plan_records import stored_plan
+from headroom.pipelines.push_results import read_result, read_shown, result_path
+from headroom.pipelines.pushes import keep_result, outcome_of, push_chunk, push_fleets
 from headroom.pipelines.replay_record import newest_replay
 from headroom.pipelines.schedules import schedule_fleets
 from headroom.pipelines.workspace import Workspace, open_workspace
@@ -30,8 +31,8 @@ def pending_approvals(window: Window, chunk: int) -> list[dict[str, Any]]:
         for fleet_id in (fleet.id for fleet in workspace.fleets_in(chunk) if fleet.mode is Mode.APPROVE):
             try:
                 request = _request_for(workspace, window, chunk, fleet_id)
-            except (LakeError, AttributeError, KeyError, TypeError, ValueError) as error:  # of a file that is damaged
-                cause = f"nobody was asked: {redact(error) or type(error).__name__}"
+            except OF_ONE_FLEET as error:
+                cause = f"nobody was asked: {told(error)}"
                 yield Outcome(step="approve", subject=fleet_id, status=OutcomeStatus.FAILED, cause=cause)
             else:
                 requests.extend([] if request is None else [request])
@@ -50,7 +51,7 @@ def push_answered(
     """
     fleet_id, chunk = request["fleet_id"], request["chunk"]
     counts = push_chunk(window, chunk, approvals={fleet_id: answer}, is_second_try=is_second_try)
-    moved = (open_workspace().lake.read_json(result_path(fleet_id, window)) or {}).get("moved")
+    moved = (read_result(open_workspace(), fleet_id, window) or {}).get("moved")
     if not moved or "asked_first_at_utc" in request:
         return {**counts, "ask_again": None}
     asked_before = AskedBefore(by=str(answer["by"]), at_utc=answer["at_utc"], moved=tuple(moved))
@@ -74,11 +75,20 @@ def _request_for(
 ) -> dict[str, Any] | None:
     """Return the request about a fleet whose newest push waits for a person; None where it does not."""
     fleet = workspace.fleet(fleet_id)
-    result = workspace.lake.read_json(result_path(fleet_id, window)) or {}
-    plan = stored_plan(workspace, fleet, window)
-    shown = read_shown(workspace, fleet_id, window, result.get("shown"))
-    if shown is None or isinstance(plan, str):
+    path = result_path(fleet_id, window)
+    result = read_result(workspace, fleet_id, window)
+    if result is None:
+        if workspace.lake.read_json(path) is not None:
+            raise UnreadableFileError(f"{path}: expected the result of a push as Headroom wrote it")
         return None
+    if not result.get("shown"):
+        return None
+    shown = read_shown(workspace, fleet_id, window, result["shown"])
+    plan = stored_plan(workspace, fleet, window)
+    if shown is None:
+        raise UnreadableFileError(f"{path}: what it would show is not on record, or is something else")
+    if isinstance(plan, str):
+        raise UnreadableFileError(plan)
     known = read_forecasts(workspace, window, chunk).get(fleet_id)
     changes = len(shown.written) + len(shown.deleted)
     again = "Asked again: change" if asked_before else "Change"

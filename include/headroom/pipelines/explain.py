@@ -15,8 +15,8 @@ from headroom.domain.window import HOUR, Window, floor_hour
 from headroom.lake.errors import LakeError
 from headroom.pipelines.at_once import at_once
 from headroom.pipelines.clock import read_clock_utc
-from headroom.pipelines.explain_chain import Chain, document
-from headroom.pipelines.push_results import result_path
+from headroom.pipelines.explain_chain import Chain
+from headroom.pipelines.push_results import read_result
 from headroom.pipelines.pushes import ownership
 from headroom.pipelines.workspace import Workspace
 from headroom.reporting.explanation import Explanation
@@ -44,6 +44,13 @@ def explain_minimum(workspace: Workspace, fleet_id: str, at_utc: datetime | None
         return _Teller(workspace, fleet, at_utc).explanation()
     except ActuationError as error:
         raise ExplainError(str(error)) from error
+    except (ExplainError, LakeError):
+        raise
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        found = f"{type(error).__name__}: {error}"
+        raise ExplainError(
+            f"ledger/fleet={fleet_id}: expected events of the ledger as Headroom wrote them, found {found}"
+        ) from error
 
 
 def _read_events(workspace: Workspace, fleet: Fleet, at_utc: datetime) -> list[LedgerEvent]:
@@ -155,8 +162,8 @@ class _Teller:
     def _result(self, at_utc: datetime) -> dict[str, Any] | None:
         """Return how the push of the newest hour that had ended went, or that of the hour before."""
         for end in (floor_hour(at_utc), floor_hour(at_utc) - HOUR):
-            record = document(self.workspace, result_path(self.fleet.id, Window(end - HOUR, end)))
-            if record is not None and "state" in record:
+            record = read_result(self.workspace, self.fleet.id, Window(end - HOUR, end))
+            if record is not None:
                 return record
         return None
 

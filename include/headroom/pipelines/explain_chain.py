@@ -63,7 +63,7 @@ class Chain:
         """Read what one plan rests on; what cannot be read is named in `missing`, and hides nothing else."""
         try:
             self._read_plan(window, plan_id, need_at_utc, until_utc)
-        except (LakeError, KeyError) as error:
+        except (LakeError, AttributeError, LookupError, TypeError) as error:
             self.missing["plan"] = f"{plan_id} cannot be read: {error}"
         known_hash = pushed_hash
         try:
@@ -87,7 +87,8 @@ class Chain:
 
     def _record(self, window: Window) -> dict[str, Any] | None:
         record = document(self._workspace, plan_path(self._fleet.id, window))
-        return record if record is not None and "plan_id" in record else None
+        is_plan = record is not None and "plan_id" in record and isinstance(record.get("setting"), dict)
+        return record if is_plan else None
 
     def _read_plan(self, window: Window, plan_id: str, need_at_utc: datetime, until_utc: datetime) -> None:
         path = hourly_path(SCHEDULE_TABLE, window.start_utc, chunk_name(chunk_of(self._fleet.id)))

@@ -21,11 +21,13 @@ from headroom.insight.on_call import (
     measure,
 )
 from headroom.pipelines.clock import closed_at_utc
+from headroom.pipelines.kill_switch import KILL_SWITCH_PATH, kill_switch_reason
 from headroom.pipelines.model_runs import read_rows
 from headroom.pipelines.observed import band_record
+from headroom.pipelines.one_fleet import OF_ONE_FLEET
 from headroom.pipelines.outcomes import Outcome, OutcomeStatus, read_outcomes, run_step, runs_of
-from headroom.pipelines.push_results import result_path
-from headroom.pipelines.pushes import KILL_SWITCH_PATH, kill_switch_reason, stored_plan
+from headroom.pipelines.plan_records import told_plan
+from headroom.pipelines.push_results import read_result, result_path
 from headroom.pipelines.schedules import wanted_actions
 from headroom.pipelines.utilization import RAW_TABLE
 from headroom.pipelines.windows import window_key
@@ -166,9 +168,9 @@ def _newest_reached(workspace: Workspace, window: Window) -> tuple[dict[str, dat
             path = result_path(fleet.id, hour)
             if fleet.id in reached or path not in there:
                 continue
-            result = workspace.lake.read_json(path)
+            result = read_result(workspace, fleet.id, hour)
             if result is None:
-                continue  # a push that failed before it could say anything has taken it away meanwhile
+                continue  # damaged, or a push that failed before it could say anything has taken it away meanwhile
             if hour == window:
                 newest[fleet.id] = result
             if PushState(result["state"]) in REACHED:
@@ -197,17 +199,18 @@ def _capacity_late(
     if not samples:
         return None
     planning = _planning_of(window.start_utc, fleet.lead_seconds_of(fleet.current_type))
-    newest = stored_plan(workspace, fleet, planning)
-    if not isinstance(newest, str) and newest.get("lead_time"):
-        # A lead time that was learnt may be so long that the plan's raise began before the configured one.
-        planning = _planning_of(window.start_utc, newest["lead_time"]["seconds"])
-    result = workspace.lake.read_json(result_path(fleet.id, planning))
-    plan = stored_plan(workspace, fleet, planning)
-    if result is None or isinstance(plan, str) or result["state"] not in (PushState.VERIFIED, PushState.UNCHANGED):
+    try:
+        learnt = told_plan(workspace, fleet.id, planning).get("lead_time")
+        if learnt:
+            # A lead time that was learnt may be so long that the plan's raise began before the configured one.
+            planning = _planning_of(window.start_utc, learnt["seconds"])
+        result, plan = read_result(workspace, fleet.id, planning), told_plan(workspace, fleet.id, planning)
+        if result is None or not plan or result["state"] not in (PushState.VERIFIED, PushState.UNCHANGED):
+            return None
+        wanted = wanted_actions(plan)
+    except OF_ONE_FLEET:  # a damaged plan: of this fleet nothing can be judged, and of the others all
         return None
-    return late_capacity(
-        wanted_actions(plan), samples, needed_from_utc=window.start_utc, needed_before_utc=window.end_utc
-    )
+    return late_capacity(wanted, samples, needed_from_utc=window.start_utc, needed_before_utc=window.end_utc)
 
 
 def _planning_of(need_utc: datetime, lead_seconds: float) -> Window:

@@ -12,8 +12,8 @@ from headroom.forecasting.drift import drift_told_in
 from headroom.insight.push_news import News, NewsKind, Told, choose_news
 from headroom.lake.errors import LakeError
 from headroom.pipelines.at_once import at_once
-from headroom.pipelines.push_results import result_path
-from headroom.pipelines.pushes import stored_plan
+from headroom.pipelines.plan_records import told_plan
+from headroom.pipelines.push_results import read_result
 from headroom.pipelines.windows import window_key
 from headroom.pipelines.workspace import Workspace
 
@@ -34,18 +34,14 @@ def tell_news(workspace: Workspace, window: Window, *, now_utc: datetime) -> lis
     if kept["window"] > window_key(window):
         return []
     fleets = workspace.fleets
-    results = at_once(lambda fleet: workspace.lake.read_json(result_path(fleet.id, window)), fleets)
-    plans = at_once(lambda fleet: stored_plan(workspace, fleet, window), fleets)
+    results = at_once(lambda fleet: read_result(workspace, fleet.id, window), fleets)
+    plans = at_once(lambda fleet: told_plan(workspace, fleet.id, window), fleets)
     done = {
         fleet.id: (result, plan)
         for fleet, result, plan in zip(fleets, results, plans, strict=True)
         if result and result["state"] not in _TELLS_NOTHING
     }
-    news = [
-        item
-        for fleet_id, (result, plan) in done.items()
-        for item in news_of(result, {} if isinstance(plan, str) else plan)
-    ]
+    news = [item for fleet_id, (result, plan) in done.items() for item in news_of(result, plan)]
     chosen, told = choose_news(done, news, kept["fleets"], now_utc=now_utc)
     known = {fleet.id for fleet in fleets}
     records = {fleet_id: _record(item) for fleet_id, item in told.items() if fleet_id in known}

@@ -1,15 +1,37 @@
 """What the push of an hour leaves in the lake beside the ledger: its newest result, and what a person was shown."""
 
+from typing import Any, Final
+
+from headroom.actuation.outcome import PushState
 from headroom.actuation.shown import Shown, shown_from
 from headroom.domain.window import Window
 from headroom.lake.errors import LakeError
 from headroom.pipelines.windows import window_key
 from headroom.pipelines.workspace import Workspace
 
+_STATES: Final = frozenset(PushState)
+_LISTS: Final = ("reasons", "verdicts", "create", "replace", "delete", "keep")
+
 
 def result_path(fleet_id: str, window: Window) -> str:
     """Return where the newest push result of a fleet's plan stands in the lake."""
     return f"{_folder(window)}/fleet={fleet_id}.json"
+
+
+def read_result(workspace: Workspace, fleet_id: str, window: Window) -> dict[str, Any] | None:
+    """Return the newest push result of a fleet's plan; None where there is none, or what is there is none.
+
+    A result is told from and asked about, and the ledger has all that is in it: a damaged one hides one fleet's hour
+    from a page, and stops nothing.
+    """
+    try:
+        record = workspace.lake.read_json(result_path(fleet_id, window))
+    except LakeError:
+        return None
+    is_result = isinstance(record, dict) and record.get("state") in _STATES and record.get("fleet_id") == fleet_id
+    if not is_result or not all(isinstance(record.get(key), list) for key in _LISTS):
+        return None
+    return dict(record)
 
 
 def shown_path(fleet_id: str, window: Window, digest: str) -> str:

@@ -1,34 +1,34 @@
 """Push tasks: a fleet's plan, checked and applied."""
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from headroom.actuation.errors import ActuationError
 from headroom.actuation.ledger import Ledger
 from headroom.actuation.outcome import PushOutcome, PushState
 from headroom.actuation.push import push_fleet
 from headroom.actuation.registry import target_for
 from headroom.actuation.request import PushRequest
 from headroom.config.secrets import redact
-from headroom.config.settings import KILL_SWITCH_VARIABLE
 from headroom.domain.demand import DemandForecast
 from headroom.domain.fleet import Fleet
+from headroom.domain.foreign_text import one_line
 from headroom.domain.scaling import Action, ActionDiff, TargetState, Verdict
 from headroom.domain.window import Window
-from headroom.extract.errors import SourceError
 from headroom.lake.errors import LakeError
 from headroom.lake.layout import chunk_name
 from headroom.pipelines.at_once import at_once
 from headroom.pipelines.clock import closed_at_utc, locks_of, read_clock_utc
 from headroom.pipelines.costs_so_far import costs_so_far, prices_of_budgeted
 from headroom.pipelines.forecasts import KnownForecast, read_forecasts
+from headroom.pipelines.kill_switch import kill_switch_reason
 from headroom.pipelines.observed import NOTHING_KNOWN, Freshness, band_record, freshness
+from headroom.pipelines.one_fleet import OF_ONE_FLEET, told
 from headroom.pipelines.outcomes import Outcome, OutcomeStatus, run_step
+from headroom.pipelines.plan_records import stored_plan
 from headroom.pipelines.push_results import keep_shown, read_shown, result_path
-from headroom.pipelines.schedules import plan_path, wanted_actions
+from headroom.pipelines.schedules import wanted_actions
 from headroom.pipelines.workspace import Workspace
 from headroom.scheduling import (
     CostSoFar,
@@ -40,9 +40,7 @@ from headroom.scheduling import (
     parse_action_name,
 )
 
-KILL_SWITCH_PATH = "control/kill_switch.json"
-"""While this file is in the lake nothing is pushed; {"fleets": [...]} stops only those, {"reason": "..."} is shown."""
-
+_GONE = "it was answered for a fleet that fleets.yaml no longer has: nothing is pushed"
 _STATUS = {
     PushState.FAILED: OutcomeStatus.FAILED,
     PushState.VERIFICATION_FAILED: OutcomeStatus.FAILED,
@@ -72,10 +70,17 @@ def push_chunk(
         stored = at_once(lambda fleet: stored_plan(workspace, fleet, window), fleets)
         plans = {fleet.id: plan for fleet, plan in zip(fleets, stored, strict=True)}
         results.update(push_fleets(workspace, window, chunk, plans, approvals=approvals, is_second_try=is_second_try))
-        at_once(lambda item: keep_result(workspace, item[0], window, item[1]), results.items())
+        kept = at_once(lambda item: keep_result(workspace, item[0], window, item[1]), list(results.items()))
         if not approvals:
             delays["seconds_after_close"] = (read_clock_utc(workspace) - window.end_utc).total_seconds()
-        return [outcome_of(fleet_id, result) for fleet_id, result in results.items()]
+        gone = sorted(set(approvals) - {fleet.id for fleet in fleets})
+        return [
+            *(outcome_of(fleet_id, result) for fleet_id, result in zip(results, kept, strict=True)),
+            *(
+                Outcome(step="push", subject=fleet_id, status=OutcomeStatus.NOTHING_TO_DO, cause=_GONE)
+                for fleet_id in gone
+            ),
+        ]
 
     part = f"3-push-{chunk_name(chunk)}" if not approvals else f"5-approved-{'-'.join(sorted(approvals))}"
     counts = run_step(dag_id="scale_ahead", window=window, part=part, step=push)
@@ -83,23 +88,22 @@ def push_chunk(
     return {**counts, "write_calls": writes, **delays}
 
 
-def stored_plan(workspace: Workspace, fleet: Fleet, window: Window) -> dict[str, Any] | str:
-    """Return the plan that the schedule step left for a fleet, or in a sentence why there is none."""
+def keep_result(workspace: Workspace, fleet_id: str, window: Window, result: PushOutcome | str) -> PushOutcome | str:
+    """Keep a push's result, and what a person is to be asked about; a push that came to nothing leaves none.
+
+    Return the result, or in a sentence that it could not be kept.
+    """
     try:
-        record = workspace.lake.read_json(plan_path(fleet.id, window))
-    except LakeError as error:
-        return f"its plan cannot be read: {error}"
-    return record if isinstance(record, dict) else "it has no plan in this run"
-
-
-def keep_result(workspace: Workspace, fleet_id: str, window: Window, result: PushOutcome | str) -> None:
-    """Keep a push's result, and what a person is to be asked about; a push that came to nothing leaves none."""
-    if isinstance(result, PushOutcome):
+        if isinstance(result, str):
+            workspace.lake.storage.delete(result_path(fleet_id, window))
+            return result
         if result.shown is not None:
             keep_shown(workspace, fleet_id, window, result.shown)
         workspace.lake.write_json(result_path(fleet_id, window), result.summary())
-    else:
-        workspace.lake.storage.delete(result_path(fleet_id, window))
+    except LakeError as error:
+        ended = result if isinstance(result, str) else f"it ended as {result.state.value}"
+        return f"{ended}, and its result cannot be kept: {error}"
+    return result
 
 
 def push_fleets(
@@ -133,8 +137,8 @@ def push_fleets(
             return plan
         try:
             return inputs.push(fleet, plan, approvals.get(fleet.id, {}))
-        except (ActuationError, SourceError, LakeError, KeyError, ValueError) as error:
-            return redact(error) or type(error).__name__
+        except OF_ONE_FLEET as error:
+            return told(error)
 
     return dict(zip(plans, at_once(push, fleets), strict=True))
 
@@ -159,6 +163,8 @@ class _RunInputs:
         if known is None:
             return "it has no forecast in this run"
         wanted = wanted_actions(plan)
+        by = one_line(str(answer.get("by") or "")).strip()
+        is_approved = bool(by) and answer.get("is_approved") is True  # an approval of nobody's is none
         request = PushRequest(
             fleet=fleet,
             window_end_utc=self.window.end_utc,
@@ -168,9 +174,9 @@ class _RunInputs:
             guardrails=self._guardrails(fleet, known.forecast, wanted, plan),
             plan_id=plan["plan_id"],
             inputs_hash=plan["inputs_hash"],
-            approved_by=str(answer["by"]) if answer.get("is_approved") else None,
-            rejected_by=(answer["by"] or "") if answer and not answer["is_approved"] else None,
-            answer_note=redact(answer.get("note") or ""),
+            approved_by=by if is_approved else None,
+            rejected_by=by if answer and not is_approved else None,
+            answer_note=redact(one_line(str(answer.get("note") or ""))),
             shown=read_shown(self.workspace, fleet.id, self.window, answer.get("shown")),
             planned_usd_per_day=plan["estimate"]["planned_usd_per_day"],
         )
@@ -244,39 +250,6 @@ def diff_function(
 def ownership(workspace: Workspace, fleet: Fleet) -> Callable[[str], bool]:
     """Return the test of whether a scheduled action's name is ours at this fleet."""
     return lambda name: parse_action_name(name, deployment=workspace.deployment, fleet_id=fleet.id) is not None
-
-
-def kill_switch_reason(workspace: Workspace, fleet: Fleet) -> str | None:
-    """Return why a kill switch, the environment's or the lake's, stops this fleet, or None where none does.
-
-    A switch that cannot be read is thrown: somebody meant to stop something.
-    """
-    if workspace.kill_switch:
-        reason = _reason_of(_variable_switch(workspace.kill_switch), fleet, where=f"{KILL_SWITCH_VARIABLE} is set")
-        if reason is not None:
-            return reason
-    try:
-        switch = workspace.lake.read_json(KILL_SWITCH_PATH)
-    except LakeError as error:
-        return f"it cannot be read, so all is stopped ({error})"
-    return None if switch is None else _reason_of(switch, fleet, where=f"{KILL_SWITCH_PATH} is in the lake")
-
-
-def _variable_switch(text: str) -> object:
-    """Return what the variable says: JSON as in the lake's file, or any other text, which is the reason."""
-    try:
-        switch = json.loads(text)
-    except ValueError:
-        return {"reason": text}
-    return switch if isinstance(switch, dict) else {"reason": text}
-
-
-def _reason_of(switch: object, fleet: Fleet, *, where: str) -> str | None:
-    if not isinstance(switch, dict) or not isinstance(switch.get("fleets", []), list):
-        return f"{where}, and names no list of fleets"
-    if fleet.id not in switch.get("fleets", [fleet.id]):
-        return None
-    return str(switch.get("reason") or where)
 
 
 def outcome_of(fleet_id: str, result: PushOutcome | str) -> Outcome:

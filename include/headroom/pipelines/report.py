@@ -18,6 +18,7 @@ from headroom.domain.instance_type import CapacityPool
 from headroom.domain.plan import RightsizingOption, SpotAllocation, SpotMixPlan
 from headroom.domain.scaling import Verdict
 from headroom.domain.window import Window
+from headroom.lake.errors import LakeError
 from headroom.lake.money import amount_of
 from headroom.pipelines.at_once import at_once
 from headroom.pipelines.demand_history import demand_histories
@@ -27,9 +28,10 @@ from headroom.pipelines.model_runs import read_rows, run_model
 from headroom.pipelines.newest_report import LATEST_KEY, LATEST_PAGE
 from headroom.pipelines.outcomes import read_outcomes, runs_of
 from headroom.pipelines.plan import spot_mix_path
-from headroom.pipelines.push_results import result_path
+from headroom.pipelines.plan_records import stored_plan
+from headroom.pipelines.push_results import read_result
 from headroom.pipelines.savings import report_savings
-from headroom.pipelines.schedules import SCHEDULE_TABLE, plan_path, wanted_actions
+from headroom.pipelines.schedules import SCHEDULE_TABLE, wanted_actions
 from headroom.pipelines.windows import window_key
 from headroom.pipelines.workspace import Workspace, open_workspace
 from headroom.reporting.run_report import (
@@ -66,11 +68,18 @@ def report_run(window: Window) -> dict[str, Any]:
     path = f"reports/run/{window_key(window)[:13]}"
     workspace.lake.storage.write_bytes(f"{path}.html", page)
     workspace.lake.write_json(f"{path}.json", run_summary(report))
-    newest = workspace.lake.read_json(LATEST_KEY)
-    if newest is None or newest["window"] <= window_key(window):
+    if _newest_window(workspace) <= window_key(window):
         workspace.lake.storage.write_bytes(LATEST_PAGE, page)
         workspace.lake.write_json(LATEST_KEY, {"window": window_key(window)})
     return {"page": f"{path}.html", "fleets": len(report.fleets), "incidents": len(report.incidents)}
+
+
+def _newest_window(workspace: Workspace) -> str:
+    """Return the window of the newest page; a note of it that cannot be read holds no newer page back."""
+    try:
+        return str(workspace.lake.read_json(LATEST_KEY)["window"])
+    except (LakeError, LookupError, TypeError):
+        return ""
 
 
 def report_day(window: Window) -> dict[str, Any]:
@@ -89,9 +98,9 @@ def build_run_report(workspace: Workspace, window: Window) -> RunReport:
     schedules = _schedules(workspace, window)
     types, mixes = _rightsizing(workspace, window), _spot_mixes(workspace, window)
     incidents = _incidents(workspace, window)
-    lake = workspace.lake
-    plans = at_once(lambda fleet: lake.read_json(plan_path(fleet.id, window)), workspace.fleets)
-    results = at_once(lambda fleet: lake.read_json(result_path(fleet.id, window)), workspace.fleets)
+    stored = at_once(lambda fleet: stored_plan(workspace, fleet, window), workspace.fleets)
+    plans = [None if isinstance(plan, str) else plan for plan in stored]
+    results = at_once(lambda fleet: read_result(workspace, fleet.id, window), workspace.fleets)
     sections = []
     for fleet, plan, result in zip(workspace.fleets, plans, results, strict=True):
         hours = schedules.get(fleet.id, [])
@@ -246,14 +255,17 @@ def _spot_mixes(workspace: Workspace, window: Window) -> dict[str, SpotMixPlan]:
     days = [day.day for day in reversed(list(recent.days())) if day.end_utc <= window.end_utc]
 
     def newest(fleet: Fleet) -> SpotMixPlan | None:
-        records = (workspace.lake.read_json(spot_mix_path(fleet.id, day)) for day in days)
-        record = next((record for record in records if record is not None), None)
-        if record is None:
+        try:
+            records = (workspace.lake.read_json(spot_mix_path(fleet.id, day)) for day in days)
+            record = next((record for record in records if record is not None), None)
+            if record is None:
+                return None
+            allocations = tuple(
+                SpotAllocation(**{**item, "pool": CapacityPool(**item["pool"])}) for item in record["allocations"]
+            )
+            return SpotMixPlan(**{**record, "allocations": allocations})
+        except (LakeError, LookupError, TypeError):  # damaged: one fleet's part of the page, and no more
             return None
-        allocations = tuple(
-            SpotAllocation(**{**item, "pool": CapacityPool(**item["pool"])}) for item in record["allocations"]
-        )
-        return SpotMixPlan(**{**record, "allocations": allocations})
 
     found = zip(workspace.fleets, at_once(newest, workspace.fleets), strict=True)
     return {fleet.id: mix for fleet, mix in found if mix is not None}

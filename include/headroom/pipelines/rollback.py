@@ -9,6 +9,7 @@ from headroom.actuation.outcome import PushOutcome
 from headroom.actuation.registry import target_for
 from headroom.actuation.rollback import RollbackRequest, rollback_push
 from headroom.config.secrets import redact
+from headroom.domain.foreign_text import one_line
 from headroom.extract.cloud_clock import read_cloud_clock_utc
 from headroom.pipelines.clock import locks_of
 from headroom.pipelines.pushes import diff_function, ownership
@@ -65,8 +66,8 @@ def roll_back(
             fleet_id=fleet.id,
             starts_at_utc=starts_at_utc,
         ),
-        requested_by=requested_by,
-        reason=redact(reason.strip())[:MOST_REASON_CHARACTERS],
+        requested_by=one_line(requested_by),
+        reason=redact(one_line(reason.strip()))[:MOST_REASON_CHARACTERS],
         run_id=run_id,
     )
     return rollback_push(

@@ -27,6 +27,7 @@ from headroom.pipelines.clock import closed_at_utc
 from headroom.pipelines.forecasts import KnownForecast, read_forecasts
 from headroom.pipelines.lead_times import LearntLead, learnt_lead, read_arrivals
 from headroom.pipelines.observed import instances_a_day_before
+from headroom.pipelines.one_fleet import OF_ONE_FLEET, told
 from headroom.pipelines.outcomes import Outcome, OutcomeStatus, run_step
 from headroom.pipelines.plan_costs import PlanCosts, running_under_plan, today_instances
 from headroom.pipelines.prices import Market, read_market_and_rates
@@ -71,9 +72,9 @@ def schedule_fleets(
     """
     is_past = closed_at_utc(workspace, window) - window.end_utc > STALE_AFTER
     fleets = [fleet for fleet in workspace.fleets_in(chunk) if fleet_ids is None or fleet.id in fleet_ids]
-    kept = [fleet.id for fleet in fleets if is_past and workspace.lake.read_json(plan_path(fleet.id, window))]
-    planned = plan_fleets_at(workspace, window, chunk, [fleet for fleet in fleets if fleet.id not in kept])
-    at_once(lambda item: _keep_plan(workspace, window, *item), planned.items())
+    kept = [fleet.id for fleet in fleets if is_past and _has_plan(workspace, fleet, window)]
+    made = plan_fleets_at(workspace, window, chunk, [fleet for fleet in fleets if fleet.id not in kept])
+    planned = dict(zip(made, at_once(lambda item: _keep_plan(workspace, window, *item), made.items()), strict=True))
     why_kept = "the window is past; its plan stays"
     outcomes = [_outcome(fleet_id, OutcomeStatus.NOTHING_TO_DO, why_kept) for fleet_id in kept]
     rows: list[dict[str, Any]] = []
@@ -89,12 +90,24 @@ def schedule_fleets(
     return outcomes
 
 
-def _keep_plan(workspace: Workspace, window: Window, fleet_id: str, plan: "FleetPlan | str") -> None:
-    """Write a fleet's plan where its push looks for it; without one, leave none of an earlier try there."""
-    if isinstance(plan, str):
-        workspace.lake.storage.delete(plan_path(fleet_id, window))
-    else:
-        workspace.lake.write_json(plan_path(fleet_id, window), plan.record)
+def _has_plan(workspace: Workspace, fleet: Fleet, window: Window) -> bool:
+    """Whether a plan stands there; one that cannot be read stays as well, for somebody to look at."""
+    try:
+        return bool(workspace.lake.read_json(plan_path(fleet.id, window)))
+    except LakeError:
+        return True
+
+
+def _keep_plan(workspace: Workspace, window: Window, fleet_id: str, plan: "FleetPlan | str") -> "FleetPlan | str":
+    """Write a fleet's plan, or, where there is none, leave none of an earlier try there; return it, or why not."""
+    try:
+        if isinstance(plan, str):
+            workspace.lake.storage.delete(plan_path(fleet_id, window))
+        else:
+            workspace.lake.write_json(plan_path(fleet_id, window), plan.record)
+    except LakeError as error:
+        return f"{plan}; {error}" if isinstance(plan, str) else f"its plan cannot be kept: {error}"
+    return plan
 
 
 def plan_fleets_at(
@@ -119,6 +132,8 @@ def plan_fleets_at(
             return _Planner(workspace, fleet, forecast, market, observed.get(fleet.id), learnt, now_utc).plan()
         except (ActuationError, PlanError, SourceError, LakeError, ValueError) as error:
             return str(error)
+        except OF_ONE_FLEET as error:
+            return told(error)
 
     return dict(zip((fleet.id for fleet in fleets), at_once(plan, fleets), strict=True))
 

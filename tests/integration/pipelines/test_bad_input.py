@@ -18,8 +18,8 @@ from headroom.lake.storage import LocalStorage
 from headroom.lake.tables import TABLES
 from headroom.pipelines import billing, report, scale, utilization, windows
 from headroom.pipelines.gates import pass_gate_by_fleet
+from headroom.pipelines.kill_switch import kill_switch_reason
 from headroom.pipelines.outcomes import RunHasFailures, check_outcomes, read_outcomes
-from headroom.pipelines.pushes import kill_switch_reason
 from headroom.pipelines.utilization import settle_utilization
 from headroom.pipelines.workspace import open_workspace
 from headroom.sandbox.process import SandboxProcess

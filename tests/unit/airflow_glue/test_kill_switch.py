@@ -24,6 +24,26 @@ def test_the_variable_reaches_the_task_as_it_was_written(monkeypatch: pytest.Mon
     assert environment == {KILL_SWITCH_VARIABLE: '{"fleets": ["chat-large"]}'}
 
 
+@pytest.mark.parametrize(
+    ("value", "handed_on"),
+    [
+        ("", "the Airflow Variable headroom_kill_switch is there"),
+        (" \n", "the Airflow Variable headroom_kill_switch is there"),
+        (None, None),
+        (False, "False"),
+        ("stop\x00\ud800", "stop\\x00\\ud800"),
+        ('{\n\t"fleets": ["chat-large"]\n}', '{ "fleets": ["chat-large"] }'),
+    ],
+)
+def test_whatever_somebody_put_there_is_a_switch(
+    monkeypatch: pytest.MonkeyPatch, value: object, handed_on: str | None
+) -> None:
+    airflow_has(monkeypatch, {AIRFLOW_VARIABLE: value})
+    environment: dict[str, str] = {}
+    use_kill_switch(environment=environment)
+    assert environment.get(KILL_SWITCH_VARIABLE) == handed_on
+
+
 def test_without_the_variable_what_the_environment_says_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     airflow_has(monkeypatch, {})
     environment = {KILL_SWITCH_VARIABLE: "incident 4711"}

@@ -114,6 +114,14 @@ FAULTS = [
         "freezes: [{reason: a, starts_at_utc: 2026-11-28T00:00:00Z, ends_at_utc: 2026-11-27T00:00:00Z}]",
         "guardrails.freezes[0]: window ends at 2026-11-27T00:00:00+00:00, not after its start 2026-11-28",
     ),
+    (
+        "freezes: [{reason: a, starts_at_utc: 20261127, ends_at_utc: 20261201}]",
+        "guardrails.freezes[0].starts_at_utc: expected a time such as 2026-12-01T00:00:00Z, found the number 20261127",
+    ),
+    (
+        'freezes: [{reason: a, starts_at_utc: 2026-11-27T00:00:00Z, ends_at_utc: "1796000000"}]',
+        "guardrails.freezes[0].ends_at_utc: expected a time such as 2026-12-01T00:00:00Z, found the number 1796000000",
+    ),
 ]
 
 

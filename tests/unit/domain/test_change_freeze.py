@@ -113,6 +113,8 @@ def test_a_freeze_for_ever_is_told_as_a_long_one() -> None:
             "time_zone must be an IANA time zone such as Europe/Berlin, found 'Berlin'",
         ),
         ({**WEEKEND, "time_zone": "../etc"}, "time_zone must be an IANA time zone"),
+        ({**WEEKEND, "time_zone": "localtime"}, "time_zone must be an IANA time zone"),
+        ({**WEEKEND, "time_zone": "right/Europe/Berlin"}, "time_zone must be an IANA time zone"),
         ({**WEEKEND, "starts_at": "9:00"}, "starts_at must be a time of day in quotes such as \"18:00\", found '9:00'"),
         ({**WEEKEND, "starts_at": "09:60"}, "starts_at must be a time of day"),
         ({**WEEKEND, "ends_at": "24:01"}, "ends_at must be a time of day"),

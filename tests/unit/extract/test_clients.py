@@ -12,6 +12,7 @@ from botocore.config import Config
 from tests.unit.extract.fake_aws import client_error
 
 from headroom.extract.account.caller import read_caller
+from headroom.extract.call_budget import CallBudget
 from headroom.extract.clients import MAX_ATTEMPTS, BotoClients, client_config
 from headroom.extract.errors import SourceError, describe_failure, is_refusal
 
@@ -179,3 +180,26 @@ def test_an_answer_that_is_not_of_aws_is_a_failure_that_quotes_no_page(
     caller = read_caller(clients, region="us-east-1")
     assert caller.identity is None
     assert caller.cause == "UnreadableAnswerError: something else than AWS answered: what came cannot be read"
+
+
+def test_calls_in_one_account_are_counted_together_however_it_is_named_or_entered(
+    session: boto3.Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[str, str | None]] = []
+    budget = CallBudget()
+
+    def bucket(self: CallBudget, service: str, *, region: str, account: str | None) -> None:
+        assert self is budget
+        if service == "autoscaling":
+            asked.append((region, account))
+
+    monkeypatch.setattr(CallBudget, "bucket", bucket)
+    role_arn = "arn:aws:iam::{account}:role/headroom-read"
+    reading = BotoClients(session, role_arn=role_arn, budget=budget)
+    writing = BotoClients(session, role_arn=role_arn.replace("read", "push"), budget=budget)
+    for clients in (reading, writing):
+        for region, account in (("us-east-1", None), ("us-east-1", OWN), ("us-east-1", OTHER), ("eu-west-1", OTHER)):
+            clients.client("autoscaling", region=region, account=account)
+    # our own by no name, whether a fleet names it or not; each region of another account by itself
+    once = [("us-east-1", None), ("us-east-1", None), ("us-east-1", OTHER), ("eu-west-1", OTHER)]
+    assert asked == once * 2

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from headroom.lake.errors import PathError
+from headroom.lake.errors import PathError, UnreadableFileError
 from headroom.lake.storage import LocalStorage, open_storage
 
 
@@ -47,8 +47,11 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_leftover(storage: Any, mo
 def test_a_name_taken_by_a_folder_is_an_error_without_leftover(storage: Any) -> None:
     storage.write_bytes("a/b/c", b"x")
 
-    with pytest.raises(OSError, match="directory"):
-        storage.write_bytes("a/b", b"y")
+    for use in (lambda path: storage.write_bytes(path, b"y"), storage.read_bytes, storage.delete):
+        with pytest.raises(UnreadableFileError, match=r"a/b: expected a file .*: Is a directory"):
+            use("a/b")
+    with pytest.raises(UnreadableFileError, match="a/b/c/d: expected a file"):
+        storage.write_bytes_if_absent("a/b/c/d", b"y")
     assert [file.name for file in (storage.root / "a").iterdir()] == ["b"]
 
 

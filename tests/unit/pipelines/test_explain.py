@@ -18,6 +18,7 @@ from tests.unit.actuation.played_day import Day, play
 from tests.unit.extract.fake_aws import FakeClients
 
 import headroom.cli.explain
+from headroom.actuation.outcome import PushOutcome, PushState
 from headroom.cli import main
 from headroom.domain.demand import DemandForecast
 from headroom.domain.fleet import Mode
@@ -233,7 +234,10 @@ def test_where_nothing_was_written_the_owners_bounds_stand_and_it_says_why(
 
 def test_an_hour_of_a_fleet_that_was_observed_then_is_told_by_its_result(tmp_path: Path) -> None:
     workspace = workspace_of(tmp_path, Day())
-    workspace.lake.write_json(result_path("chat-large", Window(at(5), at(6))), {"state": "observed", "reasons": []})
+    workspace.lake.write_json(
+        result_path("chat-large", Window(at(5), at(6))),
+        PushOutcome(fleet_id="chat-large", push_id="x", state=PushState.OBSERVED).summary(),
+    )
     assert explain_minimum(workspace, "chat-large", NOW).why.code == "observed"
 
 

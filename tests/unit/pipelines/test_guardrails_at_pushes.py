@@ -25,7 +25,8 @@ from headroom.lake.storage import LocalStorage
 from headroom.lake.tables import TABLES
 from headroom.pipelines.costs_so_far import costs_so_far
 from headroom.pipelines.demand_history import FORECAST_TABLE, forecast_rows
-from headroom.pipelines.pushes import push_fleets, stored_plan
+from headroom.pipelines.plan_records import stored_plan
+from headroom.pipelines.pushes import push_fleets
 from headroom.pipelines.schedules import schedule_fleets
 from headroom.pipelines.workspace import SQL_FOLDER, Workspace
 from headroom.scheduling import CostSoFar

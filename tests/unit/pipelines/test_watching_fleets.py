@@ -20,10 +20,10 @@ from headroom.lake.sql_runner import SqlModels
 from headroom.lake.storage import LocalStorage
 from headroom.lake.tables import TABLES
 from headroom.pipelines import on_call, outcomes
+from headroom.pipelines.kill_switch import KILL_SWITCH_PATH
 from headroom.pipelines.on_call import measure_fleets, newest_measurements
 from headroom.pipelines.outcomes import Outcome, OutcomeStatus, RunHasFailures, check_outcomes, record_outcomes
 from headroom.pipelines.push_results import result_path
-from headroom.pipelines.pushes import KILL_SWITCH_PATH
 from headroom.pipelines.schedules import plan_path
 from headroom.pipelines.workspace import SQL_FOLDER, Workspace
 
