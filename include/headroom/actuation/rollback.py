@@ -134,8 +134,8 @@ class _Rollback:
             )
         except (AttributeError, LookupError, TypeError, ValueError) as error:
             found = f"{type(error).__name__}: {error}"
-            expected = "expected what stood before the push in its intended event"
-            raise ActuationError(f"push={intent.push_id}: {expected}, found {found}") from error
+            file = f"push={intent.push_id}/*-intended.json"
+            raise ActuationError(f"{file}: expected what stood before the push, found {found}") from error
         diff = self.request.diff(wanted, state)
         if is_dry_run:
             return self.outcome(PushState.DRY_RUN, diff=diff)

@@ -16,7 +16,7 @@ from headroom.forecasting.corrected_naive import DAY_CORRECTED, DAYS_CORRECTED, 
 from headroom.forecasting.joint_paths import checked_errors, remember_errors
 from headroom.forecasting.members import FittedForecaster, Forecaster, MemberError, State
 from headroom.forecasting.naive import DAILY, WEEKLY, seasonal_naive
-from headroom.forecasting.newest_hours import moved_by_newest, newest_checks
+from headroom.forecasting.newest_hours import moved_by_misses, newest_checks
 from headroom.forecasting.ordinary_hours import OnOrdinaryHours, ordinary_hours
 from headroom.forecasting.pooled_demand import PooledDemand
 from headroom.forecasting.prophet_model import ProphetForecaster
@@ -199,8 +199,8 @@ def forecast_with_members(
 ) -> SeriesForecast:
     """Return the forecast of a selection that has weights, whether or not a simple case would serve.
 
-    `is_moved`: whether the newest hours may move the path, as they do what we serve. Without it the median of a lone
-    member is what that member says.
+    `is_moved`: whether hours that were all missed on one side may move the path, as they do what we serve. Without it
+    the median of a lone member is what that member says.
     """
     if selection.calibration is None:
         raise ValueError(f"{series.series_id}: the selection has no calibration, select first")
@@ -214,7 +214,7 @@ def forecast_with_members(
     says = partial(_path_together, heavy, selection.weights, NEAR_STEPS) if heavy else None
     checks, moved = newest_checks(series, says), ""
     if is_moved:
-        combined, moved = moved_by_newest(combined, checks, selection.calibration, series)
+        combined, moved = moved_by_misses(combined, checks, selection.calibration, series)
     calibration = selection.calibration.stretched(checks.said, checks.came, least=widening if widening > 1 else 0.0)
     quantiles = calibration.quantiles(combined, steps_late=series.trailing_gap)
     return SeriesForecast(

@@ -1,4 +1,4 @@
-"""What the newest hours tell of the next: the level they were all missed by, the last value where it does better."""
+"""What the newest hours tell of the next: how what was said of them compares with what came, and the level missed."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,9 +8,8 @@ import numpy as np
 
 from headroom.domain.demand import Floats
 from headroom.forecasting.calibration import NEAR_STEPS, Calibration
-from headroom.forecasting.last_value import last_value_share
 from headroom.forecasting.missed_level import CHECKS_THAT_AGREE, kept_ahead, missed_level
-from headroom.forecasting.ordinary_hours import alike_newest, told_of_by_newest
+from headroom.forecasting.ordinary_hours import told_of_by_newest
 from headroom.forecasting.series import Series
 from headroom.units import HOURS_PER_DAY
 
@@ -23,13 +22,11 @@ _STEPS_THAT_AGREE: Final = _CHECKS_BEFORE[CHECKS_THAT_AGREE - 1] + NEAR_STEPS
 class Checks:
     """What was said of the next steps at origins of the last day, newest first, and what came.
 
-    `said`, `came`: shape (origins, NEAR_STEPS). `last_value`: of the step before each origin, shape (origins, 1). NaN
-    where nothing was seen.
+    Both have shape (origins, NEAR_STEPS), NaN where nothing was seen.
     """
 
     said: Floats
     came: Floats
-    last_value: Floats
 
 
 def newest_checks(series: Series, says: Callable[[Series], Floats] | None) -> Checks:
@@ -39,22 +36,13 @@ def newest_checks(series: Series, says: Callable[[Series], Floats] | None) -> Ch
     """
     newest = len(series) - NEAR_STEPS
     origins = [newest - before for before in _CHECKS_BEFORE if says and newest - before > 2 * series.day]
-    known = [series.until(origin) for origin in origins]
     return Checks(
-        said=np.array([says(until) for until in known if says]).reshape(-1, NEAR_STEPS),
+        said=np.array([says(series.until(origin)) for origin in origins if says]).reshape(-1, NEAR_STEPS),
         came=np.array([series.observed[origin : origin + NEAR_STEPS] for origin in origins]).reshape(-1, NEAR_STEPS),
-        last_value=np.array([until.observed[-1] for until in known]).reshape(-1, 1),
     )
 
 
-def moved_by_newest(path: Floats, checks: Checks, calibration: Calibration, series: Series) -> tuple[Floats, str]:
-    """Return the path as the newest hours move it, and remarks that say so; as given where they tell of nothing."""
-    at_level, remark = _moved_by_misses(path, checks, calibration, series)
-    leaning, other_remark = _leaning_on_last_value(at_level, checks, calibration, series)
-    return leaning, remark + other_remark
-
-
-def _moved_by_misses(path: Floats, checks: Checks, calibration: Calibration, series: Series) -> tuple[Floats, str]:
+def moved_by_misses(path: Floats, checks: Checks, calibration: Calibration, series: Series) -> tuple[Floats, str]:
     """Return the path at the level that demand has moved to lately, and a remark; as given where it has not moved."""
     scale = calibration.scale
     level = missed_level(scale.forward(checks.came) - scale.forward(checks.said), usual_error=calibration.near_error)
@@ -67,24 +55,3 @@ def _moved_by_misses(path: Floats, checks: Checks, calibration: Calibration, ser
     moved = np.where(is_told, scale.backward(scale.forward(path) + kept_ahead(level, ahead)), path)
     change = float(moved[0] - path[0])
     return moved, f"; the newest hours were all missed on one side, so the next is moved by {change:+.3g}"
-
-
-def _leaning_on_last_value(
-    path: Floats, checks: Checks, calibration: Calibration, series: Series
-) -> tuple[Floats, str]:
-    """Return the path whose next NEAR_STEPS steps lean on the last value, and a remark; as given if it was no better.
-
-    Holidays and events are left alone where the last value was seen in another kind of hour.
-    """
-    scale, newest = calibration.scale, series.observed[-1:]
-    came = scale.forward(checks.came)
-    share = last_value_share(
-        came - scale.forward(checks.said),
-        came - scale.forward(checks.last_value),
-        usual_error=calibration.near_error,
-    )
-    leans = alike_newest(series, horizon_steps=len(path)) & (np.arange(len(path)) < NEAR_STEPS)
-    if share == 0 or np.isnan(newest[0]) or not leans.any():
-        return path, ""
-    leaning = scale.backward((1 - share) * scale.forward(path) + share * scale.forward(newest))
-    return np.where(leans, leaning, path), f"; the next {NEAR_STEPS} hours lean on the last value by {share:.0%}"

@@ -79,15 +79,6 @@ def told_of_by_newest(series: Series, *, newest_steps: int, horizon_steps: int) 
     return is_told
 
 
-def alike_newest(series: Series, *, horizon_steps: int) -> Flags:
-    """Return which steps ahead are holidays and events of just those kinds that the newest hour is."""
-    hours = np.concatenate([series.hours[-1:], series.hours_after(horizon_steps)])
-    is_alike = np.ones(horizon_steps, dtype=bool)
-    for flag in series.calendar.flags(hours).values():
-        is_alike &= flag[1:] == flag[0]
-    return is_alike
-
-
 def _flags(series: Series) -> dict[str, Flags]:
     """Return the flags of the series' hours by kind; none where they would leave too little that is ordinary."""
     flags = series.calendar.flags(series.hours)

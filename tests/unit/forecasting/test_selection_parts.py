@@ -237,7 +237,7 @@ class AgedMemberOfSixSteps(AgedMember):
 def test_a_fit_that_is_too_old_and_cannot_be_made_anew_fails_no_forecast(member: AgedMember) -> None:
     series = series_of(shaped_demand(24 * 10))
     chosen = select(series, horizon_steps=24, seed=0, members=(SpyingMember(),))
-    made = forecast_with_members(series, chosen, horizon_steps=24, seed=0, members=(member,), is_moved=False)
+    made = forecast_with_members(series, chosen, horizon_steps=24, seed=0, members=(member,))
     assert made.median[: member.reach] == pytest.approx(7.0)
     assert made.median[member.reach :] == pytest.approx(series.observed[-24:][member.reach :])
     assert "the day before stands in" in made.note
