@@ -333,9 +333,28 @@ def test_the_second_try_of_a_dead_rollbacks_run_goes_on_under_its_own_id_and_loc
         if event.state is LedgerState.ROLLBACK_INTENDED
     }
     assert list(intents) == [ended.push_id]
+    assert world.ledger.states(ended.push_id)[-1] is LedgerState.ROLLED_BACK
+    assert world.ledger.intents("chat-large", now_utc=world.cloud.now).half_done == ()
     marks = [event for event in world.ledger.events(NEW_PUSH.push_id) if event.state is LedgerState.ROLLED_BACK]
     assert [event.detail["by"] for event in marks] == [ended.push_id]
     assert bool(ended.write_calls or ended.whole)  # so that what was done is told
+
+
+def test_a_refused_rollback_that_is_tried_again_counts_from_when_it_wrote() -> None:
+    world = WORKS["rollback"].begin(ec2)
+    world.cloud.advance_to(at(6) + minutes(58))
+    with locks(world.store, world.cloud).look("chat-large").hold("somebody"):
+        assert world.roll_back(NEW_PUSH.push_id, run_id="manual 1").state is PushState.REFUSED
+    world.cloud.advance_to(at(7) + minutes(3))
+    hour = request(LATER, window_end=at(7))
+    assert world.push(hour).state is PushState.VERIFIED
+    world.cloud.advance_to(at(7) + minutes(10))
+
+    ended = world.roll_back(NEW_PUSH.push_id, run_id="manual 1", is_second_try=True)
+
+    assert (ended.state, ours_at(world.cloud)) == (PushState.ROLLED_BACK, OLD_MINIMA)
+    assert world.push(hour).state is PushState.PLANNED  # the hour run again does not undo what a person asked for since
+    assert ours_at(world.cloud) == OLD_MINIMA
 
 
 @pytest.mark.parametrize(("work", "api", "number", "hook"), DEATHS)
