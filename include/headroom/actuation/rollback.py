@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from headroom.actuation.baseline import seen_leaving_edits
 from headroom.actuation.before_push import actions_of_before
 from headroom.actuation.errors import ActuationError
 from headroom.actuation.ledger import STALE_AFTER, Ledger, fleet_of, moment_of, push_id_for
@@ -191,7 +192,7 @@ class _Rollback:
                 LedgerState.ROLLED_BACK,
                 at_utc=self.now_utc,
                 detail={"is_repaired": False, "setting": setting_record(state.setting)},
-                memory=memory.seen(state, is_ours=self.request.is_ours),
+                memory=seen_leaving_edits(memory, state, is_ours=self.request.is_ours),
             )
         mark_repaired(half_done, by=self.rollback_id, ledger=self.ledger, now_utc=self.now_utc)
 

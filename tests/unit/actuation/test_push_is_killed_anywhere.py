@@ -340,6 +340,34 @@ def test_the_second_try_of_a_dead_rollbacks_run_goes_on_under_its_own_id_and_loc
     assert bool(ended.write_calls or ended.whole)  # so that what was done is told
 
 
+@pytest.mark.parametrize("target_of", [ec2, ecs])
+def test_a_rollback_leaves_what_the_owner_has_edited_for_the_next_push_to_find(
+    target_of: Callable[[FakeTarget], ScalingTarget],
+) -> None:
+    world = WORKS["rollback"].begin(target_of)
+    world.cloud.advance_to(at(6) + minutes(10))
+    world.cloud.sizes["MinSize"] = 5
+    assert world.roll_back(NEW_PUSH.push_id).state is PushState.ROLLED_BACK
+    world.cloud.advance_to(at(7) + minutes(5))
+    assert world.push(request(LATER, window_end=at(7))).state is PushState.PAUSED
+    memory = world.ledger.memory("chat-large", now_utc=world.cloud.now)
+    assert memory is not None
+    assert (memory.baseline.setting.min_instances, memory.baseline.setting.max_instances) == (5, 20)
+
+
+def test_so_does_the_second_try_that_finds_the_first_had_written_all() -> None:
+    world = WORKS["rollback"].begin(ec2)
+    world.die_at(CALLS["rollback", "ec2"], "on_call")  # the last read
+    with pytest.raises(Killed):
+        world.roll_back(NEW_PUSH.push_id, run_id="manual 1")
+    world.revive()
+    world.cloud.sizes["MinSize"] = 5
+    ended = world.roll_back(NEW_PUSH.push_id, run_id="manual 1", is_second_try=True)
+    assert (ended.state, ended.write_calls) == (PushState.ROLLED_BACK, 0)
+    world.cloud.advance_to(at(7) + minutes(5))
+    assert world.push(request(LATER, window_end=at(7))).state is PushState.PAUSED
+
+
 def test_a_refused_rollback_that_is_tried_again_counts_from_when_it_wrote() -> None:
     world = WORKS["rollback"].begin(ec2)
     world.cloud.advance_to(at(6) + minutes(58))
