@@ -340,6 +340,38 @@ def test_the_second_try_of_a_dead_rollbacks_run_goes_on_under_its_own_id_and_loc
     assert bool(ended.write_calls or ended.whole)  # so that what was done is told
 
 
+@pytest.mark.parametrize(
+    ("number", "hook"),
+    [*((number, "on_call") for number in range(1, 9)), *((number, "after_call") for number in (4, 5))],
+)
+@pytest.mark.parametrize("is_second_try", [True, False])
+def test_a_withdrawal_for_an_owners_edit_that_died_is_ended_though_the_fleet_stays_paused(
+    number: int, hook: str, *, is_second_try: bool
+) -> None:
+    world = WORKS["rollback"].begin(ec2)
+    world.cloud.advance_to(at(7) + minutes(5))
+    world.cloud.sizes["MinSize"] = 5
+    hour, later = request(LATER, window_end=at(7)), request(LATER, window_end=at(8))
+    world.die_at(number, hook)
+    with pytest.raises(Killed):
+        world.push(hour)
+    world.revive()
+    if not is_second_try:  # the next hour's run ends it
+        world.cloud.advance_to(at(8) + minutes(5))
+        hour = later
+
+    assert world.push(hour, is_second_try=is_second_try).state is PushState.PAUSED
+
+    assert world.ledger.intents("chat-large", now_utc=world.cloud.now).half_done == ()
+    assert world.cloud.sizes["MinSize"] == 5
+    ours = [item for name, item in world.cloud.actions.items() if is_ours(name)]
+    assert [item["sizes"]["MinSize"] for item in ours] == [5]  # nothing but the restore, to what the owner wants now
+    assert world.push(hour).state is PushState.PAUSED
+    files = set(world.store.files)
+    assert world.push(hour).state is PushState.PAUSED
+    assert set(world.store.files) == files
+
+
 @pytest.mark.parametrize("target_of", [ec2, ecs])
 def test_a_rollback_leaves_what_the_owner_has_edited_for_the_next_push_to_find(
     target_of: Callable[[FakeTarget], ScalingTarget],
