@@ -1,6 +1,6 @@
 """Whose setting is it: the owner's baseline, ours, or an owner's edit made since we last looked."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from headroom.actuation.memory import BOUNDS, EARLY, FleetMemory, present_baseline, values_set_by
@@ -91,6 +91,29 @@ def find_owner_edit(state: TargetState, memory: FleetMemory) -> OwnerEdit | None
             running_instances=_inside(memory.baseline.running_instances, adopted),
         ),
     )
+
+
+def seen_leaving_edits(
+    memory: FleetMemory,
+    state: TargetState,
+    *,
+    is_ours: Callable[[str], bool],
+    also: Iterable[PresentAction] = (),
+) -> FleetMemory:
+    """Return the memory after looking at the target, as FleetMemory.seen; an owner's edit is left for a push to find.
+
+    Who writes without asking whose setting stands there (a rollback, a look after writing) would else make it known.
+    """
+    seen = memory.seen(state, is_ours=is_ours, also=also)
+    edit = find_owner_edit(state, memory)
+    if edit is None:
+        return seen
+    due = _due_actions(state, memory)
+    edited = [
+        field for field in (*edit.fields, "desired_instances") if not _is_known(field, state.setting, memory, due)
+    ]
+    kept = {field: getattr(memory.setting, field) for field in edited}
+    return replace(seen, setting=replace(seen.setting, **kept))
 
 
 def _due_actions(state: TargetState, memory: FleetMemory) -> list[PresentAction]:

@@ -9,8 +9,9 @@ from headroom.actuation.records import baseline_record, setting_record
 from headroom.actuation.restore import withdrawal
 from headroom.actuation.running_push import RunningPush
 from headroom.actuation.shown import Purpose
+from headroom.actuation.write import mark_repaired
 from headroom.domain.ledger import LedgerState
-from headroom.domain.scaling import Verdict
+from headroom.domain.scaling import TargetState, Verdict
 
 KILL_SWITCH_RULE = "kill_switch"
 """The guardrail that forbids every write, whatever it is for."""
@@ -31,6 +32,8 @@ def pause(push: RunningPush, adoption: Adoption, memory: FleetMemory) -> PushOut
     shown = push.shown(state, diff, Purpose.WITHDRAWAL)
     moved = request.moved_since_approval(shown) if is_wanted else ()
     is_withdrawing = request.is_allowed_to_write and is_wanted and not moved
+    if adoption.edit is None and diff.is_empty and not push.is_dry_run:
+        _end_half_done(push, state, memory)
     if adoption.edit is None:
         push.note(LedgerState.REFUSED, {"reasons": [reason], "verdicts": verdict_records(verdicts)})
     only_paused = push.outcome(PushState.PAUSED, diff=diff, verdicts=verdicts, reasons=(reason,))
@@ -59,6 +62,24 @@ def pause(push: RunningPush, adoption: Adoption, memory: FleetMemory) -> PushOut
         reasons=(reason, *written.reasons),
         written=written,
     )
+
+
+def _end_half_done(push: RunningPush, state: TargetState, memory: FleetMemory) -> None:
+    """Say that a withdrawal whose worker died before it could say so had taken back all there was."""
+    request = push.request
+    half_done = push.ledger.intents(request.fleet.id, now_utc=push.now_utc).half_done
+    if not half_done:
+        return
+    with push.lock.hold(request.push_id):
+        if request.push_id in half_done:
+            push.ledger.append(
+                request.push_id,
+                LedgerState.VERIFIED,
+                at_utc=push.now_utc,
+                detail={"is_repaired": False, "setting": setting_record(state.setting)},
+                memory=memory.seen(state, is_ours=request.is_ours),
+            )
+        mark_repaired(half_done, by=request.push_id, ledger=push.ledger, now_utc=push.now_utc)
 
 
 def _record_edit(push: RunningPush, edit: OwnerEdit, before: FleetMemory, paused: FleetMemory) -> None:

@@ -5,15 +5,17 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from headroom.actuation.baseline import seen_leaving_edits
 from headroom.actuation.before_push import actions_of_before
 from headroom.actuation.errors import ActuationError
 from headroom.actuation.ledger import STALE_AFTER, Ledger, fleet_of, moment_of, push_id_for
 from headroom.actuation.lock import HeldLock, LockError, Locks, SeenLock, lock_verdict
 from headroom.actuation.memory import FleetMemory
 from headroom.actuation.outcome import PushOutcome, PushState, verdict_records
+from headroom.actuation.records import setting_record
 from headroom.actuation.target import ScalingTarget, read_as_of_its_end
 from headroom.actuation.whole_change import has_begun_to_write, whole_change
-from headroom.actuation.write import DiffFunction, IsOurs, Writing, Written, write_and_verify
+from headroom.actuation.write import DiffFunction, IsOurs, Writing, Written, mark_repaired, write_and_verify
 from headroom.domain.ledger import LedgerEvent, LedgerState
 from headroom.domain.scaling import Action, TargetState
 
@@ -89,7 +91,10 @@ def _undo(rollback: "_Rollback", *, is_dry_run: bool) -> PushOutcome:
 
 
 def _id_of_first_try(request: RollbackRequest, ledger: Ledger, locks: Locks, *, now_utc: datetime) -> str | None:
-    """Return the id under which this run began to undo the push: it has the lock, or stands in the ledger."""
+    """Return the id under which this run began to undo the push: it has the lock, or meant to write.
+
+    What was refused began nothing: under its old moment, a plan that came since would count as the newer one.
+    """
     if not request.run_id:
         return None
     fleet_id, of_this_run = fleet_of(request.push_id), request.id_at(now_utc).rpartition("-")[2]
@@ -101,7 +106,9 @@ def _id_of_first_try(request: RollbackRequest, ledger: Ledger, locks: Locks, *, 
         (
             push_id
             for push_id in reversed(candidates)
-            if push_id.rpartition("-")[2] == of_this_run and now_utc - moment_of(push_id) <= STALE_AFTER
+            if push_id.rpartition("-")[2] == of_this_run
+            and now_utc - moment_of(push_id) <= STALE_AFTER
+            and (push_id == holder or has_begun_to_write(ledger.states(push_id)))
         ),
         None,
     )
@@ -134,13 +141,14 @@ class _Rollback:
             )
         except (AttributeError, LookupError, TypeError, ValueError) as error:
             found = f"{type(error).__name__}: {error}"
-            file = f"push={intent.push_id}/*-intended.json"
+            file = f"push={intent.push_id}/*-{intent.state}.json"
             raise ActuationError(f"{file}: expected what stood before the push, found {found}") from error
         diff = self.request.diff(wanted, state)
         if is_dry_run:
             return self.outcome(PushState.DRY_RUN, diff=diff)
         with self.lock.hold(self.rollback_id) as held:
             if diff.is_empty:
+                self._end_half_done(state, memory)
                 self._mark()
                 return self.outcome(PushState.ROLLED_BACK, "the target holds what stood before already", diff=diff)
             written = self._write(wanted, state, memory, held)
@@ -174,6 +182,19 @@ class _Rollback:
             detail={**self._by_whom, "rolls_back": self.request.push_id},
         )
         return write_and_verify(writing, state=state, memory=memory, held=held)
+
+    def _end_half_done(self, state: TargetState, memory: FleetMemory) -> None:
+        """Say that an earlier try, whose worker died before it could say so, had done all there was to do."""
+        half_done = self.ledger.intents(self.lock.fleet_id, now_utc=self.now_utc).half_done
+        if self.rollback_id in half_done:
+            self.ledger.append(
+                self.rollback_id,
+                LedgerState.ROLLED_BACK,
+                at_utc=self.now_utc,
+                detail={"is_repaired": False, "setting": setting_record(state.setting)},
+                memory=seen_leaving_edits(memory, state, is_ours=self.request.is_ours),
+            )
+        mark_repaired(half_done, by=self.rollback_id, ledger=self.ledger, now_utc=self.now_utc)
 
     @property
     def _by_whom(self) -> dict[str, Any]:

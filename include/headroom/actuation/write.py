@@ -1,12 +1,12 @@
 """The one way we write to a target: intent first, then apply, read back, compare, repair once, and say how it ended."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from headroom.actuation.apply import apply_diff
-from headroom.actuation.baseline import find_owner_edit
+from headroom.actuation.baseline import seen_leaving_edits
 from headroom.actuation.errors import ActuationError
 from headroom.actuation.ledger import Ledger
 from headroom.actuation.lock import HeldLock, LockError
@@ -15,7 +15,7 @@ from headroom.actuation.outcome import call_records, diff_record, failure_record
 from headroom.actuation.records import present_of, present_records, setting_record
 from headroom.actuation.target import ApplyResult, ScalingTarget, read_as_of_its_end
 from headroom.domain.ledger import LedgerState
-from headroom.domain.scaling import Action, ActionDiff, PresentAction, TargetState
+from headroom.domain.scaling import Action, ActionDiff, TargetState
 
 DiffFunction = Callable[[Sequence[Action], TargetState], ActionDiff]
 IsOurs = Callable[[str], bool]
@@ -71,7 +71,8 @@ def write_and_verify(
     target, ledger, now_utc = writing.target, writing.ledger, writing.now_utc
     diff = writing.diff(writing.wanted, state)
     half_done = ledger.intents(target.fleet_id, now_utc=now_utc).half_done
-    intent_memory = memory.seen(
+    intent_memory = seen_leaving_edits(
+        memory,
         state,
         is_ours=writing.is_ours,
         also=[present_of(action) for action in (*diff.create, *diff.replace)],
@@ -129,7 +130,7 @@ def write_and_verify(
                 "setting": setting_record(after.setting),
                 "requests": call_records(repair.calls),
             },
-            memory=_seen_after(intent_memory, after, writing.is_ours),
+            memory=seen_leaving_edits(intent_memory, after, is_ours=writing.is_ours),
         )
         mark_repaired(half_done, by=writing.push_id, ledger=ledger, now_utc=after.read_at_utc)
         # What failed at first and was repaired is in the ledger; it is no failure of the push.
@@ -150,26 +151,14 @@ def write_and_verify(
             "left": diff_record(rest),
             "requests": call_records(repair.calls),
         },
-        memory=_seen_after(
+        memory=seen_leaving_edits(
             intent_memory,
             after,
-            writing.is_ours,
+            is_ours=writing.is_ours,
             also=[present_of(action) for action in (*rest.create, *rest.replace)],
         ),
     )
     return Written(state=ended, result=result, reasons=reasons)
-
-
-def _seen_after(
-    memory: FleetMemory,
-    after: TargetState,
-    is_ours: IsOurs,
-    *,
-    also: Sequence[PresentAction] = (),
-) -> FleetMemory:
-    """Return the memory after reading back; an edit of the owner meanwhile is left for the next push to find."""
-    seen = memory.seen(after, is_ours=is_ours, also=also)
-    return seen if find_owner_edit(after, memory) is None else replace(seen, setting=memory.setting)
 
 
 def mark_repaired(half_done: Sequence[str], *, by: str, ledger: Ledger, now_utc: datetime) -> None:

@@ -24,9 +24,10 @@ from headroom.domain.window import DAY, HOUR, Window
 from headroom.lake.errors import LakeError
 from headroom.lake.layout import settled_path
 from headroom.lake.tables import TABLES
-from headroom.pipelines.at_once import at_once
 from headroom.pipelines.lead_times import ARRIVAL_TABLE
 from headroom.pipelines.model_runs import run_model
+from headroom.pipelines.one_fleet import at_each
+from headroom.pipelines.outcomes import Outcome
 from headroom.pipelines.schedules import plan_path
 from headroom.pipelines.utilization import replace_fleets
 from headroom.pipelines.workspace import Workspace
@@ -48,8 +49,10 @@ _TELL_NOTHING: Final = frozenset(
 """Events of what stood nowhere; a fleet in recommend has hundreds of them, and none is read."""
 
 
-def settle_arrivals(workspace: Workspace, window: Window) -> int:
-    """Write what came of the actions that started in the day `window` and the day before; return how many rows.
+def settle_arrivals(workspace: Workspace, window: Window) -> list[Outcome]:
+    """Write what came of the actions that started in the day `window` and the day before.
+
+    Return how it failed of the fleets it failed of; their rows stay as they are.
 
     The day after, settled at the same time, writes the file of `window` as well. Whoever writes it last looks once more
     whether the samples under it are still the same, so what stands in the end was judged by all of them.
@@ -57,35 +60,54 @@ def settle_arrivals(workspace: Workspace, window: Window) -> int:
     day_before = Window(window.start_utc - DAY, window.start_utc)
     span = Window(day_before.start_utc - _LOOK_BACK, window.end_utc + DAY)
     ledger = Ledger(workspace.lake).keeping_listings()
-    events = at_once(lambda fleet: list(ledger.events_in(fleet.id, span, but=_TELL_NOTHING)), workspace.fleets)
-    known = [(fleet, found) for fleet, found in zip(workspace.fleets, events, strict=True) if found]
-    fleets = [fleet for fleet, _ in known]
+    events, unread = at_each(
+        lambda fleet: list(ledger.events_in(fleet.id, span, but=_TELL_NOTHING)), workspace.fleets, step="arrivals"
+    )
+    fleets = [fleet for fleet in workspace.fleets if events.get(fleet.id)]
     watched = Window(day_before.start_utc - HOUR, span.end_utc)
     samples = instance_samples(workspace, fleets, watched)
     while True:
-        count = sum(
-            _write_day(workspace, day, known, samples, is_settled=day == window) for day in (day_before, window)
-        )
+        judged, broken = _judged(workspace, fleets, (day_before, window), events, samples)
+        failed = [*unread, *broken]
+        known = [fleet for fleet in workspace.fleets if fleet.id not in {outcome.subject for outcome in failed}]
+        for day in (day_before, window):
+            rows = [row for of_fleet in judged.values() for row in of_fleet[day]]
+            _write_day(workspace, day, rows, known, is_settled=day == window)
         read_before, samples = samples, instance_samples(workspace, fleets, watched)
         if _are_same(samples, read_before):
-            return count
+            return failed
+
+
+def _judged(
+    workspace: Workspace,
+    fleets: Sequence[Fleet],
+    days: Sequence[Window],
+    events: Mapping[str, Sequence[LedgerEvent]],
+    samples: Mapping[str, InstanceSamples],
+) -> tuple[dict[str, dict[Window, list[dict[str, Any]]]], list[Outcome]]:
+    """Return each fleet's rows by day, and how it failed of those whose events cannot be judged."""
+    return at_each(
+        lambda fleet: {
+            day: list(_rows(workspace, fleet, day, events[fleet.id], samples.get(fleet.id))) for day in days
+        },
+        fleets,
+        step="arrivals",
+    )
 
 
 def _write_day(
     workspace: Workspace,
     day: Window,
-    known: Sequence[tuple[Fleet, Sequence[LedgerEvent]]],
-    samples: Mapping[str, InstanceSamples],
+    rows: list[dict[str, Any]],
+    fleets: Sequence[Fleet],
     *,
     is_settled: bool,
-) -> int:
-    """Write the day's file, whole but for fleets no longer configured; a day not settled yet gets none of no rows."""
-    rows = [row for fleet, found in known for row in _rows(workspace, fleet, day, found, samples.get(fleet.id))]
+) -> None:
+    """Write the day's `rows`, which are all of `fleets`; a day not settled yet gets no file of no rows."""
     path, table = settled_path(ARRIVAL_TABLE, day.day), TABLES[ARRIVAL_TABLE]
     if rows or is_settled or workspace.lake.storage.exists(path):
         frame = pa.Table.from_pylist(rows, schema=table.schema)
-        replace_fleets(workspace, path, table, frame, fleets=workspace.fleets)
-    return len(rows)
+        replace_fleets(workspace, path, table, frame, fleets=fleets)
 
 
 def _are_same(first: Mapping[str, InstanceSamples], second: Mapping[str, InstanceSamples]) -> bool:

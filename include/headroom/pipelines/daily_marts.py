@@ -9,6 +9,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -22,6 +23,8 @@ from headroom.lake.tables import TABLES
 from headroom.pipelines.at_once import at_once
 from headroom.pipelines.billing import COST_TABLE
 from headroom.pipelines.marts import HOURLY_MARTS, run_marts
+from headroom.pipelines.one_fleet import at_each
+from headroom.pipelines.outcomes import Outcome
 from headroom.pipelines.prices import read_market, read_on_demand_prices
 from headroom.pipelines.utilization import replace_fleets
 from headroom.pipelines.workspace import Workspace
@@ -39,12 +42,22 @@ def run_daily_marts(
     return run_marts(workspace, workspace.fleets, day, marts=marts, market=market, baseline_instances=baselines)
 
 
-def write_kpis(workspace: Workspace, day: Window) -> None:
-    """Write the KPIs of a day that is being settled."""
-    baselines = baseline_instances(Ledger(workspace.lake), workspace.fleets, day.end_utc)
-    fingerprint = _fingerprint(workspace, day, baselines)  # first: of what comes meanwhile it must not speak
-    rows = run_daily_marts(workspace, day, marts=(KPI_TABLE,), baselines=baselines)[KPI_TABLE]
-    replace_fleets(workspace, settled_path(KPI_TABLE, day.day), TABLES[KPI_TABLE], rows, fingerprint=fingerprint)
+def write_kpis(workspace: Workspace, day: Window) -> list[Outcome]:
+    """Write the KPIs of a day that is being settled; return how it failed of the fleets it failed of.
+
+    A fleet whose ledger cannot be read was not unadopted for that: its row stays as it is, and the file's fingerprint
+    speaks of the others only, so that the day is made anew once it can be.
+    """
+    ledger = Ledger(workspace.lake)
+    found, failed = at_each(lambda fleet: _baseline_of(ledger, fleet, day.end_utc), workspace.fleets, step="kpi")
+    baselines = {fleet_id: count for fleet_id, count in found.items() if count is not None}
+    known = replace(workspace, fleets=tuple(fleet for fleet in workspace.fleets if fleet.id in found))
+    if failed and not known.fleets:
+        return failed
+    fingerprint = _fingerprint(known, day, baselines)  # first: of what comes meanwhile it must not speak
+    rows = run_daily_marts(known, day, marts=(KPI_TABLE,), baselines=baselines)[KPI_TABLE]
+    replace_fleets(known, settled_path(KPI_TABLE, day.day), TABLES[KPI_TABLE], rows, fingerprint=fingerprint)
+    return failed
 
 
 def write_daily_marts(workspace: Workspace, day: Window, *, ledger: Ledger, is_due: bool = False) -> bool:
@@ -97,9 +110,12 @@ def baseline_instances(ledger: Ledger, fleets: tuple[Fleet, ...], at_utc: dateti
     A fleet whose target knows no desired count scaled by itself before us; what it would have run is for the replay to
     say, so it is absent here.
     """
-    found = at_once(lambda fleet: ledger.baseline(fleet.id, now_utc=at_utc), fleets)
-    return {
-        fleet.id: float(baseline.setting.desired_instances)
-        for fleet, baseline in zip(fleets, found, strict=True)
-        if baseline is not None and baseline.setting.desired_instances is not None
-    }
+    found = at_once(lambda fleet: _baseline_of(ledger, fleet, at_utc), fleets)
+    return {fleet.id: count for fleet, count in zip(fleets, found, strict=True) if count is not None}
+
+
+def _baseline_of(ledger: Ledger, fleet: Fleet, at_utc: datetime) -> float | None:
+    baseline = ledger.baseline(fleet.id, now_utc=at_utc)
+    if baseline is None or baseline.setting.desired_instances is None:
+        return None
+    return float(baseline.setting.desired_instances)

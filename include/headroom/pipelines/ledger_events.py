@@ -11,7 +11,8 @@ from headroom.domain.ledger import LedgerEvent
 from headroom.domain.window import Window
 from headroom.lake.layout import settled_path
 from headroom.lake.tables import TABLES
-from headroom.pipelines.at_once import at_once
+from headroom.pipelines.one_fleet import at_each
+from headroom.pipelines.outcomes import Outcome
 from headroom.pipelines.utilization import replace_fleets
 from headroom.pipelines.workspace import Workspace
 
@@ -21,15 +22,20 @@ _WHO: Final = ("approved_by", "rejected_by", "confirmed_by", "requested_by")
 _SETTING: Final = ("min_instances", "max_instances", "desired_instances")
 
 
-def settle_ledger(workspace: Workspace, window: Window) -> int:
-    """Write the day's ledger events, one row per event and action; return how many."""
+def settle_ledger(workspace: Workspace, window: Window) -> list[Outcome]:
+    """Write the day's ledger events, one row per event and action; return how it failed of the fleets it failed of.
+
+    Rows of a fleet whose ledger cannot be read stay as they are.
+    """
     ledger = Ledger(workspace.lake)
-    events = at_once(lambda fleet: list(ledger.events_in(fleet.id, window)), workspace.fleets)
-    rows = [row for of_fleet in events for row in ledger_rows(of_fleet)]
+    found, failed = at_each(
+        lambda fleet: ledger_rows(ledger.events_in(fleet.id, window)), workspace.fleets, step="ledger"
+    )
+    rows = [row for of_fleet in found.values() for row in of_fleet]
     table = TABLES[LEDGER_TABLE]
     frame = pa.Table.from_pylist(rows, schema=table.schema)
     replace_fleets(workspace, settled_path(LEDGER_TABLE, window.day), table, frame)
-    return len(rows)
+    return failed
 
 
 def ledger_rows(events: Iterable[LedgerEvent]) -> list[dict[str, Any]]:

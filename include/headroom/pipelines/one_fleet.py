@@ -1,12 +1,18 @@
 """Where one fleet's trouble ends: what its files, its target and its numbers may raise, and how that is told."""
 
 import logging
-from typing import Final
+from collections.abc import Callable, Iterable
+from typing import Final, TypeVar
 
 from headroom.actuation.errors import ActuationError
 from headroom.config.secrets import redact
+from headroom.domain.fleet import Fleet
 from headroom.extract.errors import SourceError
 from headroom.lake.errors import LakeError
+from headroom.pipelines.at_once import at_once
+from headroom.pipelines.outcomes import Outcome, OutcomeStatus
+
+Answer = TypeVar("Answer")
 
 _log = logging.getLogger(__name__)
 _SAY_WHY: Final = (ActuationError, SourceError, LakeError)
@@ -33,3 +39,19 @@ def told(error: Exception) -> str:
         return redact(error) or type(error).__name__
     _log.warning("a fleet failed for a reason that nobody foresaw", exc_info=error)
     return redact(f"{type(error).__name__}: {error}")
+
+
+def at_each(
+    work: Callable[[Fleet], Answer], fleets: Iterable[Fleet], *, step: str
+) -> tuple[dict[str, Answer], list[Outcome]]:
+    """Return `work` of each fleet by its id, done for many at once, and how `step` failed of each that has none."""
+
+    def of_one(fleet: Fleet) -> tuple[str, Answer] | Outcome:
+        try:
+            return fleet.id, work(fleet)
+        except OF_ONE_FLEET as error:
+            return Outcome(step=step, subject=fleet.id, status=OutcomeStatus.FAILED, cause=told(error))
+
+    found = at_once(of_one, fleets)
+    failed = [item for item in found if isinstance(item, Outcome)]
+    return dict(item for item in found if not isinstance(item, Outcome)), failed

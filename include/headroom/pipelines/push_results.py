@@ -1,16 +1,19 @@
 """What the push of an hour leaves in the lake beside the ledger: its newest result, and what a person was shown."""
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from headroom.actuation.outcome import PushState
 from headroom.actuation.shown import Shown, shown_from
+from headroom.actuation.whole_change import CHANGES
 from headroom.domain.window import Window
 from headroom.lake.errors import LakeError
 from headroom.pipelines.windows import window_key
 from headroom.pipelines.workspace import Workspace
 
 _STATES: Final = frozenset(PushState)
-_LISTS: Final = ("reasons", "verdicts", "create", "replace", "delete", "keep")
+_NAMES: Final = ("reasons", "delete")
+_ACTIONS: Final = ("create", "replace", "keep")
 
 
 def result_path(fleet_id: str, window: Window) -> str:
@@ -28,10 +31,29 @@ def read_result(workspace: Workspace, fleet_id: str, window: Window) -> dict[str
         record = workspace.lake.read_json(result_path(fleet_id, window))
     except LakeError:
         return None
-    is_result = isinstance(record, dict) and record.get("state") in _STATES and record.get("fleet_id") == fleet_id
-    if not is_result or not all(isinstance(record.get(key), list) for key in _LISTS):
+    if not isinstance(record, dict) or record.get("fleet_id") != fleet_id or not _is_result(record):
         return None
     return dict(record)
+
+
+def _is_result(record: Mapping[str, Any]) -> bool:
+    """Whether all that is told from a result is there; of `overdue` and `whole` an earlier version knew nothing."""
+    whole = record.get("whole", {})
+    return (
+        record.get("state") in _STATES
+        and isinstance(record.get("push_id"), str)
+        and type(record.get("write_calls")) is int
+        and all(_is_list(record.get(key), str) for key in _NAMES)
+        and all(_is_list(record.get(key), dict) for key in _ACTIONS)
+        and _is_list(record.get("verdicts"), dict)
+        and all({"rule", "is_passed", "reason"} <= verdict.keys() for verdict in record["verdicts"])
+        and _is_list(record.get("overdue", []), str)
+        and (whole == {} or (isinstance(whole, dict) and all(_is_list(whole.get(key), str) for key in CHANGES)))
+    )
+
+
+def _is_list(value: object, kind: type) -> bool:
+    return isinstance(value, list) and all(isinstance(item, kind) for item in value)
 
 
 def shown_path(fleet_id: str, window: Window, digest: str) -> str:

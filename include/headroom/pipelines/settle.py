@@ -43,9 +43,9 @@ def settle_one_day(workspace: Workspace, window: Window) -> list[Outcome]:
     settle_scores(workspace, window)
     if demand_of_settled_day(workspace, window) != known_before:
         settle_later_scores(workspace, window)
-    settle_ledger(workspace, window)
-    settle_arrivals(workspace, window)
-    write_kpis(workspace, window)
+    outcomes += settle_ledger(workspace, window)
+    outcomes += settle_arrivals(workspace, window)
+    outcomes += write_kpis(workspace, window)
     _delete_hidden_hours(workspace, window)
     return outcomes
 

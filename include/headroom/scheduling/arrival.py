@@ -64,7 +64,8 @@ class InstanceSamples:
     def is_same_as(self, other: "InstanceSamples") -> bool:
         """Whether both say the same of the same periods."""
         pairs = ((self.start, other.start), (self.period_seconds, other.period_seconds))
-        return all(np.array_equal(mine, theirs) for mine, theirs in (*pairs, (self.instances, other.instances)))
+        are_same_periods = all(np.array_equal(mine, theirs) for mine, theirs in pairs)
+        return are_same_periods and np.array_equal(self.instances, other.instances, equal_nan=True)
 
     @property
     def end(self) -> Seconds:

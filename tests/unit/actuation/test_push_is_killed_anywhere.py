@@ -333,9 +333,88 @@ def test_the_second_try_of_a_dead_rollbacks_run_goes_on_under_its_own_id_and_loc
         if event.state is LedgerState.ROLLBACK_INTENDED
     }
     assert list(intents) == [ended.push_id]
+    assert world.ledger.states(ended.push_id)[-1] is LedgerState.ROLLED_BACK
+    assert world.ledger.intents("chat-large", now_utc=world.cloud.now).half_done == ()
     marks = [event for event in world.ledger.events(NEW_PUSH.push_id) if event.state is LedgerState.ROLLED_BACK]
     assert [event.detail["by"] for event in marks] == [ended.push_id]
     assert bool(ended.write_calls or ended.whole)  # so that what was done is told
+
+
+@pytest.mark.parametrize(
+    ("number", "hook"),
+    [*((number, "on_call") for number in range(1, 9)), *((number, "after_call") for number in (4, 5))],
+)
+@pytest.mark.parametrize("is_second_try", [True, False])
+def test_a_withdrawal_for_an_owners_edit_that_died_is_ended_though_the_fleet_stays_paused(
+    number: int, hook: str, *, is_second_try: bool
+) -> None:
+    world = WORKS["rollback"].begin(ec2)
+    world.cloud.advance_to(at(7) + minutes(5))
+    world.cloud.sizes["MinSize"] = 5
+    hour, later = request(LATER, window_end=at(7)), request(LATER, window_end=at(8))
+    world.die_at(number, hook)
+    with pytest.raises(Killed):
+        world.push(hour)
+    world.revive()
+    if not is_second_try:  # the next hour's run ends it
+        world.cloud.advance_to(at(8) + minutes(5))
+        hour = later
+
+    assert world.push(hour, is_second_try=is_second_try).state is PushState.PAUSED
+
+    assert world.ledger.intents("chat-large", now_utc=world.cloud.now).half_done == ()
+    assert world.cloud.sizes["MinSize"] == 5
+    ours = [item for name, item in world.cloud.actions.items() if is_ours(name)]
+    assert [item["sizes"]["MinSize"] for item in ours] == [5]  # nothing but the restore, to what the owner wants now
+    assert world.push(hour).state is PushState.PAUSED
+    files = set(world.store.files)
+    assert world.push(hour).state is PushState.PAUSED
+    assert set(world.store.files) == files
+
+
+@pytest.mark.parametrize("target_of", [ec2, ecs])
+def test_a_rollback_leaves_what_the_owner_has_edited_for_the_next_push_to_find(
+    target_of: Callable[[FakeTarget], ScalingTarget],
+) -> None:
+    world = WORKS["rollback"].begin(target_of)
+    world.cloud.advance_to(at(6) + minutes(10))
+    world.cloud.sizes["MinSize"] = 5
+    assert world.roll_back(NEW_PUSH.push_id).state is PushState.ROLLED_BACK
+    world.cloud.advance_to(at(7) + minutes(5))
+    assert world.push(request(LATER, window_end=at(7))).state is PushState.PAUSED
+    memory = world.ledger.memory("chat-large", now_utc=world.cloud.now)
+    assert memory is not None
+    assert (memory.baseline.setting.min_instances, memory.baseline.setting.max_instances) == (5, 20)
+
+
+def test_so_does_the_second_try_that_finds_the_first_had_written_all() -> None:
+    world = WORKS["rollback"].begin(ec2)
+    world.die_at(CALLS["rollback", "ec2"], "on_call")  # the last read
+    with pytest.raises(Killed):
+        world.roll_back(NEW_PUSH.push_id, run_id="manual 1")
+    world.revive()
+    world.cloud.sizes["MinSize"] = 5
+    ended = world.roll_back(NEW_PUSH.push_id, run_id="manual 1", is_second_try=True)
+    assert (ended.state, ended.write_calls) == (PushState.ROLLED_BACK, 0)
+    world.cloud.advance_to(at(7) + minutes(5))
+    assert world.push(request(LATER, window_end=at(7))).state is PushState.PAUSED
+
+
+def test_a_refused_rollback_that_is_tried_again_counts_from_when_it_wrote() -> None:
+    world = WORKS["rollback"].begin(ec2)
+    world.cloud.advance_to(at(6) + minutes(58))
+    with locks(world.store, world.cloud).look("chat-large").hold("somebody"):
+        assert world.roll_back(NEW_PUSH.push_id, run_id="manual 1").state is PushState.REFUSED
+    world.cloud.advance_to(at(7) + minutes(3))
+    hour = request(LATER, window_end=at(7))
+    assert world.push(hour).state is PushState.VERIFIED
+    world.cloud.advance_to(at(7) + minutes(10))
+
+    ended = world.roll_back(NEW_PUSH.push_id, run_id="manual 1", is_second_try=True)
+
+    assert (ended.state, ours_at(world.cloud)) == (PushState.ROLLED_BACK, OLD_MINIMA)
+    assert world.push(hour).state is PushState.PLANNED  # the hour run again does not undo what a person asked for since
+    assert ours_at(world.cloud) == OLD_MINIMA
 
 
 @pytest.mark.parametrize(("work", "api", "number", "hook"), DEATHS)

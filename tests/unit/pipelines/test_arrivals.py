@@ -245,5 +245,5 @@ def test_the_runbooks_query_tells_the_days_raises(workspace: Workspace) -> None:
 
 def test_a_fleet_that_only_recommends_has_no_row(tmp_path: Path) -> None:
     made = workspace_of(tmp_path, Day())
-    assert settle_arrivals(made, TODAY) == 0
+    assert settle_arrivals(made, TODAY) == []
     assert rows_of(made) == []

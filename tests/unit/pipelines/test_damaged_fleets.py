@@ -11,18 +11,25 @@ import pytest
 from tests.unit.pipelines.hour_of_fleets import CHUNK, DAMAGED, END, NOW, SOUND, WINDOW, Fleets
 
 from headroom.actuation.outcome import PushOutcome, PushState
+from headroom.domain.window import Window
+from headroom.lake.layout import settled_path
 from headroom.pipelines.approvals import pending_approvals
+from headroom.pipelines.arrivals import settle_arrivals
 from headroom.pipelines.costs_so_far import costs_so_far
+from headroom.pipelines.daily_marts import KPI_TABLE, write_kpis
+from headroom.pipelines.lead_times import ARRIVAL_TABLE
+from headroom.pipelines.ledger_events import LEDGER_TABLE, settle_ledger
 from headroom.pipelines.on_call import on_call_record
-from headroom.pipelines.outcomes import read_outcomes
+from headroom.pipelines.outcomes import Outcome, read_outcomes
 from headroom.pipelines.push_news import tell_news
-from headroom.pipelines.push_results import result_path, shown_path
+from headroom.pipelines.push_results import read_result, result_path, shown_path
 from headroom.pipelines.pushes import push_chunk
 from headroom.pipelines.report import build_run_report
 from headroom.scheduling import CostSoFar
 
 Edit = Callable[[dict[str, Any]], object]
 RESULT = result_path(DAMAGED, WINDOW)
+TODAY, BOTH = Window.day_of(NOW), {DAMAGED, SOUND}
 
 
 @pytest.fixture(scope="module")
@@ -245,6 +252,28 @@ def test_nobody_is_asked_about_a_plan_or_a_showing_that_is_damaged_and_that_is_t
     assert "plan_id: expected" in causes[SOUND]
 
 
+def test_a_result_in_which_one_thing_is_damaged_is_none_and_the_others_are_told(fleets: Fleets) -> None:
+    fleets.push()
+    workspace, file = fleets.opened(), fleets.file(RESULT)
+    sound = file.read_text()
+    assert read_result(workspace, DAMAGED, WINDOW) == json.loads(sound)
+    damages: list[dict[str, object]] = [
+        {"push_id": None},
+        {"write_calls": "2"},
+        {"reasons": [5]},
+        {"whole": {"create": 5}},
+        {"overdue": None},
+        {"verdicts": [{}]},
+        {"create": [5]},
+        {"delete": [5]},
+    ]
+    for damage in damages:
+        file.write_text(json.dumps(json.loads(sound) | damage))
+        assert read_result(workspace, DAMAGED, WINDOW) is None, damage
+    file.write_text(json.dumps(json.loads(sound) | {"reasons": [5]}))
+    assert [news.fleet_id for news in tell_news(workspace, WINDOW, now_utc=NOW)] == [SOUND]
+
+
 @pytest.mark.parametrize("content", ["{", "[]", '{"state": "verified"}', '{"state": "levitating"}', None])
 def test_a_damaged_result_or_plan_hides_one_fleet_from_news_watch_and_page(fleets: Fleets, content: str | None) -> None:
     fleets.push()
@@ -258,3 +287,52 @@ def test_a_damaged_result_or_plan_hides_one_fleet_from_news_watch_and_page(fleet
     assert {fleet.fleet_id: fleet.state for fleet in watched.fleets} == {DAMAGED: None, SOUND: PushState.VERIFIED}
     page = {section.fleet_id: section.state for section in build_run_report(workspace, WINDOW).fleets}
     assert page == {DAMAGED: "no plan", SOUND: "verified"}
+
+
+def settled(fleets: Fleets) -> tuple[list[Outcome], dict[str, set[str]]]:
+    """Settle what the day's ledger gives; return how it failed, and by mart the fleets with a row."""
+    workspace = fleets.opened()
+    failed = [
+        *settle_ledger(workspace, TODAY),
+        *settle_arrivals(workspace, TODAY),
+        *write_kpis(workspace, TODAY),
+    ]
+    rows: dict[str, set[str]] = {}
+    for name in (LEDGER_TABLE, ARRIVAL_TABLE, KPI_TABLE):
+        table = workspace.lake.read_table(settled_path(name, TODAY.day))
+        rows[name] = set() if table is None else set(table["fleet_id"].to_pylist())
+    return failed, rows
+
+
+@pytest.mark.parametrize(
+    ("edit", "was_settled"),
+    [
+        (None, True),
+        (lambda record: record.update(detail=[]), False),
+        (lambda record: record["detail"].update(memory=5), False),
+    ],
+)
+def test_a_damaged_ledger_keeps_one_fleets_day_from_being_settled_and_what_stood_of_it_stays(
+    fleets: Fleets, *, edit: Edit | None, was_settled: bool
+) -> None:
+    fleets.push()
+    if was_settled:
+        assert settled(fleets) == ([], {LEDGER_TABLE: BOTH, ARRIVAL_TABLE: BOTH, KPI_TABLE: BOTH})
+    if edit is None:
+        newest_event(fleets).write_text("{")
+    else:
+        edit_json(newest_event(fleets), edit)
+
+    failed, rows = settled(fleets)
+
+    assert {(outcome.subject, outcome.status.value) for outcome in failed} == {(DAMAGED, "failed")}
+    assert all("0004-verified.json: " in outcome.cause for outcome in failed)
+    steps = {outcome.step for outcome in failed}
+    assert {"arrivals", "kpi"} <= steps
+    # the mart of events reads no memory: with that damaged alone it has the fleet's rows all the same
+    has_events = was_settled or "ledger" not in steps
+    assert rows == {
+        LEDGER_TABLE: BOTH if has_events else {SOUND},
+        ARRIVAL_TABLE: BOTH if was_settled else {SOUND},
+        KPI_TABLE: BOTH if was_settled else {SOUND},
+    }

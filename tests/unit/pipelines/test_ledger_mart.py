@@ -37,10 +37,9 @@ def mart(tmp_path_factory: pytest.TempPathFactory) -> Any:
         deployment="test",
         warehouse_path=folder / "warehouse.duckdb",
     )
-    count = settle_ledger(workspace, DAY)
+    assert settle_ledger(workspace, DAY) == []
     table = workspace.lake.read_table(settled_path(LEDGER_TABLE, DAY.day))
     assert table is not None
-    assert table.num_rows == count
     return table
 
 

@@ -35,6 +35,14 @@ def judged(seen: Mapping[str, float], **changes: datetime | int) -> Arrival:
     return judge_arrival(replace(RAISED, **changes), samples(seen))  # type: ignore[arg-type]
 
 
+def test_samples_are_the_same_as_themselves_read_again_whatever_they_hold() -> None:
+    seen = {"07:00": 2.0, "07:05": float("nan")}  # whoever looks until nothing has changed must come to an end
+    assert samples(seen).is_same_as(samples(seen))
+    assert not samples(seen).is_same_as(samples({**seen, "07:05": 2.0}))
+    assert not samples(seen).is_same_as(samples({"07:00": 2.0, "07:10": float("nan")}))
+    assert not samples(seen).is_same_as(samples({"07:00": 2.0}))
+
+
 def test_the_moment_is_read_off_the_last_period_that_was_not_full() -> None:
     # all four stand at 08:58: three minutes of 2 and two of 6 are a mean of (3 x 2 + 2 x 6) / 5 = 3.6
     found = judged({"08:45": 2, "08:50": 2, "08:55": 3.6, "09:00": 6, "09:05": 6})
