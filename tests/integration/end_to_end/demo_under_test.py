@@ -28,6 +28,8 @@ class Demo:
     calendar: DemoCalendar
     first_summary: dict[str, Any]
     fleets: dict[str, Fleet] = field(default_factory=dict)
+    messages: list[str] = field(default_factory=list)
+    """What people were told, each a message, oldest first."""
 
     def first_of(self, fleet_id: str) -> dict[str, Any]:
         """Return what the report of the demo's live hour said of a fleet."""

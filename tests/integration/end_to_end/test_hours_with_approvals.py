@@ -15,6 +15,7 @@ from tests.integration.end_to_end.approvals_under_test import (
 from tests.integration.end_to_end.demo_under_test import Demo
 
 from headroom.domain.window import Window
+from headroom.pipelines.windows import window_key
 from headroom.sandbox.airflow_process import USER
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.integration]
@@ -81,6 +82,17 @@ def test_somebody_elses_action_before_the_answer_is_told_and_approved_with_it_th
 
 def test_the_run_in_which_all_that_happened_is_green(played: Played) -> None:
     assert played.state == "success"
+
+
+def test_people_are_told_that_answers_are_wanted_and_after_them_what_was_pushed_and_rejected(played: Played) -> None:
+    lines = [text.splitlines()[0] for text in played.demo.messages]
+    wanted, *answered = [line for line in lines if f"scale_ahead of {window_key(played.window)}" in line]
+    assert [fleet_id for fleet_id in played.first if fleet_id not in wanted.partition("approval wanted ")[2]] == []
+    assert "pushed" not in wanted
+    pushed = " ".join(line.partition("; pushed ")[2] or line.partition(": pushed ")[2] for line in answered)
+    assert any(f"rejected {REJECTED}" in line for line in answered)
+    assert IN_THE_UI in pushed
+    assert REJECTED not in pushed
 
 
 def test_unanswered_means_no(played: Played) -> None:
