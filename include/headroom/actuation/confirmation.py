@@ -4,7 +4,8 @@ from dataclasses import replace
 from datetime import datetime
 
 from headroom.actuation.errors import ActuationError
-from headroom.actuation.ledger import Ledger, push_id_for
+from headroom.actuation.ledger import Ledger
+from headroom.actuation.push_ids import push_id_for
 from headroom.domain.ledger import LedgerState
 from headroom.domain.scaling import Baseline
 

@@ -13,8 +13,8 @@ from typing import Any, Final
 
 from headroom.actuation.errors import ActuationError
 from headroom.actuation.held import Asked, Held, Source
-from headroom.actuation.ledger import moment_of
 from headroom.actuation.memory import BOUNDS, EARLY, FIELDS, LATE, FleetMemory, memory_from
+from headroom.actuation.push_ids import moment_of
 from headroom.actuation.records import present_from
 from headroom.domain.ledger import LedgerEvent, LedgerState
 from headroom.domain.scaling import ActionPurpose, PresentAction

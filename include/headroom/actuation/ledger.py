@@ -6,26 +6,25 @@ lives on all the same) may take the same number; an event's sequence is its plac
 no two have the same and every reader counts alike.
 """
 
-import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Final, Protocol
 
 from headroom.actuation.errors import ActuationError
 from headroom.actuation.memory import FleetMemory, memory_from
-from headroom.actuation.records import action_record, moment_from
+from headroom.actuation.push_ids import fleet_of, is_push_id, moment_of
+from headroom.actuation.records import moment_from
 from headroom.domain.ledger import LedgerEvent, LedgerState
-from headroom.domain.scaling import Action, Baseline
+from headroom.domain.scaling import Baseline
 from headroom.domain.window import Window, as_utc
 
 STALE_AFTER: Final = timedelta(hours=2)
 """A window that ended longer ago is past: its plan is recorded, never pushed."""
 
-_PUSH_ID = re.compile(r"(?P<fleet>[a-z0-9-]{1,100})-(?P<label>[0-9]{8}T[0-9]{4}Z)-(?P<hash>[0-9a-f]{8})")
 _EVENT_PATH = re.compile(r"(?:.*/)?push=(?P<push>[^/]+)/(?P<number>[0-9]{1,9})-(?P<state>[a-z_]+)\.json")
 _INTENTS = frozenset({LedgerState.INTENDED, LedgerState.ROLLBACK_INTENDED})
 _SETTLED = frozenset({LedgerState.VERIFIED, LedgerState.ROLLED_BACK, LedgerState.REPAIRED})
@@ -41,7 +40,6 @@ _OUTCOMES = frozenset(
 )
 _AT_ANY_TIME = frozenset({LedgerState.PLANNED, LedgerState.ROLLED_BACK, LedgerState.REPAIRED})
 """What may be said of a push long after its moment: all other events come within STALE_AFTER of it."""
-_SHOWN: Final = 140
 _LOOK_BACK = STALE_AFTER + timedelta(hours=1)
 
 
@@ -68,43 +66,6 @@ class LedgerStore(Protocol):
     def read_json(self, path: str) -> Any:  # noqa: ANN401, any JSON value
         """Return the file's content."""
         ...
-
-
-def push_id_for(fleet_id: str, *, moment_utc: datetime, content: object) -> str:
-    """Return the id of a push: fleet, moment (the window's end) and a hash of its content; equal in, equal out."""
-    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
-    digest = hashlib.sha256(canonical.encode()).hexdigest()[:8]
-    return f"{fleet_id}-{as_utc(moment_utc):%Y%m%dT%H%MZ}-{digest}"
-
-
-def plan_push_id(fleet_id: str, *, window_end_utc: datetime, wanted: Sequence[Action]) -> str:
-    """Return the id of the push of `wanted`, made from the window that ended at `window_end_utc`."""
-    return push_id_for(fleet_id, moment_utc=window_end_utc, content=[action_record(action) for action in wanted])
-
-
-def fleet_of(push_id: str) -> str:
-    """Return the fleet a push id belongs to; raise ActuationError when it is no push id."""
-    return _parse(push_id)["fleet"]
-
-
-def moment_of(push_id: str) -> datetime:
-    """Return the moment in a push id; raise ActuationError when it is no push id."""
-    try:
-        return datetime.strptime(_parse(push_id)["label"], "%Y%m%dT%H%MZ").replace(tzinfo=UTC)
-    except ValueError as error:
-        raise _no_push_id(push_id) from error
-
-
-def _parse(push_id: str) -> re.Match[str]:
-    match = _PUSH_ID.fullmatch(push_id)
-    if match is None:
-        raise _no_push_id(push_id)
-    return match
-
-
-def _no_push_id(push_id: str) -> ActuationError:
-    shown = repr(push_id[:_SHOWN]) + ("…" if len(push_id) > _SHOWN else "")
-    return ActuationError(f"{shown} is no push id; expected one such as chat-large-20261118T0600Z-0a1b2c3d")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -296,7 +257,7 @@ class Ledger:
         folders: dict[str, list[tuple[int, LedgerState, str]]] = {}
         for path in self._paths(fleet_id, name_prefix):
             match = _EVENT_PATH.fullmatch(path)
-            if match is not None and _PUSH_ID.fullmatch(match["push"]):
+            if match is not None and is_push_id(match["push"]):
                 if fleet_of(match["push"]) != fleet_id:
                     raise ActuationError(
                         f"{path}: expected pushes of fleet {fleet_id} only in its folder of the ledger"

@@ -9,7 +9,7 @@ from headroom.actuation.records import baseline_record, setting_record
 from headroom.actuation.restore import withdrawal
 from headroom.actuation.running_push import RunningPush
 from headroom.actuation.shown import Purpose
-from headroom.actuation.write import mark_repaired
+from headroom.actuation.write import end_half_done
 from headroom.domain.ledger import LedgerState
 from headroom.domain.scaling import TargetState, Verdict
 
@@ -71,15 +71,15 @@ def _end_half_done(push: RunningPush, state: TargetState, memory: FleetMemory) -
     if not half_done:
         return
     with push.lock.hold(request.push_id):
-        if request.push_id in half_done:
-            push.ledger.append(
-                request.push_id,
-                LedgerState.VERIFIED,
-                at_utc=push.now_utc,
-                detail={"is_repaired": False, "setting": setting_record(state.setting)},
-                memory=memory.seen(state, is_ours=request.is_ours),
-            )
-        mark_repaired(half_done, by=request.push_id, ledger=push.ledger, now_utc=push.now_utc)
+        end_half_done(
+            half_done,
+            by=request.push_id,
+            succeeded=LedgerState.VERIFIED,
+            state=state,
+            memory=memory.seen(state, is_ours=request.is_ours),
+            ledger=push.ledger,
+            now_utc=push.now_utc,
+        )
 
 
 def _record_edit(push: RunningPush, edit: OwnerEdit, before: FleetMemory, paused: FleetMemory) -> None:

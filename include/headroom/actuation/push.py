@@ -5,11 +5,12 @@ from datetime import datetime
 
 from headroom.actuation.baseline import adopt
 from headroom.actuation.errors import ActuationError
-from headroom.actuation.ledger import STALE_AFTER, Ledger, moment_of
+from headroom.actuation.ledger import STALE_AFTER, Ledger
 from headroom.actuation.lock import LockError, Locks, lock_verdict
 from headroom.actuation.memory import FleetMemory, first_memory, foreign_to_come
 from headroom.actuation.outcome import PushOutcome, PushState, diff_record, overdue_actions, verdict_records
 from headroom.actuation.pause import pause
+from headroom.actuation.push_ids import moment_of
 from headroom.actuation.records import action_record, baseline_record, present_records, setting_record
 from headroom.actuation.request import PushRequest
 from headroom.actuation.restore import restore_problem, restore_verdicts, still_owed

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from headroom.actuation.ledger import plan_push_id
 from headroom.actuation.moved import what_moved
+from headroom.actuation.push_ids import plan_push_id
 from headroom.actuation.shown import Shown
 from headroom.actuation.write import DiffFunction, IsOurs
 from headroom.domain.fleet import Fleet, Mode

@@ -8,14 +8,14 @@ from typing import Any
 from headroom.actuation.baseline import seen_leaving_edits
 from headroom.actuation.before_push import actions_of_before
 from headroom.actuation.errors import ActuationError
-from headroom.actuation.ledger import STALE_AFTER, Ledger, fleet_of, moment_of, push_id_for
+from headroom.actuation.ledger import STALE_AFTER, Ledger
 from headroom.actuation.lock import HeldLock, LockError, Locks, SeenLock, lock_verdict
 from headroom.actuation.memory import FleetMemory
 from headroom.actuation.outcome import PushOutcome, PushState, verdict_records
-from headroom.actuation.records import setting_record
+from headroom.actuation.push_ids import fleet_of, moment_of, push_id_for
 from headroom.actuation.target import ScalingTarget, read_as_of_its_end
 from headroom.actuation.whole_change import has_begun_to_write, whole_change
-from headroom.actuation.write import DiffFunction, IsOurs, Writing, Written, mark_repaired, write_and_verify
+from headroom.actuation.write import DiffFunction, IsOurs, Writing, Written, end_half_done, write_and_verify
 from headroom.domain.ledger import LedgerEvent, LedgerState
 from headroom.domain.scaling import Action, TargetState
 
@@ -186,15 +186,15 @@ class _Rollback:
     def _end_half_done(self, state: TargetState, memory: FleetMemory) -> None:
         """Say that an earlier try, whose worker died before it could say so, had done all there was to do."""
         half_done = self.ledger.intents(self.lock.fleet_id, now_utc=self.now_utc).half_done
-        if self.rollback_id in half_done:
-            self.ledger.append(
-                self.rollback_id,
-                LedgerState.ROLLED_BACK,
-                at_utc=self.now_utc,
-                detail={"is_repaired": False, "setting": setting_record(state.setting)},
-                memory=seen_leaving_edits(memory, state, is_ours=self.request.is_ours),
-            )
-        mark_repaired(half_done, by=self.rollback_id, ledger=self.ledger, now_utc=self.now_utc)
+        end_half_done(
+            half_done,
+            by=self.rollback_id,
+            succeeded=LedgerState.ROLLED_BACK,
+            state=state,
+            memory=seen_leaving_edits(memory, state, is_ours=self.request.is_ours),
+            ledger=self.ledger,
+            now_utc=self.now_utc,
+        )
 
     @property
     def _by_whom(self) -> dict[str, Any]:

@@ -161,6 +161,26 @@ def write_and_verify(
     return Written(state=ended, result=result, reasons=reasons)
 
 
+def end_half_done(
+    half_done: Sequence[str],
+    *,
+    by: str,
+    succeeded: LedgerState,
+    state: TargetState,
+    memory: FleetMemory,
+    ledger: Ledger,
+    now_utc: datetime,
+) -> None:
+    """Say that the target holds all that `by` wants; also of `by` itself where its worker died before it could say so.
+
+    `memory` is what is known of the fleet after looking at the target.
+    """
+    if by in half_done:
+        detail = {"is_repaired": False, "setting": setting_record(state.setting)}
+        ledger.append(by, succeeded, at_utc=now_utc, detail=detail, memory=memory)
+    mark_repaired(half_done, by=by, ledger=ledger, now_utc=now_utc)
+
+
 def mark_repaired(half_done: Sequence[str], *, by: str, ledger: Ledger, now_utc: datetime) -> None:
     """Say at the pushes left half done that the target now holds what the push `by` wants."""
     for push_id in half_done:

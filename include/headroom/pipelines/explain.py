@@ -8,7 +8,8 @@ from typing import Any, Final
 from headroom.actuation.errors import ActuationError
 from headroom.actuation.held import Source
 from headroom.actuation.in_force import InForce, in_force_at, in_order
-from headroom.actuation.ledger import Ledger, moment_of
+from headroom.actuation.ledger import Ledger
+from headroom.actuation.push_ids import moment_of
 from headroom.domain.fleet import Fleet, Mode
 from headroom.domain.ledger import LedgerEvent, LedgerState
 from headroom.domain.window import HOUR, Window, floor_hour

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from headroom.actuation.ledger import plan_push_id
+from headroom.actuation.push_ids import plan_push_id
 from headroom.domain.fleet import Fleet
 from headroom.domain.window import Window, as_utc
 from headroom.lake.errors import LakeError

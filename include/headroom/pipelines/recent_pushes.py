@@ -5,7 +5,8 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
 from headroom.actuation.errors import ActuationError
-from headroom.actuation.ledger import Ledger, moment_of
+from headroom.actuation.ledger import Ledger
+from headroom.actuation.push_ids import moment_of
 from headroom.config.secrets import redact
 from headroom.domain.ledger import LedgerEvent, LedgerState
 from headroom.domain.recent_push import FleetPushes, RecentPush

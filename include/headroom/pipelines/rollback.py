@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from headroom.actuation.errors import ActuationError
-from headroom.actuation.ledger import Ledger, fleet_of
+from headroom.actuation.ledger import Ledger
 from headroom.actuation.outcome import PushOutcome
+from headroom.actuation.push_ids import fleet_of
 from headroom.actuation.registry import target_for
 from headroom.actuation.rollback import RollbackRequest, rollback_push
 from headroom.config.secrets import redact

@@ -9,8 +9,9 @@ import pyarrow as pa
 
 from headroom.actuation.baseline import Adoption
 from headroom.actuation.errors import ActuationError
-from headroom.actuation.ledger import STALE_AFTER, Ledger, plan_push_id
+from headroom.actuation.ledger import STALE_AFTER, Ledger
 from headroom.actuation.observe import observe_target
+from headroom.actuation.push_ids import plan_push_id
 from headroom.actuation.records import action_record, baseline_record, setting_from, setting_record
 from headroom.actuation.registry import target_for
 from headroom.capacity import SustainableRate, cost_curve, most_rate_per_second

@@ -8,8 +8,9 @@ from tests.unit.actuation.fake_cloud import MemoryStore, minutes
 from tests.unit.actuation.planning import NOW, add_foreign, at, ec2, group, is_ours
 
 from headroom.actuation.errors import ActuationError
-from headroom.actuation.ledger import Ledger, fleet_of, is_unfinished, moment_of, push_id_for
+from headroom.actuation.ledger import Ledger, is_unfinished
 from headroom.actuation.memory import first_memory, memory_from
+from headroom.actuation.push_ids import fleet_of, moment_of, push_id_for
 from headroom.domain.ledger import LedgerState
 from headroom.domain.window import Window
 from headroom.lake.lake import Lake

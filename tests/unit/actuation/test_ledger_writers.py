@@ -13,7 +13,8 @@ from moto.server import ThreadedMotoServer
 from tests.unit.actuation.fake_cloud import MemoryStore
 from tests.unit.actuation.planning import NOW, at
 
-from headroom.actuation.ledger import Ledger, LedgerStore, push_id_for
+from headroom.actuation.ledger import Ledger, LedgerStore
+from headroom.actuation.push_ids import push_id_for
 from headroom.domain.ledger import LedgerState
 from headroom.domain.window import Window
 from headroom.lake.lake import Lake

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from moto import mock_aws
 
 from headroom.actuation.errors import ActuationError
-from headroom.actuation.ledger import fleet_of, moment_of
+from headroom.actuation.push_ids import fleet_of, moment_of
 from headroom.cli import main
 from headroom.config import ConfigError, Settings, load_fleets
 from headroom.config.settings import PROJECT_ROOT
