@@ -100,14 +100,23 @@ def _has_plan(workspace: Workspace, fleet: Fleet, window: Window) -> bool:
 
 
 def _keep_plan(workspace: Workspace, window: Window, fleet_id: str, plan: "FleetPlan | str") -> "FleetPlan | str":
-    """Write a fleet's plan, or, where there is none, leave none of an earlier try there; return it, or why not."""
+    """Write a fleet's plan, or, where there is none, leave none of an earlier try there; return it, or why not.
+
+    Raise LakeError where an earlier try's plan stays that could be read, and so be pushed in place of this one.
+    """
+    path = plan_path(fleet_id, window)
     try:
-        if isinstance(plan, str):
-            workspace.lake.storage.delete(plan_path(fleet_id, window))
-        else:
-            workspace.lake.write_json(plan_path(fleet_id, window), plan.record)
+        if not isinstance(plan, str):
+            workspace.lake.write_json(path, plan.record)
+            return plan
     except LakeError as error:
-        return f"{plan}; {error}" if isinstance(plan, str) else f"its plan cannot be kept: {error}"
+        plan = f"its plan cannot be kept: {error}"
+    try:
+        workspace.lake.storage.delete(path)
+    except LakeError as error:
+        if workspace.lake.storage.exists(path):
+            raise
+        return f"{plan}; {error}"
     return plan
 
 

@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,10 @@ from tests.unit.pipelines.hour_of_fleets import CHUNK, DAMAGED, END, NOW, SOUND,
 
 from headroom.actuation.outcome import PushOutcome, PushState
 from headroom.domain.window import Window
+from headroom.lake.errors import UnreadableFileError
+from headroom.lake.lake import Lake
 from headroom.lake.layout import settled_path
+from headroom.lake.storage import LocalStorage
 from headroom.pipelines.approvals import pending_approvals
 from headroom.pipelines.arrivals import settle_arrivals
 from headroom.pipelines.costs_so_far import costs_so_far
@@ -20,15 +24,16 @@ from headroom.pipelines.daily_marts import KPI_TABLE, write_kpis
 from headroom.pipelines.lead_times import ARRIVAL_TABLE
 from headroom.pipelines.ledger_events import LEDGER_TABLE, settle_ledger
 from headroom.pipelines.on_call import on_call_record
-from headroom.pipelines.outcomes import Outcome, read_outcomes
+from headroom.pipelines.outcomes import Outcome, OutcomeStatus, read_outcomes
 from headroom.pipelines.push_news import tell_news
 from headroom.pipelines.push_results import read_result, result_path, shown_path
 from headroom.pipelines.pushes import push_chunk
 from headroom.pipelines.report import build_run_report
+from headroom.pipelines.schedules import plan_path, schedule_fleets
 from headroom.scheduling import CostSoFar
 
 Edit = Callable[[dict[str, Any]], object]
-RESULT = result_path(DAMAGED, WINDOW)
+RESULT, PLAN = result_path(DAMAGED, WINDOW), plan_path(DAMAGED, WINDOW)
 TODAY, BOTH = Window.day_of(NOW), {DAMAGED, SOUND}
 
 
@@ -205,6 +210,36 @@ def test_a_lock_that_cannot_be_read_refuses_its_fleet_alone_and_says_so(fleets: 
 def test_a_folder_in_the_locks_place_stops_its_fleet_alone(fleets: Fleets) -> None:
     replace_file(fleets.file(f"locks/fleet={DAMAGED}/00000001.json"), None)
     pushed_but_the_damaged(fleets, "locks/fleet=chat-large/00000001.json: expected a file")
+
+
+class _Refusing(Lake):
+    """A lake that takes no plan of the damaged fleet, and, if `keeps_old`, does not let go of the one that is there."""
+
+    def __init__(self, folder: Path, *, keeps_old: bool) -> None:
+        super().__init__(_Keeping(folder) if keeps_old else LocalStorage(folder))
+
+    def write_json(self, path: str, obj: object) -> None:
+        if path == PLAN:
+            raise UnreadableFileError(f"{path}: expected a file that can be read and written")
+        super().write_json(path, obj)
+
+
+class _Keeping(LocalStorage):
+    def delete(self, path: str) -> None:
+        raise UnreadableFileError(f"{path}: expected a file that can be read and written")
+
+
+def test_a_plan_that_cannot_be_kept_leaves_none_of_an_earlier_try_to_be_pushed(fleets: Fleets) -> None:
+    refusing = replace(fleets.workspace, lake=_Refusing(fleets.file(""), keeps_old=False))
+    outcomes = schedule_fleets(refusing, WINDOW, CHUNK)
+    assert [(item.subject, item.status) for item in outcomes if item.is_bad] == [(DAMAGED, OutcomeStatus.FAILED)]
+    pushed_but_the_damaged(fleets, "it has no plan in this run")
+
+
+def test_where_an_earlier_trys_plan_stays_the_task_fails_so_that_nothing_is_pushed(fleets: Fleets) -> None:
+    refusing = replace(fleets.workspace, lake=_Refusing(fleets.file(""), keeps_old=True))
+    with pytest.raises(UnreadableFileError, match=PLAN):
+        schedule_fleets(refusing, WINDOW, CHUNK)
 
 
 def test_a_result_that_cannot_be_kept_fails_its_fleet_and_every_other_is_recorded(
