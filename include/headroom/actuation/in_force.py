@@ -110,8 +110,8 @@ def _naming(event: LedgerEvent) -> Iterator[None]:
         yield
     except (TypeError, AttributeError, KeyError, ValueError) as error:
         raise ActuationError(
-            f"push={event.push_id}/{event.sequence:04d}-{event.state}.json: expected an event of the ledger as "
-            f"Headroom wrote it, found {type(error).__name__}: {error}",
+            f"ledger/fleet={event.fleet_id}/push={event.push_id}: event {event.sequence} ({event.state}): expected it "
+            f"as Headroom wrote it, found {type(error).__name__}: {error}",
         ) from error
 
 

@@ -60,15 +60,14 @@ def write_kpis(workspace: Workspace, day: Window) -> list[Outcome]:
     return failed
 
 
-def write_daily_marts(workspace: Workspace, day: Window, *, ledger: Ledger, is_due: bool = False) -> bool:
-    """Write savings and KPIs of a day; return whether either changed.
+def write_daily_marts(
+    workspace: Workspace, day: Window, *, baselines: dict[str, float], is_due: bool = False
+) -> bool:
+    """Write savings and KPIs of a settled day, of which `baselines` are the adopted fleets' instances.
 
-    A day that is not settled is left: half of it would be taken for the whole. Unless it `is_due`, so is a day whose
-    hours, bill, prices and baselines are those that both files were made from.
+    Return whether either changed. Unless it `is_due`, a day whose hours, bill, prices and baselines are those that both
+    files were made from is left.
     """
-    if not workspace.lake.has_settled(UTILIZATION_TABLE, day.day):
-        return False
-    baselines = baseline_instances(ledger, workspace.fleets, day.end_utc)
     paths = {name: settled_path(name, day.day) for name in (KPI_TABLE, SAVINGS_TABLE)}
     fingerprint = _fingerprint(workspace, day, baselines)
     present = [workspace.lake.read_metadata(path) for path in paths.values()]
@@ -80,6 +79,11 @@ def write_daily_marts(workspace: Workspace, day: Window, *, ledger: Ledger, is_d
         for name, path in paths.items()
     }
     return any(is_changed.values())
+
+
+def is_settled(workspace: Workspace, day: Window) -> bool:
+    """Whether the day is settled: half of it would be taken for the whole."""
+    return workspace.lake.has_settled(UTILIZATION_TABLE, day.day)
 
 
 def _fingerprint(workspace: Workspace, day: Window, baselines: dict[str, float]) -> str:
@@ -102,6 +106,19 @@ def _settled_hours(workspace: Workspace, day: Window) -> list[bytes]:
         with suppress(FileNotFoundError):
             found.append(workspace.lake.storage.read_bytes(settled_path(name, day.day)))
     return found
+
+
+def baselines_by_day(
+    workspace: Workspace, days: Sequence[Window], ledger: Ledger
+) -> tuple[dict[str, dict[Window, float]], list[Outcome]]:
+    """Return, by fleet, the baseline's instances at the end of each day; and how it failed of unreadable ledgers."""
+
+    def read(fleet: Fleet) -> dict[Window, float]:
+        ledger.pushes(fleet.id)  # one listing serves all days
+        found = {day: _baseline_of(ledger, fleet, day.end_utc) for day in days}
+        return {day: count for day, count in found.items() if count is not None}
+
+    return at_each(read, workspace.fleets, step="savings")
 
 
 def baseline_instances(ledger: Ledger, fleets: tuple[Fleet, ...], at_utc: datetime) -> dict[str, float]:

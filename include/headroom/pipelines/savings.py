@@ -1,6 +1,7 @@
 """Savings and KPIs of a day, a week or a month: their marts, up to the newest bill, and the pages people read."""
 
 import re
+from dataclasses import replace
 from datetime import UTC, date, datetime, time
 from typing import Any
 
@@ -8,9 +9,15 @@ from headroom.actuation.ledger import Ledger
 from headroom.domain.window import DAY, Window
 from headroom.lake.layout import parse_partition
 from headroom.lake.money import amount_of
-from headroom.pipelines.at_once import at_once
-from headroom.pipelines.daily_marts import UTILIZATION_TABLE, write_daily_marts
+from headroom.pipelines.daily_marts import (
+    UTILIZATION_TABLE,
+    baseline_instances,
+    baselines_by_day,
+    is_settled,
+    write_daily_marts,
+)
 from headroom.pipelines.model_runs import run_model
+from headroom.pipelines.outcomes import record_outcomes
 from headroom.pipelines.workspace import Workspace, open_workspace
 from headroom.reporting.savings_report import FleetSavings, SavingsReport, render_savings_report
 
@@ -19,17 +26,28 @@ def report_savings(window: Window) -> dict[str, Any]:
     """Write the savings of the day `window`, those of earlier days whose bill or price came since, and all their pages.
 
     Bills are restated until the month after is well under way, so days since the start of last month are looked at.
+    Rows of a fleet whose ledger cannot be read stay as they are; that it failed is an outcome of the run.
     """
     workspace = open_workspace()
     first = (window.start_utc.replace(day=1) - DAY).replace(day=1)
     ledger = Ledger(workspace.lake).keeping_listings()
-    at_once(lambda fleet: ledger.pushes(fleet.id), workspace.fleets)  # one listing a fleet serves all days
-    days = Window(first, window.start_utc).days()
-    changed = [day for day in days if write_daily_marts(workspace, day, ledger=ledger)]
-    write_daily_marts(workspace, window, ledger=ledger, is_due=True)
+    days = _settled(workspace, Window(first, window.end_utc))
+    found, failed = baselines_by_day(workspace, days, ledger)
+    record_outcomes(workspace, dag_id="report_savings", window=window, part="1-savings", outcomes=failed)
+    known = replace(workspace, fleets=tuple(fleet for fleet in workspace.fleets if fleet.id in found))
+
+    def write(day: Window) -> bool:
+        baselines = {fleet_id: of_days[day] for fleet_id, of_days in found.items() if day in of_days}
+        return write_daily_marts(known, day, baselines=baselines, is_due=day == window)
+
+    changed = [day for day in days if known.fleets and write(day) and day != window]
     names = sorted({name for day in [*changed, window] for name in _periods_over(workspace, day)})
     pages = [write_period_page(workspace, name, period_window(name)) for name in names]
     return {"days_changed": len(changed), "pages": pages}
+
+
+def _settled(workspace: Workspace, window: Window) -> list[Window]:
+    return [day for day in window.days() if is_settled(workspace, day)]
 
 
 def _periods_over(workspace: Workspace, day: Window) -> list[str]:
@@ -51,8 +69,9 @@ def report_period(workspace: Workspace, name: str) -> str:
     if not workspace.lake.table_files(UTILIZATION_TABLE, window=window):
         raise PeriodError(f"period {name!r}: the lake has no utilization of it{_known_span(workspace)}")
     ledger = Ledger(workspace.lake)
-    for day in window.days():
-        write_daily_marts(workspace, day, ledger=ledger, is_due=True)
+    for day in _settled(workspace, window):
+        baselines = baseline_instances(ledger, workspace.fleets, day.end_utc)
+        write_daily_marts(workspace, day, baselines=baselines, is_due=True)
     return write_period_page(workspace, name, window)
 
 

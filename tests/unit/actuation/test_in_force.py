@@ -144,5 +144,5 @@ def test_an_event_that_is_none_is_named() -> None:
     push_id = day.push(8, 9).push_id
     events = day.events()
     del events[1].detail["memory"]["setting"]
-    with pytest.raises(ActuationError, match=f"push={push_id}/0002-intended.json: expected an event of the ledger"):
+    with pytest.raises(ActuationError, match=rf"push={push_id}: event 2 \(intended\): expected it as Headroom wrote it"):
         in_force_at(events, at(8), is_ours=is_ours)
