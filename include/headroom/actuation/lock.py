@@ -28,6 +28,8 @@ EXPIRES_AFTER: Final = WRITING_LASTS + LONGEST_CALL
 """By the cloud's clock; so the last call of a slow holder has ended, and the next hour's run finds the lock free."""
 KEPT_FENCES: Final = 10
 """Files of earlier fences are deleted; which push had which fence stays in the ledger."""
+LOCK_RULE: Final = "lock"
+"""By this rule a push or rollback is refused that does not have the lock."""
 
 _NAME = re.compile(r"(?:.*/)?(?P<fence>[0-9]{8})(?P<released>-released)?\.json")
 
@@ -190,7 +192,7 @@ class HeldLock:
 
 def lock_verdict(reason: str) -> Verdict:
     """Return the verdict of a push or rollback that does not have the lock."""
-    return Verdict(rule="lock", is_passed=False, reason=reason)
+    return Verdict(rule=LOCK_RULE, is_passed=False, reason=reason)
 
 
 def _fences(store: LockStore, fleet_id: str) -> dict[int, bool]:

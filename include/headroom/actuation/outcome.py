@@ -6,6 +6,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Any, Final
 
+from headroom.actuation.lock import LOCK_RULE
 from headroom.actuation.records import action_record
 from headroom.actuation.shown import Shown
 from headroom.actuation.target import ActionFailure, WriteCall
@@ -75,6 +76,11 @@ class PushOutcome:
     def is_refused(self) -> bool:
         """Whether mode, pause, guardrail or a window that is past kept it back (the command line's exit 3)."""
         return self.state in _REFUSALS
+
+    @property
+    def lacks_lock(self) -> bool:
+        """Whether another push or rollback had the fleet's lock, or had it meanwhile."""
+        return any(verdict.rule == LOCK_RULE and not verdict.is_passed for verdict in self.verdicts)
 
     @property
     def is_failed(self) -> bool:

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from headroom.actuation.baseline import adopt
 from headroom.actuation.errors import ActuationError
-from headroom.actuation.ledger import STALE_AFTER, Ledger
+from headroom.actuation.ledger import STALE_AFTER, Ledger, is_unfinished
 from headroom.actuation.lock import LockError, Locks, lock_verdict
 from headroom.actuation.memory import FleetMemory, first_memory, foreign_to_come
 from headroom.actuation.outcome import PushOutcome, PushState, diff_record, overdue_actions, verdict_records
@@ -17,7 +17,7 @@ from headroom.actuation.restore import restore_problem, restore_verdicts, still_
 from headroom.actuation.running_push import RunningPush, failed_reasons
 from headroom.actuation.shown import Purpose
 from headroom.actuation.target import ScalingTarget, read_as_of_its_end
-from headroom.actuation.whole_change import has_begun_to_write, whole_change
+from headroom.actuation.whole_change import cut_off_reason, has_begun_to_write, whole_change
 from headroom.actuation.write import mark_repaired
 from headroom.domain.fleet import Mode
 from headroom.domain.ledger import LedgerState
@@ -68,6 +68,8 @@ def push_fleet(
         outcome = push.refuse((lock_verdict(str(error)),), None)
     if has_begun and outcome.state in (PushState.VERIFIED, PushState.UNCHANGED):
         outcome = replace(outcome, whole=whole_change(ledger.events(request.push_id)))
+    elif has_begun and outcome.is_refused and not outcome.lacks_lock and is_unfinished(ledger.states(request.push_id)):
+        outcome = replace(outcome, reasons=(*outcome.reasons, cut_off_reason(ledger.events(request.push_id))))
     return replace(outcome, overdue=overdue_actions(state, is_ours=request.is_ours))
 
 

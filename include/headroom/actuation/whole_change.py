@@ -37,5 +37,12 @@ def whole_change(events: Iterable[LedgerEvent]) -> dict[str, list[str]]:
     return {change: sorted(name for name, kind in found.items() if kind == change) for change in CHANGES}
 
 
+def cut_off_reason(events: Iterable[LedgerEvent]) -> str:
+    """Say of a push whose earlier try began to write and did not end, and whose later one may not, what may stand."""
+    changes = ", ".join(f"{len(names)} to {change}" for change, names in whole_change(events).items() if names)
+    of_these = f"; of {changes} any may be done" if changes else ""
+    return f"an earlier try of it was cut off while it wrote{of_these}"
+
+
 def _name_of(item: Mapping[str, Any] | str) -> str:
     return item if isinstance(item, str) else str(item["name"])

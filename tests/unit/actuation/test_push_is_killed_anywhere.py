@@ -34,8 +34,9 @@ from headroom.actuation.push import push_fleet
 from headroom.actuation.request import PushRequest
 from headroom.actuation.rollback import RollbackRequest, rollback_push
 from headroom.actuation.target import ScalingTarget
+from headroom.actuation.whole_change import has_begun_to_write
 from headroom.domain.ledger import LedgerState
-from headroom.domain.scaling import ActionPurpose
+from headroom.domain.scaling import ActionDiff, ActionPurpose, TargetState, Verdict
 
 OLD = plan((9, 8), (12, 4), (26, 7), restore_hour=30)
 NEW = plan((9, 9), (13, 5), (30.5, 6), restore_hour=31)
@@ -300,6 +301,30 @@ def test_the_second_try_of_the_dead_ones_task_finishes_at_once(work: str, api: s
     else:
         assert ended.whole is None
     assert world.push(NEW_PUSH).state is PushState.UNCHANGED
+
+
+@pytest.mark.parametrize(
+    ("work", "api", "number", "hook"), [death for death in DEATHS if death.values[0] != "rollback"]
+)
+def test_a_second_try_that_may_not_write_says_what_the_first_may_have_written(
+    work: str, api: str, number: int, hook: str
+) -> None:
+    world = dead(work, api, number, hook)
+    has_begun = has_begun_to_write(world.ledger.states(NEW_PUSH.push_id))
+    alone = WORKS[work].begin(TARGETS[api]).push(NEW_PUSH).diff
+    assert alone is not None
+    ended = world.push(replace(NEW_PUSH, guardrails=no_writing), is_second_try=True)
+    if ended.state is PushState.UNCHANGED:  # all of it stood
+        return
+    assert (ended.state, ended.reasons[0], ended.write_calls) == (PushState.REFUSED, "kill_switch: it is set", 0)
+    counts = {"create": len(alone.create), "replace": len(alone.replace), "delete": len(alone.delete)}
+    told = ", ".join(f"{count} to {change}" for change, count in counts.items() if count)
+    cut_off = f"an earlier try of it was cut off while it wrote; of {told} any may be done"
+    assert ended.reasons[1:] == ((cut_off,) if has_begun else ())
+
+
+def no_writing(_state: TargetState, _diff: ActionDiff) -> tuple[Verdict, ...]:
+    return (Verdict(rule="kill_switch", is_passed=False, reason="it is set"),)
 
 
 @pytest.mark.parametrize(
