@@ -18,7 +18,7 @@ from headroom.actuation.errors import ActuationError
 from headroom.actuation.memory import FleetMemory, memory_from
 from headroom.actuation.push_ids import fleet_of, is_push_id, moment_of
 from headroom.actuation.records import moment_from
-from headroom.domain.ledger import LedgerEvent, LedgerState
+from headroom.domain.ledger import INTENTS, LedgerEvent, LedgerState
 from headroom.domain.scaling import Baseline
 from headroom.domain.window import Window, as_utc
 
@@ -26,7 +26,6 @@ STALE_AFTER: Final = timedelta(hours=2)
 """A window that ended longer ago is past: its plan is recorded, never pushed."""
 
 _EVENT_PATH = re.compile(r"(?:.*/)?push=(?P<push>[^/]+)/(?P<number>[0-9]{1,9})-(?P<state>[a-z_]+)\.json")
-_INTENTS = frozenset({LedgerState.INTENDED, LedgerState.ROLLBACK_INTENDED})
 _SETTLED = frozenset({LedgerState.VERIFIED, LedgerState.ROLLED_BACK, LedgerState.REPAIRED})
 _OUTCOMES = frozenset(
     {
@@ -34,7 +33,7 @@ _OUTCOMES = frozenset(
         LedgerState.PARTIALLY_APPLIED,
         LedgerState.VERIFICATION_FAILED,
         LedgerState.FAILED,
-        *_INTENTS,
+        *INTENTS,
         *_SETTLED,
     },
 )
@@ -80,7 +79,7 @@ class _Entry:
 
 def _in_order(found: Iterable[tuple[int, LedgerState, str]]) -> list[_Entry]:
     """Return entries by number; of equal ones an intent comes last, so that what may be unfinished counts as such."""
-    ordered = sorted(found, key=lambda item: (item[0], item[1] in _INTENTS, item[1], item[2]))
+    ordered = sorted(found, key=lambda item: (item[0], item[1] in INTENTS, item[1], item[2]))
     return [
         _Entry(sequence=place, number=number, state=state, path=path)
         for place, (number, state, path) in enumerate(ordered, start=1)
@@ -128,7 +127,7 @@ class Ledger:
         fleet_id = fleet_of(push_id)
         if memory is not None:
             detail = {**detail, "memory": memory.record()}
-        if state in _INTENTS and self._kept is not None:
+        if state in INTENTS and self._kept is not None:
             self._kept.pop(fleet_id, None)  # it comes after all that the one whose lock was taken over has written
         entries = self._entries(push_id)
         number = entries[-1].number + 1 if entries else 1
@@ -212,7 +211,7 @@ class Ledger:
         """Return the newest push that meant to write, and those left half done; from the files' names alone."""
         folders = self._recent_folders(fleet_id, now_utc=now_utc)
         states = {push_id: [entry.state for entry in folders[push_id]] for push_id in sorted(folders, key=_by_moment)}
-        intended = [push_id for push_id, found in states.items() if not _INTENTS.isdisjoint(found)]
+        intended = [push_id for push_id, found in states.items() if not INTENTS.isdisjoint(found)]
         half_done = [push_id for push_id in intended if is_unfinished(states[push_id])]
         # After a longer pause the folders looked at may not reach back to what a half-done push had set out to repair.
         earlier = {
@@ -249,7 +248,7 @@ class Ledger:
         folders: dict[str, list[_Entry]] = {}
         for day in (as_utc(now_utc), as_utc(now_utc) - timedelta(days=1)):
             folders |= self._folders(fleet_id, name_prefix=f"push={fleet_id}-{day:%Y%m%d}T")
-        if any(entry.state in _INTENTS for entries in folders.values() for entry in entries):
+        if any(entry.state in INTENTS for entries in folders.values() for entry in entries):
             return folders
         return self._folders(fleet_id)
 
@@ -290,7 +289,7 @@ class Ledger:
 def is_unfinished(states: Iterable[LedgerState]) -> bool:
     """Whether a push meant to write and its last outcome is not a good end."""
     outcomes = [state for state in states if state in _OUTCOMES]
-    return bool(outcomes) and outcomes[-1] not in _SETTLED and any(state in _INTENTS for state in outcomes)
+    return bool(outcomes) and outcomes[-1] not in _SETTLED and any(state in INTENTS for state in outcomes)
 
 
 def _by_moment(push_id: str) -> tuple[datetime, str]:

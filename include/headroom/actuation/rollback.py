@@ -16,7 +16,7 @@ from headroom.actuation.push_ids import fleet_of, moment_of, push_id_for
 from headroom.actuation.target import ScalingTarget, read_as_of_its_end
 from headroom.actuation.whole_change import has_begun_to_write, whole_change
 from headroom.actuation.write import DiffFunction, IsOurs, Writing, Written, end_half_done, write_and_verify
-from headroom.domain.ledger import LedgerEvent, LedgerState
+from headroom.domain.ledger import INTENTS, LedgerEvent, LedgerState
 from headroom.domain.scaling import Action, TargetState
 
 
@@ -222,5 +222,4 @@ class _Rollback:
 
 def _first_intent(events: Sequence[LedgerEvent]) -> LedgerEvent | None:
     """Return the push's first intent: a later one of the same push repaired it, and found half of it standing."""
-    intents = (LedgerState.INTENDED, LedgerState.ROLLBACK_INTENDED)
-    return next((event for event in events if event.state in intents), None)
+    return next((event for event in events if event.state in INTENTS), None)

@@ -3,15 +3,14 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from headroom.domain.ledger import LedgerEvent, LedgerState
+from headroom.domain.ledger import INTENTS, LedgerEvent, LedgerState
 
 CHANGES: Final = ("create", "replace", "delete")
-_INTENTS: Final = frozenset({LedgerState.INTENDED, LedgerState.ROLLBACK_INTENDED})
 
 
 def has_begun_to_write(states: Iterable[LedgerState]) -> bool:
     """Whether a push in whose ledger these states stand has meant to write."""
-    return not _INTENTS.isdisjoint(states)
+    return not INTENTS.isdisjoint(states)
 
 
 def whole_change(events: Iterable[LedgerEvent]) -> dict[str, list[str]]:
@@ -22,7 +21,7 @@ def whole_change(events: Iterable[LedgerEvent]) -> dict[str, list[str]]:
     deletes that did not stand when the push began is gone again. What was withdrawn for an owner's edit is no part of
     the plan.
     """
-    intents = [event for event in events if event.state in _INTENTS and "withdraws_for" not in event.detail]
+    intents = [event for event in events if event.state in INTENTS and "withdraws_for" not in event.detail]
     stood = {_name_of(item) for intent in intents[:1] for item in intent.detail["before"]["ours"]}
     found: dict[str, str] = {}
     for intent in intents:

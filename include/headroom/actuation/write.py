@@ -149,6 +149,7 @@ def write_and_verify(
             "reasons": list(reasons),
             "failures": failure_records(result.failures),
             "left": diff_record(rest),
+            "setting": setting_record(after.setting),
             "requests": call_records(repair.calls),
         },
         memory=seen_leaving_edits(

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 
 class LedgerState(StrEnum):
@@ -32,6 +32,10 @@ class LedgerState(StrEnum):
     """A later push finished or replaced what this one left half done."""
     FOREIGN_SEEN = "foreign_seen"
     """The owner's own scheduled actions changed while ours did not."""
+
+
+INTENTS: Final = frozenset({LedgerState.INTENDED, LedgerState.ROLLBACK_INTENDED})
+"""A push in one of these meant to write: it stands in the ledger before the first call."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

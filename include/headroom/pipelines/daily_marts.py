@@ -60,9 +60,7 @@ def write_kpis(workspace: Workspace, day: Window) -> list[Outcome]:
     return failed
 
 
-def write_daily_marts(
-    workspace: Workspace, day: Window, *, baselines: dict[str, float], is_due: bool = False
-) -> bool:
+def write_daily_marts(workspace: Workspace, day: Window, *, baselines: dict[str, float], is_due: bool = False) -> bool:
     """Write savings and KPIs of a settled day, of which `baselines` are the adopted fleets' instances.
 
     Return whether either changed. Unless it `is_due`, a day whose hours, bill, prices and baselines are those that both

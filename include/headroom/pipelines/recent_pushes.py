@@ -2,20 +2,18 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, Final
+from typing import Any
 
 from headroom.actuation.errors import ActuationError
 from headroom.actuation.ledger import Ledger
 from headroom.actuation.push_ids import moment_of
 from headroom.config.secrets import redact
-from headroom.domain.ledger import LedgerEvent, LedgerState
+from headroom.domain.ledger import INTENTS, LedgerEvent, LedgerState
 from headroom.domain.recent_push import FleetPushes, RecentPush
 from headroom.lake.errors import LakeError
 from headroom.lake.lake import Lake
 from headroom.pipelines.at_once import at_once
 from headroom.pipelines.newest_report import LATEST_KEY
-
-_INTENTS: Final = frozenset({LedgerState.INTENDED, LedgerState.ROLLBACK_INTENDED})
 
 
 def recent_pushes(lake: Lake, fleet_ids: Iterable[str], *, most: int, days: int, today: date) -> list[FleetPushes]:
@@ -48,7 +46,7 @@ def _days(lake: Lake, days: int, today: date) -> list[date]:
 def _newest(ledger: Ledger, fleet_id: str, dates: Iterable[date], most: int) -> Iterator[RecentPush]:
     left = most
     for push_id in _newest_first(ledger, fleet_id, dates):
-        if left and not _INTENTS.isdisjoint(ledger.states(push_id)):
+        if left and not INTENTS.isdisjoint(ledger.states(push_id)):
             left -= 1
             yield _told(ledger.events(push_id))
 
@@ -57,14 +55,14 @@ def _newest_first(ledger: Ledger, fleet_id: str, dates: Iterable[date]) -> Itera
     has_any = False
     for day in dates:
         for push_id in reversed(ledger.pushes(fleet_id, day=day)):
-            has_any = has_any or not _INTENTS.isdisjoint(ledger.states(push_id))
+            has_any = has_any or not INTENTS.isdisjoint(ledger.states(push_id))
             yield push_id
     if not has_any:
         yield from reversed(ledger.pushes(fleet_id))
 
 
 def _told(events: tuple[LedgerEvent, ...]) -> RecentPush:
-    intent = next(event for event in events if event.state in _INTENTS)
+    intent = next(event for event in events if event.state in INTENTS)
     detail = intent.detail
     approved = [event.detail["approved_by"] for event in events if event.detail.get("approved_by")]
     # A rollback's own good end is ROLLED_BACK too; only the mark left by another rollback says who did it.

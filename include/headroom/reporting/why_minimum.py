@@ -6,10 +6,10 @@ from datetime import datetime
 from typing import Any, Final
 
 from headroom.actuation.held import Held, Source
-from headroom.actuation.in_force import INTENTS, InForce
+from headroom.actuation.in_force import InForce
 from headroom.actuation.outcome import PushState
 from headroom.domain.fleet import Mode
-from headroom.domain.ledger import LedgerEvent, LedgerState
+from headroom.domain.ledger import INTENTS, LedgerEvent, LedgerState
 from headroom.domain.scaling import ActionPurpose
 
 _ENDS: Final = {

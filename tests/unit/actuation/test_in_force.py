@@ -144,5 +144,23 @@ def test_an_event_that_is_none_is_named() -> None:
     push_id = day.push(8, 9).push_id
     events = day.events()
     del events[1].detail["memory"]["setting"]
-    with pytest.raises(ActuationError, match=rf"push={push_id}: event 2 \(intended\): expected it as Headroom wrote it"):
+    with pytest.raises(ActuationError, match=rf"push={push_id}: event 2 \(intended\): expected it as Headroom wrote"):
         in_force_at(events, at(8), is_ours=is_ours)
+
+
+def test_an_owners_edit_that_a_rollback_leaves_is_told_at_once_and_whose_it_was_once_a_push_has_found_it() -> None:
+    day = Day()
+    pushed = day.push(8, 9)
+    day.go_to(at(7) + minutes(10))
+    assert day.asked(at(7)).minimum.value == 8
+    day.target.sizes["MinSize"] = 5  # the owner's, after our 06:55
+    day.go_to(at(7) + minutes(20))
+    day.roll_back(pushed.push_id)
+    left = day.asked(at(7) + minutes(30))
+    assert (left.minimum.value, left.minimum.source) == (5, Source.UNKNOWN)
+    assert (left.minimum.since_utc, left.minimum.not_before_utc) == (at(7) + minutes(20), at(6) + minutes(55))
+    day.push_at(8, 9, 9)
+    day.go_to(at(8) + minutes(30))
+    for moment in (at(7) + minutes(30), at(8) + minutes(30)):
+        found = day.asked(moment)
+        assert (found.minimum.value, found.minimum.source, day.stood[moment][0]) == (5, Source.OWNER_EDIT, 5)
