@@ -1,4 +1,4 @@
-"""Why the owner's own bounds stand, in words: after a rollback it is the push undone that is named, with who and why."""
+"""Why the owner's own bounds stand, in words: after a rollback the push undone is named, with who and why."""
 
 import pytest
 from tests.unit.actuation.fake_cloud import minutes
