@@ -100,9 +100,14 @@ class PushOutcome:
             "overdue": list(self.overdue),
             "shown": self.shown.digest if self.shown else None,
             "moved": list(self.moved),
-            **({"whole": {change: list(names) for change, names in self.whole.items()}} if self.whole else {}),
+            **self._whole_record(),
             **diff_record(self.diff),
         }
+
+    def _whole_record(self) -> dict[str, Any]:
+        """Return what all tries changed; nothing where that is nothing, as where the earlier one only withdrew."""
+        whole = {change: list(names) for change, names in (self.whole or {}).items()}
+        return {"whole": whole} if any(whole.values()) else {}
 
 
 def overdue_actions(state: TargetState, *, is_ours: Callable[[str], bool]) -> tuple[str, ...]:

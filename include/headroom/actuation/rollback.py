@@ -13,6 +13,7 @@ from headroom.actuation.lock import HeldLock, LockError, Locks, SeenLock, lock_v
 from headroom.actuation.memory import FleetMemory
 from headroom.actuation.outcome import PushOutcome, PushState, verdict_records
 from headroom.actuation.push_ids import fleet_of, moment_of, push_id_for
+from headroom.actuation.taken_back import taken_back
 from headroom.actuation.target import ScalingTarget, read_as_of_its_end
 from headroom.actuation.whole_change import has_begun_to_write, whole_change
 from headroom.actuation.write import DiffFunction, IsOurs, Writing, Written, end_half_done, write_and_verify
@@ -60,13 +61,12 @@ def rollback_push(
     `is_second_try`: whoever tried in this run before is known to be dead, so that its lock is taken over.
     """
     fleet_id = fleet_of(request.push_id)
-    begun = _id_of_first_try(request, ledger, locks, now_utc=now_utc) if is_second_try else None
+    left_by, begun = _first_try(request, ledger, locks, now_utc=now_utc) if is_second_try else (None, None)
     # before anything else is read, so that what is read is not outdated unnoticed
-    lock = locks.look(fleet_id, left_by=begun)
-    has_begun = begun is not None and has_begun_to_write(ledger.states(begun))
+    lock = locks.look(fleet_id, left_by=left_by)
     rollback = _Rollback(request, target, ledger, lock, now_utc, begun or request.id_at(now_utc))
     outcome = _undo(rollback, is_dry_run=is_dry_run)
-    if has_begun and outcome.state is PushState.ROLLED_BACK:
+    if begun is not None and outcome.state is PushState.ROLLED_BACK:
         return replace(outcome, whole=whole_change(ledger.events(rollback.rollback_id)))
     return outcome
 
@@ -81,8 +81,7 @@ def _undo(rollback: "_Rollback", *, is_dry_run: bool) -> PushOutcome:
     if intent is None:
         never = f"{request.push_id} never wrote to the target: nothing to roll back"
         return rollback.outcome(PushState.UNCHANGED, never)
-    # A rollback's own good end is ROLLED_BACK too; only the mark left by another rollback says who did it.
-    if any(event.state is LedgerState.ROLLED_BACK and "by" in event.detail for event in events):
+    if taken_back(request.push_id, rollback.ledger):
         return rollback.outcome(PushState.ROLLED_BACK, f"{request.push_id} is rolled back already")
     try:
         return rollback.undo(intent, is_dry_run=is_dry_run)
@@ -90,28 +89,43 @@ def _undo(rollback: "_Rollback", *, is_dry_run: bool) -> PushOutcome:
         return rollback.refuse(str(error))
 
 
-def _id_of_first_try(request: RollbackRequest, ledger: Ledger, locks: Locks, *, now_utc: datetime) -> str | None:
-    """Return the id under which this run began to undo the push: it has the lock, or meant to write.
+def _first_try(
+    request: RollbackRequest, ledger: Ledger, locks: Locks, *, now_utc: datetime
+) -> tuple[str | None, str | None]:
+    """Return under which id this run took the fleet's lock last, and under which it meant to undo the push.
 
-    What was refused began nothing: under its old moment, a plan that came since would count as the newer one.
+    What wrote nothing began nothing, and what has been overtaken is over: under its old moment, a plan that came since
+    would count as the newer one, and its hour run again would undo the rollback.
     """
     if not request.run_id:
-        return None
+        return None, None
     fleet_id, of_this_run = fleet_of(request.push_id), request.id_at(now_utc).rpartition("-")[2]
-    days = (now_utc - timedelta(days=1), now_utc)
-    known = [push_id for day in days for push_id in ledger.pushes(fleet_id, day=day.date())]
+
+    def is_of_this_run(push_id: str) -> bool:
+        return push_id.rpartition("-")[2] == of_this_run and now_utc - moment_of(push_id) <= STALE_AFTER
+
     holder = locks.newest_holder(fleet_id)
-    candidates = [*known, holder] if holder is not None else known
-    return next(
+    known = [
+        push_id for day in (now_utc - timedelta(days=1), now_utc) for push_id in ledger.pushes(fleet_id, day=day.date())
+    ]
+    begun = next(
         (
             push_id
-            for push_id in reversed(candidates)
-            if push_id.rpartition("-")[2] == of_this_run
-            and now_utc - moment_of(push_id) <= STALE_AFTER
-            and (push_id == holder or has_begun_to_write(ledger.states(push_id)))
+            for push_id in reversed(known)
+            if is_of_this_run(push_id) and has_begun_to_write(ledger.states(push_id))
         ),
         None,
     )
+    if begun is not None and _is_overtaken(begun, ledger, now_utc=now_utc):
+        begun = None
+    return holder if holder is not None and is_of_this_run(holder) else None, begun
+
+
+def _is_overtaken(rollback_id: str, ledger: Ledger, *, now_utc: datetime) -> bool:
+    """Whether another has written since, or found that it need not, and so ended what the rollback left half done."""
+    newest = ledger.intents(fleet_of(rollback_id), now_utc=now_utc).newest
+    has_newer = newest is not None and moment_of(newest) > moment_of(rollback_id)
+    return has_newer or LedgerState.REPAIRED in ledger.states(rollback_id)
 
 
 @dataclass(frozen=True, slots=True)

@@ -121,6 +121,8 @@ def write_and_verify(
         ledger.append(writing.push_id, LedgerState.FAILED, at_utc=now_utc, detail=detail)
         return Written(state=LedgerState.FAILED, result=result, reasons=reasons)
     if rest.is_empty:
+        # before its own end: where it dies between, its intent is the one thing that names those of days ago
+        mark_repaired(half_done, by=writing.push_id, ledger=ledger, now_utc=after.read_at_utc)
         ledger.append(
             writing.push_id,
             writing.succeeded,
@@ -132,7 +134,6 @@ def write_and_verify(
             },
             memory=seen_leaving_edits(intent_memory, after, is_ours=writing.is_ours),
         )
-        mark_repaired(half_done, by=writing.push_id, ledger=ledger, now_utc=after.read_at_utc)
         # What failed at first and was repaired is in the ledger; it is no failure of the push.
         return Written(
             state=writing.succeeded,
@@ -176,10 +177,10 @@ def end_half_done(
 
     `memory` is what is known of the fleet after looking at the target.
     """
+    mark_repaired(half_done, by=by, ledger=ledger, now_utc=now_utc)
     if by in half_done:
         detail = {"is_repaired": False, "setting": setting_record(state.setting)}
         ledger.append(by, succeeded, at_utc=now_utc, detail=detail, memory=memory)
-    mark_repaired(half_done, by=by, ledger=ledger, now_utc=now_utc)
 
 
 def mark_repaired(half_done: Sequence[str], *, by: str, ledger: Ledger, now_utc: datetime) -> None:

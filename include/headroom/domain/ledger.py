@@ -48,3 +48,8 @@ class LedgerEvent:
     state: LedgerState
     at_utc: datetime
     detail: dict[str, Any]
+
+    @property
+    def undone_by(self) -> str:
+        """The rollback that left this event at the push it undid; empty of any other, its own good end among them."""
+        return str(self.detail["by"]) if self.state is LedgerState.ROLLED_BACK and "by" in self.detail else ""

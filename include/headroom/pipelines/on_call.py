@@ -20,11 +20,12 @@ from headroom.insight.on_call import (
     late_capacity,
     measure,
 )
+from headroom.lake.errors import LakeError
 from headroom.pipelines.clock import closed_at_utc
 from headroom.pipelines.kill_switch import KILL_SWITCH_PATH, kill_switch_reason
 from headroom.pipelines.model_runs import read_rows
 from headroom.pipelines.observed import band_record
-from headroom.pipelines.one_fleet import OF_ONE_FLEET
+from headroom.pipelines.one_fleet import OF_ONE_FLEET, told
 from headroom.pipelines.outcomes import Outcome, OutcomeStatus, read_outcomes, run_step, runs_of
 from headroom.pipelines.plan_records import told_plan
 from headroom.pipelines.push_results import read_result, result_path
@@ -55,10 +56,20 @@ def measure_fleets(window: Window) -> dict[str, Any]:
 
 def newest_measurements(window: Window) -> tuple[Measurement, ...]:
     """Return what was measured for `window`; nothing where a later hour was measured since, or none was."""
-    kept = open_workspace().lake.read_json(NEWEST_PATH)
+    kept = _newest(open_workspace())
     if kept is None or kept["window"] != window_key(window):
         return ()
     return tuple(Measurement(**item) for item in kept["measurements"])
+
+
+def _newest(workspace: Workspace) -> Mapping[str, Any] | None:
+    """Return the newest measurement; None where there is none, or a damaged one, which the next takes the place of."""
+    try:
+        kept = workspace.lake.read_json(NEWEST_PATH)
+    except LakeError:
+        return None
+    is_measurement = isinstance(kept, dict) and isinstance(kept.get("window"), str)
+    return kept if is_measurement and isinstance(kept.get("measurements"), list) else None
 
 
 def _measure(workspace: Workspace, window: Window) -> list[Outcome]:
@@ -66,7 +77,7 @@ def _measure(workspace: Workspace, window: Window) -> list[Outcome]:
     if now_utc - window.end_utc > STALE_AFTER:
         return [Outcome(step="watch", subject=DAG_ID, status=OutcomeStatus.NOTHING_TO_DO, cause="the window is past")]
     record = on_call_record(workspace, window, now_utc=now_utc)
-    newest = workspace.lake.read_json(NEWEST_PATH)
+    newest = _newest(workspace)
     if newest is None or newest["window"] <= window_key(window):
         measurements = [asdict(item) for item in measure(record)]
         kept = {"window": window_key(window), "measured_at_utc": now_utc, "measurements": measurements}
@@ -93,7 +104,15 @@ def _outcomes(fleet: FleetRecord, cause: str, window: Window) -> Iterator[Outcom
 
 def _bad_steps(workspace: Workspace, window: Window) -> list[Outcome]:
     """Return what failed in the hour's scale_ahead, in the order of its steps."""
-    return [item for item in read_outcomes(workspace, dag_id="scale_ahead", window=window) if item.is_bad]
+    return [item for item in _outcomes_of(workspace, "scale_ahead", window) if item.is_bad]
+
+
+def _outcomes_of(workspace: Workspace, dag_id: str, window: Window) -> Sequence[Outcome]:
+    """Return a run's outcomes; of those that cannot be read, that they cannot: no fleet is lost sight of for it."""
+    try:
+        return read_outcomes(workspace, dag_id=dag_id, window=window)
+    except OF_ONE_FLEET as error:
+        return [Outcome(step="read", subject=dag_id, status=OutcomeStatus.FAILED, cause=told(error))]
 
 
 def on_call_record(workspace: Workspace, window: Window, *, now_utc: datetime) -> OnCallRecord:
@@ -104,7 +123,7 @@ def on_call_record(workspace: Workspace, window: Window, *, now_utc: datetime) -
     failed = {item.subject for item in _bad_steps(workspace, window) if item.step == "push"}
     is_thrown = bool(workspace.kill_switch) or workspace.lake.storage.exists(KILL_SWITCH_PATH)
     sources = [item for dag_id, about in runs_of(window) for item in _source_outcomes(workspace, dag_id, about)]
-    size = workspace.lake.read_json(LAKE_SIZE_PATH) or {}
+    size = _lake_counts(workspace)
     return OnCallRecord(
         measured_at_utc=now_utc,
         fleets=[
@@ -121,8 +140,8 @@ def on_call_record(workspace: Workspace, window: Window, *, now_utc: datetime) -
         ],
         failed_sources=sum(item.status is OutcomeStatus.FAILED for item in sources),
         quarantined_sources=sum(item.status is OutcomeStatus.QUARANTINED for item in sources),
-        lake_bytes=size.get("bytes"),
-        lake_files=size.get("files"),
+        lake_bytes=size["bytes"],
+        lake_files=size["files"],
     )
 
 
@@ -222,4 +241,18 @@ def _planning_of(need_utc: datetime, lead_seconds: float) -> Window:
 def _source_outcomes(workspace: Workspace, dag_id: str, window: Window) -> list[Outcome]:
     if not dag_id.startswith(("extract_", "settle_")):
         return []
-    return [item for item in read_outcomes(workspace, dag_id=dag_id, window=window) if item.is_bad]
+    return [item for item in _outcomes_of(workspace, dag_id, window) if item.is_bad]
+
+
+def _lake_counts(workspace: Workspace) -> Mapping[str, Mapping[str, int] | None]:
+    """Return bytes and files by folder as tend_lake counted them last; None of what is not there, or damaged."""
+    try:
+        record = workspace.lake.read_json(LAKE_SIZE_PATH)
+    except LakeError:
+        record = None
+    counts = record if isinstance(record, dict) else {}
+    return {key: counts.get(key) if _are_counts(counts.get(key)) else None for key in ("bytes", "files")}
+
+
+def _are_counts(found: object) -> bool:
+    return isinstance(found, dict) and all(type(count) is int for count in found.values())

@@ -7,6 +7,7 @@ from typing import Any
 from headroom.actuation.errors import ActuationError
 from headroom.actuation.ledger import Ledger
 from headroom.actuation.push_ids import moment_of
+from headroom.actuation.taken_back import taken_back
 from headroom.config.secrets import redact
 from headroom.domain.ledger import INTENTS, LedgerEvent, LedgerState
 from headroom.domain.recent_push import FleetPushes, RecentPush
@@ -48,7 +49,7 @@ def _newest(ledger: Ledger, fleet_id: str, dates: Iterable[date], most: int) -> 
     for push_id in _newest_first(ledger, fleet_id, dates):
         if left and not INTENTS.isdisjoint(ledger.states(push_id)):
             left -= 1
-            yield _told(ledger.events(push_id))
+            yield _told(ledger.events(push_id), taken_back(push_id, ledger))
 
 
 def _newest_first(ledger: Ledger, fleet_id: str, dates: Iterable[date]) -> Iterator[str]:
@@ -61,14 +62,12 @@ def _newest_first(ledger: Ledger, fleet_id: str, dates: Iterable[date]) -> Itera
         yield from reversed(ledger.pushes(fleet_id))
 
 
-def _told(events: tuple[LedgerEvent, ...]) -> RecentPush:
+def _told(events: tuple[LedgerEvent, ...], undone: LedgerEvent | None) -> RecentPush:
     intent = next(event for event in events if event.state in INTENTS)
     detail = intent.detail
     approved = [event.detail["approved_by"] for event in events if event.detail.get("approved_by")]
-    # A rollback's own good end is ROLLED_BACK too; only the mark left by another rollback says who did it.
-    taken_back = [event for event in events if event.state is LedgerState.ROLLED_BACK and "by" in event.detail]
     # An hour that is run again adds that it is only recorded, which changes nothing of how its push ended.
-    own = [event for event in events if event not in taken_back and event.state is not LedgerState.PLANNED]
+    own = [event for event in events if not event.undone_by and event.state is not LedgerState.PLANNED]
     ended = own[-1]
     return RecentPush(
         push_id=intent.push_id,
@@ -80,7 +79,7 @@ def _told(events: tuple[LedgerEvent, ...]) -> RecentPush:
         rolls_back=str(detail.get("rolls_back") or ""),
         who=str(detail.get("requested_by") or (approved[-1] if approved else "")),
         why=str(detail.get("reason") or ""),
-        taken_back_by=_by(taken_back[-1].detail) if taken_back else "",
+        taken_back_by=_by(undone.detail) if undone else "",
     )
 
 

@@ -111,12 +111,12 @@ def _why_baseline(found: InForce, known: Sequence[LedgerEvent]) -> Why:
         record["name"] for event in intents for key in ("create", "replace") for record in event.detail.get(key, ())
     }
     ahead = [action for action in found.to_come if action.name in ours and action.starts_at_utc is not None]
-    rolled_back = [event for event in known if event.state is LedgerState.ROLLED_BACK]
+    undone = [event for event in known if event.undone_by]
     if ahead and ahead[0].starts_at_utc is not None:
         text = f"{captured}: the first of our scheduled actions, {ahead[0].name}, starts at "
         return Why(code="before_first_action", text=text + moment_text(ahead[0].starts_at_utc), event=intents[-1])
-    if rolled_back and rolled_back[-1].push_id == found.latest.push_id:
-        return Why(code="rolled_back", text=f"{captured}: {event_text(rolled_back[-1])}")
+    if undone and found.latest.push_id in (undone[-1].push_id, undone[-1].undone_by):
+        return Why(code="rolled_back", text=f"{captured}: {event_text(undone[-1])}")
     return why_nothing(known, None, None, text=captured)
 
 
@@ -148,7 +148,9 @@ def event_text(event: LedgerEvent) -> str:
         reasons.insert(0, "nobody answered in time")
     reasons += [str(detail[key]) for key in ("note", "reason") if detail.get(key)]
     because = f": {'; '.join(reasons)}" if reasons else ""
-    return f"push {event.push_id} {_ENDS[event.state]} at {moment_text(event.at_utc)}{because}"
+    is_end_of_rollback = event.state is LedgerState.ROLLED_BACK and not event.undone_by
+    ended = "took an earlier push back" if is_end_of_rollback else _ENDS[event.state]
+    return f"push {event.push_id} {ended} at {moment_text(event.at_utc)}{because}"
 
 
 def moment_text(moment_utc: datetime) -> str:

@@ -224,3 +224,28 @@ def test_a_rollback_that_died_is_finished_by_asking_again(number: int, hook: str
     assert desk.roll_back(push_id).state is PushState.ROLLED_BACK
     assert ours_at(desk.group) == {"T0900": 8, "T1200": 4, "T0600": 2}
     assert desk.states(push_id)[-1] == "rolled_back"
+
+
+def test_a_push_whose_rollback_was_rolled_back_stands_again_and_can_be_rolled_back_again(desk: Desk) -> None:
+    push_id = desk.push(request(OLD)).push_id
+    to_undo, ended = push_id, {}
+    for number in range(1, 5):
+        desk.group.now = NOW + minutes(2 * number)
+        outcome = desk.roll_back(to_undo)
+        assert outcome.state is PushState.ROLLED_BACK
+        ended[number] = ours_at(desk.group)
+        # the first rollback is taken back by the second, and then the push is rolled back anew
+        to_undo = {1: outcome.push_id, 2: push_id, 3: outcome.push_id, 4: push_id}[number]
+    plan_stands = {"T0900": 8, "T1200": 4, "T0600": 2}
+    assert ended == {1: {}, 2: plan_stands, 3: {}, 4: plan_stands}
+
+
+def test_all_that_in_one_minute_ends_alike(desk: Desk) -> None:
+    push_id = desk.push(request(OLD)).push_id
+    rollback_id = desk.roll_back(push_id).push_id
+    desk.roll_back(rollback_id)
+    desk.roll_back(push_id)  # under the same id, since the minute is the same
+    calls = len(desk.group.write_calls)
+    assert desk.group.actions == {}
+    assert desk.roll_back(push_id).state is PushState.ROLLED_BACK
+    assert len(desk.group.write_calls) == calls

@@ -65,6 +65,21 @@ def test_a_rollback_is_a_push_of_its_own_and_marks_the_other_with_who_and_why(
     assert not own.is_taken_back  # and so can be rolled back itself
 
 
+def test_a_push_whose_rollback_was_taken_back_can_be_taken_back_again(
+    desk: Desk, shown: Callable[..., FleetPushes]
+) -> None:
+    push_id = desk.push(request(OLD, window_end=at(5))).push_id
+    rollback_id = desk.roll_back(push_id).push_id
+    again_id = desk.roll_back(rollback_id).push_id
+    by_id = {push.push_id: push for push in shown().pushes}
+    assert {name: push.is_taken_back for name, push in by_id.items()} == {
+        push_id: False,
+        rollback_id: True,
+        again_id: False,
+    }
+    assert (by_id[push_id].ended, by_id[rollback_id].ended) == ("verified", "rolled back")
+
+
 def test_what_was_taken_back_stays_so_when_its_hour_is_run_again(desk: Desk, shown: Callable[..., FleetPushes]) -> None:
     push_id = desk.push(request(OLD)).push_id
     desk.roll_back(push_id)
