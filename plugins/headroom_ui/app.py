@@ -13,6 +13,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from headroom_ui import PAGE_PATH, PUSHES_PATH
+from headroom_ui.cannot_be_shown import say_what_cannot_be_read
 from headroom_ui.newest_report import read_newest_report
 from headroom_ui.pushes import NoSuchPageError, read_pushes
 
@@ -54,11 +55,13 @@ def make_pages() -> FastAPI:
     )
 
     @app.get(PAGE_PATH)
+    @say_what_cannot_be_read
     def show_newest_report() -> HTMLResponse:
         """Show the newest report, or how to get a first one."""
         return HTMLResponse(read_newest_report())
 
     @app.get(PUSHES_PATH)
+    @say_what_cannot_be_read
     def show_pushes(
         user: GetUserDep,
         fleet: Annotated[str, Query(max_length=100)] = "",

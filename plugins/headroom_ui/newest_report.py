@@ -20,10 +20,12 @@ NO_REPORT_YET = """<!doctype html>
 def read_newest_report(environment: Mapping[str, str] = os.environ) -> str:
     """Return the newest report's HTML, or a page that says how to get one where the lake has none."""
     # Every Airflow process loads its plugins, and only the API server needs the lake.
-    from headroom.config.settings import Settings  # noqa: PLC0415, see above
-    from headroom.lake.storage import open_storage  # noqa: PLC0415, see above
+    from headroom.lake.errors import UnreadableFileError  # noqa: PLC0415, see above
+    from headroom.pipelines.workspace import open_lake  # noqa: PLC0415, see above
 
     try:
-        return open_storage(Settings.from_environment(environment).lake_root).read_bytes(NEWEST_REPORT_PATH).decode()
+        return open_lake(environment).storage.read_bytes(NEWEST_REPORT_PATH).decode()
     except FileNotFoundError:
         return NO_REPORT_YET
+    except UnicodeDecodeError as error:
+        raise UnreadableFileError(f"{NEWEST_REPORT_PATH}: expected a page in UTF-8: {error}") from error

@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
+from airflow.api_fastapi.core_api.security import get_user
 
 from headroom.pipelines.newest_report import LATEST_PAGE
 
@@ -57,26 +58,76 @@ def test_every_path_of_the_app_asks_for_the_login_and_its_own_documentation_is_c
     assert len(app.router.dependencies) == 1
 
 
-def test_a_page_that_cannot_be_read_is_refused_with_every_header_and_no_word_of_why(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def asked(monkeypatch: pytest.MonkeyPatch, path: str) -> httpx.Response:
+    """Return what the app answers somebody who is logged in."""
     module = import_module("headroom_ui.app")
     pages = module.make_pages()
     pages.dependency_overrides = {login.dependency: lambda: None for login in pages.router.dependencies}
+    pages.dependency_overrides[get_user] = lambda: None
     monkeypatch.setattr(module, "make_pages", lambda: pages)
-    monkeypatch.setenv("HEADROOM_LAKE", str(tmp_path))
-    page = tmp_path / LATEST_PAGE
-    page.parent.mkdir(parents=True)
-    page.write_bytes(b"<html>\xff</html>")
+    monkeypatch.setattr(module, "_may_start_rollbacks", lambda _user: True)
 
     async def ask() -> httpx.Response:
         server = httpx.ASGITransport(app=module.create_app(), raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=server, base_url="http://airflow") as browser:
-            return await browser.get("/report")
+            return await browser.get(path)
 
     answer = asyncio.run(ask())
+    for name, value in module.HEADERS.items():
+        assert answer.headers[name] == value
+    return answer
+
+
+def test_a_defect_is_refused_with_every_header_and_no_word_of_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(import_module("headroom_ui.app"), "read_newest_report", lambda: 1 / 0)
+    answer = asked(monkeypatch, "/report")
     assert (answer.status_code, answer.text) == (500, "Internal Server Error")
-    assert {name: answer.headers[name] for name in module.HEADERS} == module.HEADERS
+
+
+@pytest.mark.parametrize(
+    ("fleets", "told"),
+    [
+        ("fleets: [", "fleets.yaml"),
+        ("<b>x</b>: []", "&lt;b&gt;x&lt;/b&gt;"),
+        ("fleets:\n  - {idd: chat-large}", "fleets.yaml:2: fleets[0].idd: unknown key"),
+        (None, "fleets.yaml"),
+    ],
+)
+def test_the_page_of_pushes_names_what_cannot_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fleets: str | None, told: str
+) -> None:
+    monkeypatch.setenv("HEADROOM_CONFIG", str(tmp_path))
+    monkeypatch.setenv("HEADROOM_LAKE", str(tmp_path / "lake"))
+    if fleets is not None:
+        (tmp_path / "fleets.yaml").write_text(fleets)
+    answer = asked(monkeypatch, "/pushes")
+    assert answer.status_code == 503
+    assert told in answer.text
+    assert "<b>x" not in answer.text
+
+
+@pytest.mark.parametrize("content", [b"<html>\xff</html>", None])
+def test_a_report_that_is_damaged_or_a_folder_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes | None
+) -> None:
+    monkeypatch.setenv("HEADROOM_LAKE", str(tmp_path))
+    page = tmp_path / LATEST_PAGE
+    page.parent.mkdir(parents=True)
+    if content is None:
+        page.mkdir()
+    else:
+        page.write_bytes(content)
+    answer = asked(monkeypatch, "/report")
+    assert answer.status_code == 503
+    assert "reports/latest.html: expected" in answer.text
+
+
+@pytest.mark.parametrize("root", ["s3://", "gs://bucket/lake"])
+def test_a_lake_that_is_none_is_named(monkeypatch: pytest.MonkeyPatch, root: str) -> None:
+    monkeypatch.setenv("HEADROOM_LAKE", root)
+    answer = asked(monkeypatch, "/report")
+    assert answer.status_code == 503
+    assert "HEADROOM_LAKE" in answer.text
 
 
 def test_the_app_is_made_when_it_is_first_asked_for_and_then_kept(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -55,6 +55,7 @@ class Airflow:
     run_states: list[str] = field(default_factory=lambda: ["running", "success"])
     outcome: Any = field(default_factory=lambda: dict(OUTCOME))
     trigger_status: int = 200
+    follow_status: int = 200
     asked: list[tuple[str, str, Any]] = field(default_factory=list)
     url: str = ""
 
@@ -63,7 +64,7 @@ class Airflow:
         if (method, path) == ("POST", RUNS):
             return self.trigger_status, {"dag_run_id": "manual__1"} if self.trigger_status == 200 else {"detail": "no"}
         if path == f"{RUNS}/manual__1":
-            return 200, {"state": self.run_states.pop(0) if len(self.run_states) > 1 else self.run_states[0]}
+            return self.follow_status, {"state": self.run_states.pop(0) if len(self.run_states) > 1 else self.run_states[0]}
         if path.endswith("/xcomEntries/return_value"):
             return 200, {"value": self.outcome}
         return (200, {"is_paused": True}) if path == API else (404, {"detail": "Not Found"})
@@ -181,10 +182,43 @@ def test_a_failed_run_is_named_and_a_refused_rollback_says_why(page: Page, airfl
     airflow.run_states = ["failed"]
     frame = opened(page, airflow)
     frame.get_by_role("button", name="Show what would change").click()
-    expect(frame.locator("output")).to_have_text("The run manual__1 failed: its log in Airflow says why.")
+    expect(frame.locator("output")).to_have_text(
+        "Run manual__1 was started. It failed: its log in Airflow says why."
+    )
     airflow.run_states, airflow.outcome = ["success"], {**OUTCOME, "state": "refused", "reasons": ["lock: another"]}
     frame.get_by_role("button", name="Show what would change").click()
     expect(frame.locator("output")).to_have_text("Ended as refused. lock: another")
+
+
+@pytest.mark.parametrize(("status", "said"), [(401, "You are logged out"), (403, "does not let you"), (502, "answered 502")])
+def test_once_a_run_was_started_nobody_is_told_that_none_was(
+    page: Page, airflow: Airflow, status: int, said: str
+) -> None:
+    airflow.follow_status = status
+    frame = opened(page, airflow)
+    frame.get_by_role("button", name="Show what would change").click()
+    expect(frame.locator("output")).to_contain_text("Run manual__1 was started. ")
+    expect(frame.locator("output")).to_contain_text(said)
+    expect(frame.locator("output")).not_to_contain_text("Nothing was started")
+
+
+@pytest.mark.parametrize("outcome", [None, "null"])
+def test_a_result_that_is_not_there_is_said(page: Page, airflow: Airflow, outcome: object) -> None:
+    airflow.outcome = outcome
+    frame = opened(page, airflow)
+    frame.get_by_role("button", name="Show what would change").click()
+    expect(frame.locator("output")).to_have_text(
+        "Run manual__1 was started. It ended well, and left no result: see its log in Airflow."
+    )
+
+
+def test_an_airflow_that_does_not_answer_leaves_open_whether_a_run_was_started(page: Page, airflow: Airflow) -> None:
+    frame = opened(page, airflow)
+    page.route(f"**{RUNS}", lambda route: route.abort())
+    frame.get_by_role("button", name="Show what would change").click()
+    expect(frame.locator("output")).to_contain_text("Airflow does not answer (")
+    expect(frame.locator("output")).to_contain_text("Whether it started a run, the runs of rollback_scaling say.")
+    expect(frame.get_by_role("button", name="Roll back")).to_be_enabled()
 
 
 def test_without_the_right_there_is_neither_control_nor_script() -> None:

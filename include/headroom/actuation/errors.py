@@ -22,6 +22,10 @@ class ActuationError(RuntimeError):
         self.request_id = request_id
 
 
+class NoSuchPushError(ActuationError, LookupError):
+    """There is no push of that id: asking again would find none either."""
+
+
 @contextmanager
 def cloud_call(operation: str, subject: str) -> Iterator[None]:
     """Turn what botocore raises inside the block, its own retries spent, into ActuationError with the cause."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final
 
-from headroom.actuation.errors import ActuationError
+from headroom.actuation.errors import NoSuchPushError
 from headroom.actuation.records import action_record
 from headroom.domain.scaling import Action
 from headroom.domain.window import as_utc
@@ -29,12 +29,12 @@ def plan_push_id(fleet_id: str, *, window_end_utc: datetime, wanted: Sequence[Ac
 
 
 def fleet_of(push_id: str) -> str:
-    """Return the fleet a push id belongs to; raise ActuationError when it is no push id."""
+    """Return the fleet a push id belongs to; raise NoSuchPushError when it is no push id."""
     return _parse(push_id)["fleet"]
 
 
 def moment_of(push_id: str) -> datetime:
-    """Return the moment in a push id; raise ActuationError when it is no push id."""
+    """Return the moment in a push id; raise NoSuchPushError when it is no push id."""
     try:
         return datetime.strptime(_parse(push_id)["label"], "%Y%m%dT%H%MZ").replace(tzinfo=UTC)
     except ValueError as error:
@@ -53,6 +53,6 @@ def _parse(push_id: str) -> re.Match[str]:
     return match
 
 
-def _no_push_id(push_id: str) -> ActuationError:
+def _no_push_id(push_id: str) -> NoSuchPushError:
     shown = repr(push_id[:_SHOWN]) + ("…" if len(push_id) > _SHOWN else "")
-    return ActuationError(f"{shown} is no push id; expected one such as chat-large-20261118T0600Z-0a1b2c3d")
+    return NoSuchPushError(f"{shown} is no push id; expected one such as chat-large-20261118T0600Z-0a1b2c3d")

@@ -7,7 +7,7 @@ from typing import Any
 
 from headroom.actuation.baseline import seen_leaving_edits
 from headroom.actuation.before_push import actions_of_before
-from headroom.actuation.errors import ActuationError
+from headroom.actuation.errors import ActuationError, NoSuchPushError
 from headroom.actuation.ledger import STALE_AFTER, Ledger
 from headroom.actuation.lock import HeldLock, LockError, Locks, SeenLock, lock_verdict
 from headroom.actuation.memory import FleetMemory
@@ -56,7 +56,7 @@ def rollback_push(
 
     Actions of before that are past by now are not brought back; where one of them, or the setting of before, should be
     in force but ours of after is, an action at the next possible minute sets it. The entry in the ledger is a push of
-    its own, and the push undone is marked. Raises ActuationError when the ledger knows no such push; what happens at
+    its own, and the push undone is marked. Raises NoSuchPushError when the ledger knows no such push; what happens at
     the cloud is in the outcome. While a push or another rollback has the fleet's lock it is refused, to be asked again.
     `is_second_try`: whoever tried in this run before is known to be dead, so that its lock is taken over.
     """
@@ -76,7 +76,7 @@ def _undo(rollback: "_Rollback", *, is_dry_run: bool) -> PushOutcome:
     request = rollback.request
     events = rollback.ledger.events(request.push_id)
     if not events:
-        raise ActuationError(f"the ledger has no push {request.push_id!r}")
+        raise NoSuchPushError(f"the ledger has no push {request.push_id!r}")
     intent = _first_intent(events)
     if intent is None:
         never = f"{request.push_id} never wrote to the target: nothing to roll back"

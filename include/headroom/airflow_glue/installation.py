@@ -98,6 +98,7 @@ def _try_connection(connection_id: str) -> tuple[str, str]:
 
     from headroom.airflow_glue.aws_connection import session_of  # noqa: PLC0415, as above
     from headroom.extract.clients import client_config  # noqa: PLC0415, as above
+    from headroom.extract.errors import SourceError  # noqa: PLC0415, as above
 
     try:
         session, endpoint_url = session_of(connection_id)
@@ -108,7 +109,7 @@ def _try_connection(connection_id: str) -> tuple[str, str]:
             config=client_config(max_attempts=1, read_timeout_seconds=CONNECT_TIMEOUT_SECONDS),
         )
         return str(client.get_caller_identity()["Arn"]), ""
-    except (ClientError, BotoCoreError, AirflowException, SQLAlchemyError, ValueError) as error:
+    except (ClientError, BotoCoreError, SourceError, AirflowException, SQLAlchemyError, ValueError) as error:
         return "", _first_line(error) or type(error).__name__
 
 

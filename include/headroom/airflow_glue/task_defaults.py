@@ -9,6 +9,7 @@ from airflow.sdk.definitions.retry_policy import ExceptionRetryPolicy, RetryActi
 
 from headroom.airflow_glue.aws_connection import use_aws_connection
 from headroom.airflow_glue.kill_switch import use_kill_switch
+from headroom.airflow_glue.known_params import refuse_unknown_params
 from headroom.airflow_glue.notifications import FailureNotifier
 from headroom.airflow_glue.secret_masking import mask_secrets
 from headroom.airflow_glue.task_caller import name_caller
@@ -49,7 +50,8 @@ def task_defaults(
 
 
 def prepare_task(context: Mapping[str, Any] | None = None) -> None:
-    """Give a task, before it begins, its name at AWS, its credentials and what stops it."""
+    """Give a task, before it begins, its name at AWS, its credentials and what stops it, where its run makes sense."""
+    refuse_unknown_params(context)
     name_caller(context)
     use_aws_connection(context)
     use_kill_switch(context)

@@ -56,10 +56,14 @@ def warehouse_path_of(environment: Mapping[str, str]) -> Path:
 
 def _check_endpoint(url: str) -> None:
     """Raise ConfigError where AWS_ENDPOINT_URL is set and no client could be sent there."""
+    if url and not is_endpoint(url):
+        raise ConfigError(f"AWS_ENDPOINT_URL: expected a URL such as http://127.0.0.1:5000, found {url!r}")
+
+
+def is_endpoint(url: str) -> bool:
+    """Whether a client could be sent to `url`."""
     try:
         parts = urlsplit(url)
-        is_usable = not url or (parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:
-        is_usable = False
-    if not is_usable:
-        raise ConfigError(f"AWS_ENDPOINT_URL: expected a URL such as http://127.0.0.1:5000, found {url!r}")
+        return False

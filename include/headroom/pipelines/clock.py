@@ -25,12 +25,17 @@ def closed_at_utc(workspace: Workspace, window: Window) -> datetime:
     over the pushes of every hour until then.
     """
     now_utc = read_clock_utc(workspace)
+    check_closed(window, now_utc)
+    return now_utc
+
+
+def check_closed(window: Window, now_utc: datetime) -> None:
+    """Raise WindowError where `window` has not ended by `now_utc`."""
     if window.end_utc > now_utc:
         raise WindowError(
             f"the window ends at {window.end_utc:%Y-%m-%dT%H:%MZ}, and the cloud's clock stands at "
             f"{now_utc:%Y-%m-%dT%H:%MZ}; expected a window that has ended",
         )
-    return now_utc
 
 
 def locks_of(workspace: Workspace, fleet: Fleet) -> Locks:

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -18,9 +18,11 @@ from headroom.domain.instance_type import CapacityPool
 from headroom.domain.plan import RightsizingOption, SpotAllocation, SpotMixPlan
 from headroom.domain.scaling import Verdict
 from headroom.domain.window import Window
+from headroom.extract.errors import SourceError
 from headroom.lake.errors import LakeError
 from headroom.lake.money import amount_of
 from headroom.pipelines.at_once import at_once
+from headroom.pipelines.clock import check_closed, read_clock_utc
 from headroom.pipelines.demand_history import demand_histories
 from headroom.pipelines.forecast_page import report_forecasts
 from headroom.pipelines.forecasts import read_forecasts
@@ -32,7 +34,7 @@ from headroom.pipelines.plan_records import stored_plan
 from headroom.pipelines.push_results import read_result
 from headroom.pipelines.savings import report_savings
 from headroom.pipelines.schedules import SCHEDULE_TABLE, wanted_actions
-from headroom.pipelines.windows import window_key
+from headroom.pipelines.windows import WindowError, hour_window, window_key
 from headroom.pipelines.workspace import Workspace, open_workspace
 from headroom.reporting.run_report import (
     FleetSection,
@@ -61,25 +63,40 @@ _STATUS_BY_STATE = {
 
 
 def report_run(window: Window) -> dict[str, Any]:
-    """Write the page of the run about `window`, and the newest page if no later one is there; return its paths."""
+    """Write the page of the run about `window`, and the newest page if no later one is there; return its paths.
+
+    WindowError where the window has not ended: its page would be the newest until then. Where no cloud says what time
+    it is, the page is written, since it tells of that.
+    """
     workspace = open_workspace()
+    now_utc = _clock(workspace)
+    if now_utc is not None:
+        check_closed(window, now_utc)
     report = build_run_report(workspace, window)
     page = render_run_report(report).encode()
     path = f"reports/run/{window_key(window)[:13]}"
     workspace.lake.storage.write_bytes(f"{path}.html", page)
     workspace.lake.write_json(f"{path}.json", run_summary(report))
-    if _newest_window(workspace) <= window_key(window):
+    if _newest_window(workspace, now_utc) <= window_key(window):
         workspace.lake.storage.write_bytes(LATEST_PAGE, page)
         workspace.lake.write_json(LATEST_KEY, {"window": window_key(window)})
     return {"page": f"{path}.html", "fleets": len(report.fleets), "incidents": len(report.incidents)}
 
 
-def _newest_window(workspace: Workspace) -> str:
-    """Return the window of the newest page; a note of it that cannot be read holds no newer page back."""
+def _clock(workspace: Workspace) -> datetime | None:
     try:
-        return str(workspace.lake.read_json(LATEST_KEY)["window"])
-    except (LakeError, LookupError, TypeError):
+        return read_clock_utc(workspace)
+    except SourceError:
+        return None
+
+
+def _newest_window(workspace: Workspace, now_utc: datetime | None) -> str:
+    """Return the window of the newest page; a note of it that cannot be read, or lies ahead, holds no page back."""
+    try:
+        newest = hour_window(workspace.lake.read_json(LATEST_KEY)["window"])
+    except (LakeError, LookupError, TypeError, WindowError):
         return ""
+    return "" if now_utc is not None and newest.end_utc > now_utc else window_key(newest)
 
 
 def report_day(window: Window) -> dict[str, Any]:

@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from headroom.domain.window import Window, floor_day, floor_hour
 
 KEY_FORMAT = "%Y-%m-%dT%H:%M:%S"
+FIRST_YEAR, LAST_YEAR = 1970, 9000
+"""What is outside is a slip; inside, the weeks before a window and the days after it are years, too."""
 
 
 class WindowError(ValueError):
@@ -22,9 +24,12 @@ def parse_key(key: str | None) -> datetime:
         )
     try:
         moment = datetime.fromisoformat(key)
-    except ValueError as error:
+        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, TypeError, OverflowError) as error:
         raise WindowError(f"window {key!r}: expected a UTC time such as 2026-11-18T05:00:00") from error
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    if not FIRST_YEAR <= moment.year <= LAST_YEAR:
+        raise WindowError(f"window {key!r}: expected a year from {FIRST_YEAR} to {LAST_YEAR}")
+    return moment
 
 
 def hour_window(key: str | None) -> Window:

@@ -37,7 +37,7 @@ def test_a_key_with_another_zone_is_turned_into_utc() -> None:
     assert hour_window("2026-11-18T06:00:00+01:00") == hour_window("2026-11-18T05:00:00")
 
 
-@pytest.mark.parametrize("key", [None, "", "yesterday"])
+@pytest.mark.parametrize("key", [None, "", "yesterday", "0001-01-01T00:00:00+14:00", "9999-12-31T23:00:00-01:00"])
 def test_no_window_is_refused_with_what_was_expected(key: str | None) -> None:
     with pytest.raises(WindowError, match="2026-11-18T05:00:00"):
         hour_window(key)
@@ -48,3 +48,11 @@ def test_a_key_inside_its_window_is_refused_since_two_keys_would_name_one() -> N
         hour_window("2026-11-18T05:30:00")
     with pytest.raises(WindowError, match="such as 2026-11-18T00:00:00"):
         day_window("2026-11-18T05:00:00")
+
+
+@pytest.mark.parametrize("key", ["0001-01-01T00:00:00", "1969-12-31T23:00:00", "9999-12-31T00:00:00Z"])
+def test_a_year_of_which_neither_weeks_before_nor_days_after_need_be_years_is_refused(key: str) -> None:
+    with pytest.raises(WindowError, match="expected a year from 1970 to 9000"):
+        day_window(key)
+    with pytest.raises(WindowError, match=f"window '{key[:4]}"):
+        hour_window(key)

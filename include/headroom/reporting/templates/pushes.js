@@ -4,14 +4,21 @@ const POLL_MILLISECONDS = 1500;
 const LONG_QUEUED = 10;
 
 async function ask(method, path, body) {
-  const answer = await fetch(`${dag}${path}`, {
-    method,
-    credentials: "same-origin",
-    headers: { "Content-Type": "application/json", Accept: "application/json" },
-    body: body === undefined ? undefined : JSON.stringify(body),
-  });
-  if (answer.status === 401) throw new Error("You are logged out of Airflow: log in and come back. Nothing was started.");
-  if (answer.status === 403) throw new Error("Airflow does not let you do this (403). Nothing was started.");
+  let answer;
+  try {
+    answer = await fetch(`${dag}${path}`, {
+      method,
+      credentials: "same-origin",
+      headers: { "Content-Type": "application/json", Accept: "application/json" },
+      body: body === undefined ? undefined : JSON.stringify(body),
+    });
+  } catch (error) {
+    const unknown = method === "POST" ? ` Whether it started a run, the runs of ${document.body.dataset.dag} say.` : "";
+    throw new Error(`Airflow does not answer (${error.message}).${unknown}`);
+  }
+  const nothing = method === "POST" ? " Nothing was started." : "";
+  if (answer.status === 401) throw new Error(`You are logged out of Airflow: log in and come back.${nothing}`);
+  if (answer.status === 403) throw new Error(`Airflow does not let you do this (403).${nothing}`);
   if (!answer.ok) throw new Error(`Airflow answered ${answer.status}: ${(await answer.text()).slice(0, 400)}`);
   return answer.json();
 }
@@ -19,7 +26,9 @@ async function ask(method, path, body) {
 async function outcomeOf(run) {
   const path = `/dagRuns/${encodeURIComponent(run)}/taskInstances/roll_back/xcomEntries/return_value`;
   const value = (await ask("GET", path)).value;
-  return typeof value === "string" ? JSON.parse(value) : value;
+  const outcome = typeof value === "string" ? JSON.parse(value) : value;
+  if (!outcome) throw new Error("It ended well, and left no result: see its log in Airflow.");
+  return outcome;
 }
 
 function counted(outcome, tense) {
@@ -40,7 +49,7 @@ async function follow(run, say) {
   for (let tries = 1; ; tries += 1) {
     const state = (await ask("GET", `/dagRuns/${encodeURIComponent(run)}`)).state;
     if (state === "success") return outcomeOf(run);
-    if (state === "failed") throw new Error(`The run ${run} failed: its log in Airflow says why.`);
+    if (state === "failed") throw new Error("It failed: its log in Airflow says why.");
     const isPaused = state === "queued" && tries >= LONG_QUEUED && (await ask("GET", "")).is_paused;
     say(isPaused ? `Waiting: the DAG ${document.body.dataset.dag} is paused. Unpause it, and the run begins.` : `Run ${run} is ${state}…`);
     await new Promise((resume) => setTimeout(resume, POLL_MILLISECONDS));
@@ -59,15 +68,15 @@ for (const control of document.querySelectorAll("form[data-push]")) {
       return;
     }
     buttons.forEach((button) => { button.disabled = true; });
-    let isDone = false;
+    let isDone = false, run = "";
     try {
       const conf = { push_id: control.dataset.push, dry_run: isDryRun, reason: reason.value.trim() };
-      const run = (await ask("POST", "/dagRuns", { logical_date: null, conf })).dag_run_id;
+      run = (await ask("POST", "/dagRuns", { logical_date: null, conf })).dag_run_id;
       const outcome = await follow(run, say);
       isDone = outcome.state === "rolled_back";
       say(told(outcome));
     } catch (error) {
-      say(error.message);
+      say(run ? `Run ${run} was started. ${error.message}` : error.message);
     } finally {
       buttons.forEach((button) => { button.disabled = isDone; });
     }
