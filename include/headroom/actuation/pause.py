@@ -1,6 +1,7 @@
 """A push that finds the owner's edit: adopt it as the baseline, take our pending actions back, and wait."""
 
 from dataclasses import replace
+from typing import Final
 
 from headroom.actuation.baseline import Adoption, OwnerEdit
 from headroom.actuation.memory import FleetMemory
@@ -13,7 +14,7 @@ from headroom.actuation.write import end_half_done
 from headroom.domain.ledger import LedgerState
 from headroom.domain.scaling import TargetState, Verdict
 
-KILL_SWITCH_RULE = "kill_switch"
+KILL_SWITCH_RULE: Final = "kill_switch"
 """The guardrail that forbids every write, whatever it is for."""
 
 
