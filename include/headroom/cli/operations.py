@@ -151,10 +151,12 @@ def _push(as_of: datetime, *, as_json: bool, is_dry_run: bool) -> int:
 def _kept(workspace: Workspace, fleet_id: str, window: Window, result: PushOutcome | str) -> PushOutcome | str:
     """Keep a result for page, watch and messages, as the DAG's push does.
 
-    What came to nothing here, or was kept out by another push, leaves that of the DAG, which may have come through.
+    What came to nothing here, was kept out by another push, came too late, or would have to be asked about, which only
+    Airflow does, leaves the DAG's, which may have come through.
     """
-    has_come_through = not isinstance(result, str) and not result.lacks_lock
-    return keep_result(workspace, fleet_id, window, result) if has_come_through else result
+    if isinstance(result, str) or result.lacks_lock or result.state is PushState.PLANNED or result.shown is not None:
+        return result
+    return keep_result(workspace, fleet_id, window, result)
 
 
 def _plan_chunk(

@@ -1,6 +1,7 @@
 """`headroom push --apply` leaves what the DAG's push leaves, so that page, watch and messages know of it."""
 
 import json
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -67,3 +68,20 @@ def test_one_that_came_to_nothing_leaves_the_others_result(fleets: Fleets, monke
     monkeypatch.setattr(operations, "push_fleets", lambda *_arguments, **_options: nothing)
     assert main(["push", "--as-of", AS_OF, "--apply", "--json"]) == 4
     assert fleets.opened().lake.read_json(result_path(DAMAGED, WINDOW)) == kept
+
+
+def test_one_that_only_airflow_could_ask_about_leaves_the_others_result(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asking = Fleets(tmp_path, mode="approve")
+    monkeypatch.setattr(operations, "open_workspace", asking.opened)
+    monkeypatch.setattr(operations, "forecast_fleets", lambda *_arguments: [])
+    assert main(["push", "--as-of", AS_OF, "--apply", "--json"]) == 3
+    assert state_of(asking, DAMAGED) is None
+
+
+def test_an_hour_long_past_keeps_the_result_it_had(fleets: Fleets) -> None:
+    main(["push", "--as-of", AS_OF, "--apply", "--json"])
+    fleets.sts.now += timedelta(hours=3)
+    assert main(["push", "--as-of", AS_OF, "--apply", "--json"]) == 3
+    assert state_of(fleets, DAMAGED) == PushState.VERIFIED
