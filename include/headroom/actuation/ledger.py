@@ -241,6 +241,8 @@ class Ledger:
             event = _event_from(self._store.read_json(entry.path), sequence=entry.sequence)
             if f"/push={event.push_id}/" not in entry.path:
                 raise ValueError(f"an event of push {event.push_id!r}")
+            if event.state is not entry.state:  # what is counted goes by the names
+                raise ValueError(f"the state {event.state.value}")
             return event
 
     def _recent_folders(self, fleet_id: str, *, now_utc: datetime) -> dict[str, list[_Entry]]:

@@ -41,6 +41,11 @@ class RollbackRequest:
         content = {"rolls_back": self.push_id, **({"run": self.run_id} if self.run_id else {})}
         return push_id_for(fleet_of(self.push_id), moment_utc=now_utc, content=content)
 
+    def is_of_this_run(self, rollback_id: str) -> bool:
+        """Whether a try of this very run began it; nobody can tell without a run."""
+        own = self.id_at(moment_of(self.push_id))
+        return bool(self.run_id) and rollback_id.rpartition("-")[2] == own.rpartition("-")[2]
+
 
 def rollback_push(
     request: RollbackRequest,
@@ -72,7 +77,10 @@ def rollback_push(
 
 
 def _undo(rollback: "_Rollback", *, is_dry_run: bool) -> PushOutcome:
-    """Undo the push unless it never wrote or is undone already; raise ActuationError where the ledger knows none."""
+    """Undo the push unless it never wrote, or stands undone and nothing was written since.
+
+    Raise NoSuchPushError where the ledger knows none.
+    """
     request = rollback.request
     events = rollback.ledger.events(request.push_id)
     if not events:
@@ -81,7 +89,10 @@ def _undo(rollback: "_Rollback", *, is_dry_run: bool) -> PushOutcome:
     if intent is None:
         never = f"{request.push_id} never wrote to the target: nothing to roll back"
         return rollback.outcome(PushState.UNCHANGED, never)
-    if taken_back(request.push_id, rollback.ledger):
+    if any(event.undone_by and request.is_of_this_run(event.undone_by) for event in events):
+        return rollback.outcome(PushState.ROLLED_BACK, f"{request.push_id} was rolled back by this run already")
+    mark = taken_back(request.push_id, rollback.ledger)
+    if mark is not None and not _is_overtaken(mark.undone_by, rollback.ledger, now_utc=rollback.now_utc):
         return rollback.outcome(PushState.ROLLED_BACK, f"{request.push_id} is rolled back already")
     try:
         return rollback.undo(intent, is_dry_run=is_dry_run)
@@ -99,10 +110,10 @@ def _first_try(
     """
     if not request.run_id:
         return None, None
-    fleet_id, of_this_run = fleet_of(request.push_id), request.id_at(now_utc).rpartition("-")[2]
+    fleet_id = fleet_of(request.push_id)
 
-    def is_of_this_run(push_id: str) -> bool:
-        return push_id.rpartition("-")[2] == of_this_run and now_utc - moment_of(push_id) <= STALE_AFTER
+    def is_first_try(push_id: str) -> bool:
+        return request.is_of_this_run(push_id) and now_utc - moment_of(push_id) <= STALE_AFTER
 
     holder = locks.newest_holder(fleet_id)
     known = [
@@ -112,13 +123,13 @@ def _first_try(
         (
             push_id
             for push_id in reversed(known)
-            if is_of_this_run(push_id) and has_begun_to_write(ledger.states(push_id))
+            if is_first_try(push_id) and has_begun_to_write(ledger.states(push_id))
         ),
         None,
     )
     if begun is not None and _is_overtaken(begun, ledger, now_utc=now_utc):
         begun = None
-    return holder if holder is not None and is_of_this_run(holder) else None, begun
+    return holder if holder is not None and is_first_try(holder) else None, begun
 
 
 def _is_overtaken(rollback_id: str, ledger: Ledger, *, now_utc: datetime) -> bool:

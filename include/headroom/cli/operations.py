@@ -35,7 +35,7 @@ from headroom.pipelines.forecasts import forecast_fleets
 from headroom.pipelines.market import catalogue_outcomes, settle_spot_prices, spot_price_outcomes
 from headroom.pipelines.outcomes import Outcome, OutcomeStatus, damaged_outcomes
 from headroom.pipelines.plan_records import stored_plan
-from headroom.pipelines.pushes import push_fleets
+from headroom.pipelines.pushes import keep_result, push_fleets
 from headroom.pipelines.rollback import MOST_REASON_CHARACTERS, roll_back
 from headroom.pipelines.savings import PeriodError, period_window, report_period
 from headroom.pipelines.schedules import plan_fleets_at, schedule_fleets
@@ -135,6 +135,8 @@ def _push(as_of: datetime, *, as_json: bool, is_dry_run: bool) -> int:
             planned, failed = _plan_chunk(workspace, window, chunk, is_dry_run=is_dry_run)
             plans |= {fleet_id: plan for fleet_id, plan in planned.items() if not isinstance(plan, str)}
             pushed = push_fleets(workspace, window, chunk, planned, approvals={}, is_dry_run=is_dry_run)
+            if not is_dry_run:
+                pushed = {fleet_id: _kept(workspace, fleet_id, window, result) for fleet_id, result in pushed.items()}
             results |= {**pushed, **failed}
         except (LakeError, SourceError) as error:
             results |= {fleet.id: str(error) for fleet in workspace.fleets_in(chunk) if fleet.id not in results}
@@ -144,6 +146,17 @@ def _push(as_of: datetime, *, as_json: bool, is_dry_run: bool) -> int:
         for fleet_id, result in sorted(results.items()):
             print_push(fleet_id, result, plan=plans.get(fleet_id))
     return _complain_of_damage(workspace) or _exit_code(results.values())
+
+
+def _kept(workspace: Workspace, fleet_id: str, window: Window, result: PushOutcome | str) -> PushOutcome | str:
+    """Keep a result for page, watch and messages, as the DAG's push does.
+
+    What came to nothing here, was kept out by another push, came too late, or would have to be asked about, which only
+    Airflow does, leaves the DAG's, which may have come through.
+    """
+    if isinstance(result, str) or result.lacks_lock or result.state is PushState.PLANNED or result.shown is not None:
+        return result
+    return keep_result(workspace, fleet_id, window, result)
 
 
 def _plan_chunk(

@@ -7,8 +7,9 @@ from typing import Any
 
 import pyarrow.compute as pc
 
-from headroom.actuation.ledger import STALE_AFTER
+from headroom.actuation.ledger import STALE_AFTER, Ledger
 from headroom.actuation.outcome import PushState
+from headroom.actuation.taken_back import taken_back
 from headroom.domain.fleet import Fleet
 from headroom.domain.window import HOUR, Window, floor_hour
 from headroom.insight.metrics import Measurement
@@ -214,7 +215,10 @@ def _capacity_late(
     window: Window,
     samples: Sequence[tuple[datetime, float]],
 ) -> int | None:
-    """Judge the raises that were needed in `window` by the plan that stood when they had to start."""
+    """Judge the raises that were needed in `window` by the plan that stood when they had to start.
+
+    None where nobody knows, and where somebody rolled that plan back: what was taken away on purpose is not late.
+    """
     if not samples:
         return None
     planning = _planning_of(window.start_utc, fleet.lead_seconds_of(fleet.current_type))
@@ -226,10 +230,13 @@ def _capacity_late(
         result, plan = read_result(workspace, fleet.id, planning), told_plan(workspace, fleet.id, planning)
         if result is None or not plan or result["state"] not in (PushState.VERIFIED, PushState.UNCHANGED):
             return None
-        wanted = wanted_actions(plan)
+        late = late_capacity(
+            wanted_actions(plan), samples, needed_from_utc=window.start_utc, needed_before_utc=window.end_utc
+        )
+        # only then, since it lists the fleet's ledger
+        return None if late and taken_back(result["push_id"], Ledger(workspace.lake)) else late
     except OF_ONE_FLEET:  # a damaged plan: of this fleet nothing can be judged, and of the others all
         return None
-    return late_capacity(wanted, samples, needed_from_utc=window.start_utc, needed_before_utc=window.end_utc)
 
 
 def _planning_of(need_utc: datetime, lead_seconds: float) -> Window:

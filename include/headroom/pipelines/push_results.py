@@ -37,7 +37,7 @@ def read_result(workspace: Workspace, fleet_id: str, window: Window) -> dict[str
 
 
 def _is_result(record: Mapping[str, Any]) -> bool:
-    """Whether all that is told from a result is there; of `overdue` and `whole` an earlier version knew nothing."""
+    """Whether all that is told from a result is there; of some of it an earlier version knew nothing."""
     whole = record.get("whole", {})
     return (
         record.get("state") in _STATES
@@ -47,7 +47,8 @@ def _is_result(record: Mapping[str, Any]) -> bool:
         and all(_is_list(record.get(key), dict) for key in _ACTIONS)
         and _is_list(record.get("verdicts"), dict)
         and all({"rule", "is_passed", "reason"} <= verdict.keys() for verdict in record["verdicts"])
-        and _is_list(record.get("overdue", []), str)
+        and all(_is_list(record.get(key, []), str) for key in ("overdue", "moved"))
+        and isinstance(record.get("shown"), str | None)
         and (whole == {} or (isinstance(whole, dict) and all(_is_list(whole.get(key), str) for key in CHANGES)))
     )
 

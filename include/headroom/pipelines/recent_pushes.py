@@ -49,7 +49,13 @@ def _newest(ledger: Ledger, fleet_id: str, dates: Iterable[date], most: int) -> 
     for push_id in _newest_first(ledger, fleet_id, dates):
         if left and not INTENTS.isdisjoint(ledger.states(push_id)):
             left -= 1
-            yield _told(ledger.events(push_id), taken_back(push_id, ledger))
+            try:
+                yield _told(ledger.events(push_id), taken_back(push_id, ledger))
+            except (AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
+                found = f"{type(error).__name__}: {error}"
+                raise ActuationError(
+                    f"push={push_id}: expected events of the ledger as Headroom wrote them, found {found}"
+                ) from error
 
 
 def _newest_first(ledger: Ledger, fleet_id: str, dates: Iterable[date]) -> Iterator[str]:

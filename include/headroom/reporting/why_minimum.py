@@ -26,7 +26,7 @@ _ENDS: Final = {
     LedgerState.INTENDED: "died before it told what it had written",
     LedgerState.ROLLBACK_INTENDED: "died before it told what it had written",
     LedgerState.ROLLED_BACK: "was rolled back",
-    LedgerState.REPAIRED: "was finished by a later push",
+    LedgerState.REPAIRED: "was finished or replaced by a later push",
     LedgerState.OWNER_EDIT_SEEN: "found an owner's edit",
     LedgerState.CONFIRMED: "ended the pause",
     LedgerState.FOREIGN_SEEN: "found what it wanted, and the owner's actions changed",

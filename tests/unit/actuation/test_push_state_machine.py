@@ -29,6 +29,7 @@ from headroom.actuation.lock import EXPIRES_AFTER
 from headroom.actuation.observe import observe_target
 from headroom.actuation.outcome import PushOutcome, PushState
 from headroom.actuation.push import push_fleet
+from headroom.actuation.request import PushRequest
 from headroom.actuation.rollback import RollbackRequest, rollback_push
 from headroom.domain.scaling import Action, ActionDiff, ActionPurpose, TargetState
 from headroom.scheduling.diff import diff_actions
@@ -117,7 +118,8 @@ class Pushing(RuleBasedStateMachine):
     def _nothing_happens(self) -> None:
         self.cloud.on_call = self.cloud.after_call = lambda _number, _operation: None
 
-    def _push(self, raises: dict[int, int]) -> PushOutcome:
+    def request_for(self, raises: dict[int, int]) -> PushRequest:
+        """Return the push of this hour's plan: minimums by hours from now, and the restore of what stands."""
         target, now = ec2(self.cloud), self.cloud.now
         found = observe_target(target, self.ledger, is_ours=is_ours, now_utc=now)
         baseline = found.baseline.setting
@@ -129,7 +131,10 @@ class Pushing(RuleBasedStateMachine):
             baseline.max_instances,
             purpose=ActionPurpose.RESTORE,
         )
-        asked = replace(request((*wanted, restore) if wanted else (), window_end=hour), diff=diff)
+        return replace(request((*wanted, restore) if wanted else (), window_end=hour), diff=diff)
+
+    def _push(self, raises: dict[int, int]) -> PushOutcome:
+        target, now, asked = ec2(self.cloud), self.cloud.now, self.request_for(raises)
         return push_fleet(asked, target=target, ledger=self.ledger, locks=self.locks, now_utc=now)
 
     @rule(raises=RAISES, mishap=MISHAPS)

@@ -41,7 +41,9 @@ class Desk:
         target, now = ec2(self.group), self.group.now
         return push_fleet(asked, target=target, ledger=self.ledger, locks=self.locks, now_utc=now)
 
-    def roll_back(self, push_id: str, *, is_dry_run: bool = False) -> PushOutcome:
+    def roll_back(
+        self, push_id: str, *, is_dry_run: bool = False, run_id: str = "", is_second_try: bool = False
+    ) -> PushOutcome:
         asked = RollbackRequest(
             push_id=push_id,
             diff=diff_actions,
@@ -49,6 +51,7 @@ class Desk:
             name_action=name_of,
             requested_by="ada",
             reason="too much",
+            run_id=run_id,
         )
         return rollback_push(
             asked,
@@ -57,6 +60,7 @@ class Desk:
             locks=self.locks,
             now_utc=self.group.now,
             is_dry_run=is_dry_run,
+            is_second_try=is_second_try,
         )
 
     def states(self, push_id: str) -> list[str]:
@@ -249,3 +253,32 @@ def test_all_that_in_one_minute_ends_alike(desk: Desk) -> None:
     assert desk.group.actions == {}
     assert desk.roll_back(push_id).state is PushState.ROLLED_BACK
     assert len(desk.group.write_calls) == calls
+
+
+def test_a_push_rolled_back_long_ago_can_be_rolled_back_again_with_all_that_was_pushed_since(desk: Desk) -> None:
+    first = desk.push(request(OLD, window_end=at(5))).push_id
+    assert desk.roll_back(first).state is PushState.ROLLED_BACK
+    desk.group.now = at(7) + minutes(5)
+    assert desk.push(request(plan((9, 9), restore_hour=31), window_end=at(7))).state is PushState.VERIFIED
+    desk.group.now = at(7) + minutes(20)
+
+    outcome = desk.roll_back(first)  # "undo everything at a fleet", as the runbook has it
+
+    assert (outcome.state, desk.group.actions) == (PushState.ROLLED_BACK, {})
+    assert desk.push(request(plan((9, 9), restore_hour=31), window_end=at(7))).state is PushState.PLANNED
+    calls = len(desk.group.calls)
+    assert desk.roll_back(first).state is PushState.ROLLED_BACK
+    assert len(desk.group.calls) == calls
+
+
+def test_a_rollbacks_run_that_is_cleared_later_undoes_nothing_that_came_since(desk: Desk) -> None:
+    first = desk.push(request(OLD, window_end=at(5))).push_id
+    assert desk.roll_back(first, run_id="manual 1").state is PushState.ROLLED_BACK
+    desk.group.now = at(7) + minutes(5)
+    desk.push(request(plan((9, 9), restore_hour=31), window_end=at(7)))
+    for hour in (8, 30):
+        desk.group.now = at(hour)
+        again = desk.roll_back(first, run_id="manual 1", is_second_try=True)
+        assert (again.state, again.write_calls) == (PushState.ROLLED_BACK, 0)
+        assert again.reasons == (f"{first} was rolled back by this run already",)
+    assert ours_at(desk.group) == {"T0900": 9, "T0700": 2}

@@ -302,6 +302,8 @@ def test_a_result_in_which_one_thing_is_damaged_is_none_and_the_others_are_told(
         {"verdicts": [{}]},
         {"create": [5]},
         {"delete": [5]},
+        {"moved": 5},
+        {"shown": ["a"]},
     ]
     for damage in damages:
         file.write_text(json.dumps(json.loads(sound) | damage))

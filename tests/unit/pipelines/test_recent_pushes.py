@@ -1,8 +1,10 @@
 """What can be taken back: pushes that wrote, newest first, with who, why and what became of them."""
 
+import json
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.unit.actuation.test_rollback import NEW, OLD, Desk, at, request
@@ -110,4 +112,32 @@ def test_a_damaged_ledger_is_named_and_stops_no_other_fleet(desk: Desk, lake: La
     (tmp_path / f"ledger/fleet={FLEET}/push={push_id}/0003-verified.json").write_text("{}")
     damaged, other = recent_pushes(lake, [FLEET, "rerank"], most=3, days=2, today=desk.group.now.date())
     assert "0003-verified.json: expected an event of the ledger" in damaged.unreadable
+    assert other == FleetPushes(fleet_id="rerank")
+
+
+def to_itself(record: dict[str, Any]) -> None:
+    record.update(detail={"by": record["push_id"]})
+
+
+@pytest.mark.parametrize(
+    ("state", "damage"),
+    [
+        ("intended", lambda record: record["detail"].update(create=5)),
+        ("verified", lambda record: record.update(detail=[])),
+        ("verified", lambda record: record.update(state="rolled_back", detail={"by": "yesterday"})),
+        ("rolled_back", to_itself),
+        ("rolled_back", lambda record: record.update(detail={"by": "yesterday"})),
+    ],
+)
+def test_an_event_with_one_damaged_part_is_named_and_stops_no_other_fleet(
+    desk: Desk, lake: Lake, tmp_path: Path, state: str, damage: Callable[[dict[str, Any]], object]
+) -> None:
+    push_id = desk.push(request(OLD)).push_id
+    desk.roll_back(push_id)
+    (file,) = (tmp_path / f"ledger/fleet={FLEET}/push={push_id}").glob(f"*-{state}.json")
+    record = json.loads(file.read_text())
+    damage(record)
+    file.write_text(json.dumps(record))
+    damaged, other = recent_pushes(lake, [FLEET, "rerank"], most=3, days=2, today=desk.group.now.date())
+    assert f"push={push_id}" in damaged.unreadable or "'yesterday' is no push id" in damaged.unreadable
     assert other == FleetPushes(fleet_id="rerank")

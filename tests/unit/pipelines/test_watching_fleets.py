@@ -10,8 +10,10 @@ import pyarrow as pa
 import pytest
 from tests.unit.extract.fake_aws import FakeClients
 
+from headroom.actuation.ledger import Ledger
 from headroom.actuation.outcome import PushOutcome, PushState
 from headroom.config import load_fleets
+from headroom.domain.ledger import LedgerState
 from headroom.domain.scaling import Verdict
 from headroom.domain.window import HOUR, Window
 from headroom.lake.lake import Lake
@@ -145,19 +147,8 @@ def test_actions_that_still_stand_after_their_time_are_late(workspace: Workspace
     assert "actions of chat: 1 scheduled actions of ours were not run at their time" in causes()
 
 
-@pytest.mark.parametrize(("in_service", "late"), [(10.0, 0), (9.0, 1)])
-@pytest.mark.parametrize("hours_ahead", [1, 2])
-def test_capacity_is_judged_by_the_plan_that_stood_when_it_had_to_start(
-    workspace: Workspace, in_service: float, late: int, hours_ahead: int
-) -> None:
-    # A raise to 10 at 04:55 for 05:00: it was in the plan of the hour that ended at 04:00. Where the lead time was
-    # learnt to be 70 minutes, it began at 03:50, and the plan of 04:00 no longer has it: that of 03:00 does.
-    planning = Window(HOUR_5.start_utc - (hours_ahead + 1) * HOUR, HOUR_5.start_utc - hours_ahead * HOUR)
-    if hours_ahead == 2:
-        newest = Window(planning.start_utc + HOUR, planning.end_utc + HOUR)
-        learnt = {"fleet_id": CHAT, "wanted": [], "lead_time": {"seconds": 4200.0}}
-        workspace.lake.write_json(plan_path(CHAT, newest), learnt)
-        pushed(workspace, CHAT, PushState.VERIFIED, window=newest)
+def planned_and_in_service(workspace: Workspace, planning: Window, *, in_service: float) -> None:
+    """Keep a verified push of a raise to 10 for 05:00, and how many were in service then."""
     wanted = {
         "name": "headroom-test-chat-20261118T0455Z",
         "starts_at_utc": "2026-11-18T04:55:00+00:00",
@@ -175,10 +166,38 @@ def test_capacity_is_judged_by_the_plan_that_stood_when_it_had_to_start(
     rows = pa.Table.from_pylist([{**sample, "timestamp_utc": HOUR_5.start_utc}], schema=table.schema)
     path = hourly_path("metric_sample", HOUR_5.start_utc, chunk_name(chunk_of(CHAT)))
     workspace.lake.write_table(path, table, rows, fingerprint="")
+
+
+@pytest.mark.parametrize(("in_service", "late"), [(10.0, 0), (9.0, 1)])
+@pytest.mark.parametrize("hours_ahead", [1, 2])
+def test_capacity_is_judged_by_the_plan_that_stood_when_it_had_to_start(
+    workspace: Workspace, in_service: float, late: int, hours_ahead: int
+) -> None:
+    # A raise to 10 at 04:55 for 05:00: it was in the plan of the hour that ended at 04:00. Where the lead time was
+    # learnt to be 70 minutes, it began at 03:50, and the plan of 04:00 no longer has it: that of 03:00 does.
+    planning = Window(HOUR_5.start_utc - (hours_ahead + 1) * HOUR, HOUR_5.start_utc - hours_ahead * HOUR)
+    if hours_ahead == 2:
+        newest = Window(planning.start_utc + HOUR, planning.end_utc + HOUR)
+        learnt = {"fleet_id": CHAT, "wanted": [], "lead_time": {"seconds": 4200.0}}
+        workspace.lake.write_json(plan_path(CHAT, newest), learnt)
+        pushed(workspace, CHAT, PushState.VERIFIED, window=newest)
+    planned_and_in_service(workspace, planning, in_service=in_service)
     measure_fleets(HOUR_5)
     found = values()
     assert found["fleet_capacity_late", CHAT] == late
     assert ("fleet_capacity_late", SEARCH) not in found  # it has no sample: nobody knows
+
+
+def test_capacity_that_somebody_rolled_back_is_not_late(workspace: Workspace) -> None:
+    planned_and_in_service(workspace, Window(HOUR_5.start_utc - 2 * HOUR, HOUR_5.start_utc - HOUR), in_service=2.0)
+    ledger, at_utc = Ledger(workspace.lake), HOUR_5.start_utc - timedelta(minutes=30)
+    push_id = "chat-20261118T0600Z-0a1b2c3d"
+    ledger.append(push_id, LedgerState.INTENDED, at_utc=at_utc, detail={})
+    measure_fleets(HOUR_5)
+    assert values()["fleet_capacity_late", CHAT] == 1
+    ledger.append(push_id, LedgerState.ROLLED_BACK, at_utc=at_utc, detail={"by": "chat-20261118T0430Z-0a1b2c3d"})
+    measure_fleets(HOUR_5)
+    assert ("fleet_capacity_late", CHAT) not in values()
 
 
 def test_sources_kill_switch_and_lake_size_are_measured_too(workspace: Workspace) -> None:
