@@ -64,7 +64,9 @@ class Airflow:
         if (method, path) == ("POST", RUNS):
             return self.trigger_status, {"dag_run_id": "manual__1"} if self.trigger_status == 200 else {"detail": "no"}
         if path == f"{RUNS}/manual__1":
-            return self.follow_status, {"state": self.run_states.pop(0) if len(self.run_states) > 1 else self.run_states[0]}
+            return self.follow_status, {
+                "state": self.run_states.pop(0) if len(self.run_states) > 1 else self.run_states[0]
+            }
         if path.endswith("/xcomEntries/return_value"):
             return 200, {"value": self.outcome}
         return (200, {"is_paused": True}) if path == API else (404, {"detail": "Not Found"})
@@ -182,15 +184,15 @@ def test_a_failed_run_is_named_and_a_refused_rollback_says_why(page: Page, airfl
     airflow.run_states = ["failed"]
     frame = opened(page, airflow)
     frame.get_by_role("button", name="Show what would change").click()
-    expect(frame.locator("output")).to_have_text(
-        "Run manual__1 was started. It failed: its log in Airflow says why."
-    )
+    expect(frame.locator("output")).to_have_text("Run manual__1 was started. It failed: its log in Airflow says why.")
     airflow.run_states, airflow.outcome = ["success"], {**OUTCOME, "state": "refused", "reasons": ["lock: another"]}
     frame.get_by_role("button", name="Show what would change").click()
     expect(frame.locator("output")).to_have_text("Ended as refused. lock: another")
 
 
-@pytest.mark.parametrize(("status", "said"), [(401, "You are logged out"), (403, "does not let you"), (502, "answered 502")])
+@pytest.mark.parametrize(
+    ("status", "said"), [(401, "You are logged out"), (403, "does not let you"), (502, "answered 502")]
+)
 def test_once_a_run_was_started_nobody_is_told_that_none_was(
     page: Page, airflow: Airflow, status: int, said: str
 ) -> None:

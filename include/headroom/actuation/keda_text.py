@@ -1,6 +1,7 @@
 """The text of a ScaledObject: YAML as Kubernetes reads it, and what must stand in it before we touch it. Pure."""
 
 import re
+from collections import Counter
 from typing import Any, Final
 
 import yaml
@@ -21,7 +22,17 @@ _WIDEST: Final = 4096
 
 
 class _Loader(_BASE_LOADER):  # type: ignore[misc]
-    """YAML as Kubernetes reads it: an unquoted date or time of day is text; PyYAML makes a date or a number of it."""
+    """YAML as Kubernetes reads it: an unquoted date or time of day is text; PyYAML makes a date or a number of it.
+
+    A key that stands twice is refused, as kubectl does: PyYAML takes the last, and writing would drop the other.
+    """
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> Any:  # noqa: ANN401, FBT001, FBT002, as PyYAML's own
+        keys = Counter(key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode))
+        twice = [key for key, count in keys.items() if count > 1]
+        if twice:
+            raise yaml.constructor.ConstructorError(None, None, f"the key {twice[0]!r} stands twice", node.start_mark)
+        return super().construct_mapping(node, deep=deep)
 
 
 _Loader.yaml_implicit_resolvers = {

@@ -4,6 +4,7 @@ Headroom has no credentials of a cluster: what stands at this target is what sta
 """
 
 import hashlib
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -204,11 +205,15 @@ def kubernetes_deployment(fleet: Fleet, storage: Storage | None) -> KubernetesDe
     namespace, deployment = fleet.target.name.split("/")
     manifest, bounds = fleet.target.manifest, fleet.bounds
     if manifest is not None:
-        folder, _, path = manifest.rpartition("/")
+        # a link is followed: it stays, and what it leads to is read and written
+        place = manifest if manifest.startswith("s3://") else os.path.realpath(manifest)
+        folder, _, path = place.rpartition("/")
         try:
-            return KubernetesDeployment(fleet.id, namespace, deployment, open_storage(folder or "/"), path)
+            owners = open_storage(folder or "/")
+            owners.url(path)  # raises for a name that it takes for no file's
         except LakeError as error:
-            raise ActuationError(f"fleet {fleet.id}: target.manifest: {error}") from error
+            raise ActuationError(f"fleet {fleet.id}: target.manifest {manifest!r:.200}: {error}") from error
+        return KubernetesDeployment(fleet.id, namespace, deployment, owners, path)
     if storage is None:
         raise ActuationError(f"fleet {fleet.id}: its manifest is in the lake, which is not at hand here")
     return KubernetesDeployment(fleet.id, namespace, deployment, storage, manifest_path(fleet.id), bounds)

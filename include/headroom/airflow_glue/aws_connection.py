@@ -48,7 +48,9 @@ def session_of(connection_id: str) -> "tuple[boto3.Session, str | None]":
         # asked first: the hook itself goes on with other credentials
         fault = fault_of(hook.get_connection(connection_id))
     except AirflowNotFoundException as error:
-        message = f"{CONNECTION_VARIABLE}: there is no Airflow Connection {connection_id!r}, or none that Airflow can read"
+        message = (
+            f"{CONNECTION_VARIABLE}: there is no Airflow Connection {connection_id!r}, or none that Airflow can read"
+        )
         raise ConfigError(message) from error
     if fault is not None:
         raise ConfigError(f"{_named(connection_id)}: {fault}")

@@ -64,9 +64,8 @@ def _fault_of_keys(extra: Mapping[str, Any]) -> str | None:
         return f"extra.{lacking}: expected one beside {given}, found none"
     name = (extra.get("assume_role_kwargs") or {}).get("RoleSessionName")
     if name is not None and (not isinstance(name, str) or _SESSION_NAME.fullmatch(name) is None):
-        return (
-            f"extra.assume_role_kwargs.RoleSessionName: expected 2 to 64 letters, digits and +=,.@_-, found {name!r:.100}"
-        )
+        expected = f"expected 2 to 64 letters, digits and +=,.@_-, found {name!r:.100}"
+        return f"extra.assume_role_kwargs.RoleSessionName: {expected}"
     return None
 
 

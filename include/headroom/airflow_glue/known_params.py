@@ -1,6 +1,6 @@
 """What a run was started with: a key that its DAG has no Param of is refused, since Airflow passes it over.
 
-Who misspells `dry_run`, or names a fleet where the DAG works on all of them, would get a run of another kind than meant.
+Who misspells `dry_run`, or names a fleet where the DAG works on all of them, would get another run than they meant.
 """
 
 from collections.abc import Mapping

@@ -53,10 +53,14 @@ def _words(model: type[Any]) -> str:
 
 
 def _refuse_ambiguous_scalars(document: LocatedDocument, value: object, path: KeyPath) -> None:
-    """Refuse booleans, non-finite numbers, and numbers for times, which no key takes.
+    """Refuse booleans, non-finite numbers, numbers of another base, and numbers for times, which no key takes.
 
     Pydantic would turn `yes` into the number 1, and 20261201 into a moment of August 1970.
     """
+    if path in document.not_decimal:
+        text = document.not_decimal[path]
+        message = f"found {text}, which YAML reads as {value}: write the number in decimal, or put a text in quotes"
+        raise document.error(path, message)
     if isinstance(value, bool):
         message = f"found the yes/no value {value}; YAML reads yes, no, on and off so: put a text in quotes"
         raise document.error(path, message)

@@ -1,7 +1,9 @@
 """YAML that remembers on which line each value stands, so that an error can name it."""
 
-from collections.abc import Collection, Iterator
+import re
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import yaml
@@ -14,14 +16,27 @@ YamlLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 MOST_BYTES = 5_000_000
 MOST_VALUES = 200_000
 """Far above any fleet list; aliases of aliases can make a short text larger than any memory."""
+INTEGER_TAG, FLOAT_TAG = "tag:yaml.org,2002:int", "tag:yaml.org,2002:float"
+_NOT_DECIMAL = re.compile(r"[-+]?(?:0[0-7_]+|0[bx][0-9a-fA-F_]+|[0-9_]+(?::[0-9_.]+)+)")
+"""What YAML 1.1 reads as a number of another base: 0100 as 64, 1:30 as 90."""
 
 
 class LocatedDocument:
-    """A parsed YAML document: its plain `value`, and the 1-based line of every key path in it."""
+    """A parsed YAML document: its plain `value`, and the 1-based line of every key path in it.
 
-    def __init__(self, file: Path, value: Any, lines: dict[KeyPath, int]) -> None:  # noqa: ANN401, a YAML document is any plain value
+    `not_decimal`: the texts of numbers that YAML reads in another base than people do, by their paths.
+    """
+
+    def __init__(
+        self,
+        file: Path,
+        value: Any,  # noqa: ANN401, a YAML document is any plain value
+        lines: dict[KeyPath, int],
+        not_decimal: Mapping[KeyPath, str] = MappingProxyType({}),
+    ) -> None:
         self.file = file
         self.value = value
+        self.not_decimal = not_decimal
         self._lines = lines
 
     def line_of(self, path: KeyPath) -> int:
@@ -69,9 +84,10 @@ def read_located_yaml(file: Path) -> LocatedDocument:
     try:
         node = loader.get_single_node()
         lines: dict[KeyPath, int] = {}
+        not_decimal: dict[KeyPath, str] = {}
         if node is not None:
-            _collect_lines(file, node, (), lines, frozenset())
-        return LocatedDocument(file, _construct(file, loader, node), lines)
+            _collect_lines(file, node, (), lines, not_decimal=not_decimal, ancestors=frozenset())
+        return LocatedDocument(file, _construct(file, loader, node), lines, not_decimal)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         message = f"{file}:{line}: not valid YAML: {error.problem}"
@@ -117,6 +133,8 @@ def _collect_lines(
     node: yaml.Node,
     path: KeyPath,
     lines: dict[KeyPath, int],
+    *,
+    not_decimal: dict[KeyPath, str],
     ancestors: frozenset[int],
 ) -> None:
     if id(node) in ancestors:
@@ -135,7 +153,9 @@ def _collect_lines(
                 message = f"{file}:{key.start_mark.line + 1}: {key.value}: key given twice"
                 raise ConfigError(message)
             lines[child_path] = key.start_mark.line + 1
-            _collect_lines(file, child, child_path, lines, ancestors)
+            _collect_lines(file, child, child_path, lines, not_decimal=not_decimal, ancestors=ancestors)
     elif isinstance(node, yaml.SequenceNode):
         for position, child in enumerate(node.value):
-            _collect_lines(file, child, (*path, position), lines, ancestors)
+            _collect_lines(file, child, (*path, position), lines, not_decimal=not_decimal, ancestors=ancestors)
+    elif node.tag in (INTEGER_TAG, FLOAT_TAG) and _NOT_DECIMAL.fullmatch(node.value):
+        not_decimal[path] = node.value

@@ -69,6 +69,10 @@ LEAST_CALL_RATE: Final = 1.0
 """A slower task would hold the eight threads of a push so long between their calls that a fleet's lock could expire."""
 
 
+MOST_CALL_RATE: Final = 1000.0
+"""The eight threads of a push make some 400 calls a second where each takes 20 ms: more is no budget, but a slip."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AwsAccess:
     """How accounts are entered: a role is assumed per account, `{account}` in its ARN standing for the account's id.
@@ -94,6 +98,8 @@ class AwsAccess:
                 raise ValueError(f"{message}; known are {', '.join(CALL_RATES)}")
             if not rate >= LEAST_CALL_RATE:
                 raise ValueError(f"calls_per_second: {service} must be at least {LEAST_CALL_RATE:g}, found {rate:g}")
+            if rate > MOST_CALL_RATE:
+                raise ValueError(f"calls_per_second: {service} must be at most {MOST_CALL_RATE:,g}, found {rate:g}")
         for name in ("role_arn", "push_role_arn"):
             arn = getattr(self, name)
             if arn is not None and _ROLE_ARN.fullmatch(arn) is None:

@@ -14,6 +14,8 @@ from headroom.units import HOURS_PER_DAY, MINUTES_PER_HOUR
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 DAYS: Final[tuple[Day, ...]] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 END_OF_DAY: Final = "24:00"
+MOST_REASON_CHARACTERS: Final = 500
+"""It stands in the ledger, on pages and in messages, at every hour of the freeze."""
 _MINUTES_PER_DAY: Final = HOURS_PER_DAY * MINUTES_PER_HOUR
 _MOST_ADJOINING: Final = 366
 """Freezes that follow each other without a gap and are still told as one; a freeze for ever is told as so long."""
@@ -43,6 +45,9 @@ class ChangeFreeze:
     def __post_init__(self) -> None:
         if not self.reason.strip():
             raise ValueError("reason must say why nothing may change then")
+        if len(self.reason) > MOST_REASON_CHARACTERS:
+            found = f"found {len(self.reason):,}"
+            raise ValueError(f"reason must have at most {MOST_REASON_CHARACTERS} characters, {found}")
         dated = (self.starts_at_utc, self.ends_at_utc)
         weekly = (self.days or None, self.starts_at, self.ends_at, self.time_zone)
         if None not in dated and not any(weekly):

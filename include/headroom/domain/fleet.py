@@ -85,6 +85,10 @@ class Target:
                 self.manifest.startswith(("/", "s3://")) and self.manifest.endswith((".yaml", ".yml")),
                 f"manifest must be an absolute path or an s3:// URL that ends in .yaml, found {self.manifest!r}",
             )
+            require(
+                "//" not in self.manifest.removeprefix("s3://"),  # S3 has keys with empty parts; we would read another
+                f"manifest must have no empty part, found {self.manifest!r}",
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,7 @@ A reader sees the old file or the new one, never half. Nothing here knows tables
 import errno
 import os
 import re
+import stat
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -79,16 +80,22 @@ class LocalStorage:
 
     def read_bytes(self, path: str, *, most_bytes: int | None = None) -> bytes:
         """Return the file's content, if it is no larger than `most_bytes`."""
-        with _expecting_a_file(path), self._at(path).open("rb") as file:
-            check_size(path, os.fstat(file.fileno()).st_size, most_bytes=most_bytes)
+        with _expecting_a_file(path), open(self._at(path), "rb", opener=_open_at_once) as file:
+            found = os.fstat(file.fileno())
+            if not stat.S_ISREG(found.st_mode):
+                raise UnreadableFileError(f"{path}: expected a file, found a pipe, a device or a folder")
+            check_size(path, found.st_size, most_bytes=most_bytes)
             return file.read()
 
     def write_bytes(self, path: str, data: bytes) -> None:
-        """Write beside, flush to disk, rename over."""
+        """Write beside, flush to disk, rename over; a file that nobody may write stays, and so do its permissions."""
         target = self._at(path)
         with _expecting_a_file(path):
+            mode = _mode_of(target)
             beside = self._write_beside(target, data)
             try:
+                if mode is not None:
+                    beside.chmod(mode)
                 beside.replace(target)
             except BaseException:  # an interruption, too
                 beside.unlink(missing_ok=True)
@@ -217,6 +224,25 @@ def open_storage(root: str) -> Storage:
     if folder.exists() and not folder.is_dir():
         raise PathError(f"lake root {root!r}: expected a folder, found a file")
     return LocalStorage(folder)
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    """Open a file; what no writer has opened, a pipe, is not waited for."""
+    return os.open(path, flags | os.O_NONBLOCK)
+
+
+def _mode_of(target: Path) -> int | None:
+    """Return the permissions of the file that is there, None for none; PermissionError where it has no right to write.
+
+    Renaming over it would need none.
+    """
+    try:
+        mode = stat.S_IMODE(target.stat().st_mode)
+    except FileNotFoundError:
+        return None
+    if not mode & (stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH):
+        raise PermissionError(errno.EACCES, "it is read-only", str(target))
+    return mode
 
 
 def _create_exclusively(target: Path, data: bytes) -> bool:

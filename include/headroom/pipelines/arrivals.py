@@ -24,11 +24,11 @@ from headroom.domain.window import DAY, HOUR, Window
 from headroom.lake.errors import LakeError
 from headroom.lake.layout import settled_path
 from headroom.lake.tables import TABLES
-from headroom.pipelines.lead_times import ARRIVAL_TABLE
 from headroom.pipelines.model_runs import run_model
 from headroom.pipelines.one_fleet import at_each
 from headroom.pipelines.outcomes import Outcome
 from headroom.pipelines.schedules import plan_path
+from headroom.pipelines.sound_arrivals import ARRIVAL_TABLE
 from headroom.pipelines.utilization import replace_fleets
 from headroom.pipelines.workspace import Workspace
 from headroom.scheduling import parse_action_name

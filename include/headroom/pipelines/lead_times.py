@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -12,12 +12,11 @@ import pyarrow.compute as pc
 from headroom.domain.fleet import Fleet
 from headroom.domain.scaling import CapacityRequirement
 from headroom.domain.window import DAY, Window, floor_day
-from headroom.pipelines.model_runs import read_rows
+from headroom.pipelines.sound_arrivals import sound_arrivals
 from headroom.pipelines.workspace import Workspace
 from headroom.scheduling.lead_time import LEARNS_FROM, LeadTime, PastRaise, lead_time
 from headroom.scheduling.reservation import ReservationAdvice, advise_reservation
 
-ARRIVAL_TABLE: Final = "mart_action__arrival"
 Row = Mapping[str, Any]
 
 
@@ -53,9 +52,12 @@ class LearntLead:
 
 
 def read_arrivals(workspace: Workspace, fleets: Sequence[Fleet], end_utc: datetime) -> dict[str, list[Row]]:
-    """Return, by fleet, the actions that launched instances of its type today in the time that is learnt from."""
+    """Return, by fleet, the actions that launched instances of its type today in the time that is learnt from.
+
+    A day whose file holds what cannot be is set aside and named (`Lake.damaged`), and nothing is learnt from it.
+    """
     window = Window(floor_day(end_utc) - LEARNS_FROM, floor_day(end_utc) + DAY)
-    rows = read_rows(workspace, ARRIVAL_TABLE, window)
+    rows = sound_arrivals(workspace, window)
     ids = pa.array(sorted(fleet.id for fleet in fleets), pa.string())
     is_launch = pc.less(pc.field("instances_at_start"), pc.field("instances_after").cast(pa.float64()))
     rows = rows.filter(is_launch & pc.is_in(pc.field("fleet_id"), value_set=ids))

@@ -5,6 +5,7 @@ whose rows were rejected, of which no sample came, or that is no longer configur
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import pyarrow as pa
@@ -13,7 +14,8 @@ import pyarrow.compute as pc
 from headroom.domain.fleet import Fleet
 from headroom.domain.window import HOUR, Window
 from headroom.extract.cloudwatch import read_metrics
-from headroom.lake.frames import with_columns_of
+from headroom.lake.errors import FrameError
+from headroom.lake.frames import fit_frame, schema_faults, with_columns_of
 from headroom.lake.layout import chunk_name, hourly_path, settled_path
 from headroom.lake.tables import TABLES, Table
 from headroom.pipelines.at_once import at_once
@@ -102,13 +104,24 @@ def replace_fleets(
 ) -> bool:
     """Write `rows` over those of the same fleets in the file at `path`; others' rows stay; return if it changed.
 
-    Of `fleets` no row stays that is not in `rows`: they have what is given here, be it nothing.
+    Of `fleets` no row stays that is not in `rows`: they have what is given here, be it nothing. A file that is no part
+    of the table, or of which others' rows have the keys of `rows`, is set aside.
     """
-    present = workspace.lake.read_table(path)
+    lake = workspace.lake
+    present = lake.read_table(path)
     if present is not None:
         replaced = _fleet_ids(rows) | {fleet.id for fleet in fleets}
-        others = with_columns_of(table, _of_others(present, replaced))
-        rows = pa.concat_tables([rows, others.select(rows.column_names)])
+        try:
+            others = with_columns_of(table, _of_others(present, replaced))
+            whole = pa.concat_tables([rows, others.select(rows.column_names)])
+            return lake.write_table(path, table, whole, fingerprint=fingerprint).is_changed
+        except (pa.ArrowException, LookupError, FrameError) as error:
+            fit_frame(table, rows)  # raises where the fault is theirs
+            # else what is there is no part of the table, and would keep the file from ever being made anew
+            held = with_columns_of(table, present) if "fleet_id" in present.column_names else present
+            why = schema_faults(table, held) or [("", " ".join(str(error).split()))]
+            with suppress(FileNotFoundError):  # another task was quicker
+                lake.set_aside(path, lake.storage.read_bytes(path), why[0][1])
     return workspace.lake.write_table(path, table, rows, fingerprint=fingerprint).is_changed
 
 

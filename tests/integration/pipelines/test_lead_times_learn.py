@@ -13,9 +13,9 @@ from headroom.domain.window import DAY, HOUR, Window
 from headroom.lake.layout import settled_path
 from headroom.pipelines import report, scale, settle, utilization
 from headroom.pipelines.explain import explain_minimum
-from headroom.pipelines.lead_times import ARRIVAL_TABLE
 from headroom.pipelines.outcomes import check_outcomes
 from headroom.pipelines.schedules import plan_path
+from headroom.pipelines.sound_arrivals import ARRIVAL_TABLE
 from headroom.pipelines.workspace import open_workspace
 from headroom.sandbox.process import SandboxProcess
 

@@ -22,16 +22,14 @@ def context(conf: dict[str, Any] | None, *params: str, dag_id: str = "rollback_s
     [
         (
             {"push_id": "x", "dry_runn": False},
-            "Param 'dry_runn' of rollback_scaling: unknown; did you mean 'dry_run'?; known are dry_run, push_id, reason",
+            "Param 'dry_runn' of rollback_scaling: unknown; did you mean 'dry_run'?; known are dry_run, push_id",
         ),
         ({"push_id": "x", "Reason": "y"}, "Param 'Reason' of rollback_scaling: unknown; did you mean 'reason'?"),
         ({"push_id": "x", "": 1}, "Param '' of rollback_scaling: unknown; known are dry_run, push_id, reason"),
         ({"x" * 5000: 1}, "Param 'xxx"),
     ],
 )
-def test_a_key_that_the_dag_does_not_know_is_named_with_what_it_may_have_meant(
-    conf: dict[str, Any], told: str
-) -> None:
+def test_a_key_that_the_dag_does_not_know_is_named_with_what_it_may_have_meant(conf: dict[str, Any], told: str) -> None:
     with pytest.raises(ConfigError) as caught:
         refuse_unknown_params(context(conf, "push_id", "dry_run", "reason"))
     assert str(caught.value).startswith(told)

@@ -147,6 +147,32 @@ def answered(choice: str, user: dict[str, str] | None, **entered: str | None) ->
     return operator.execute_complete({"ti": SimpleNamespace(start_date=ASKED_AT)}, event)  # type: ignore[typeddict-item]
 
 
+@pytest.mark.parametrize("choice", ["Approve", "Reject"])
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ({"note": "x" * 501}, "x" * 499 + "…"),
+        ({"note": 4711}, "4711"),
+        ({"note": ["seen", "twice"]}, '["seen", "twice"]'),
+        ({"note": None}, ""),
+        ({"Note": "seen"}, "Note: seen"),
+        ({"note": "seen", "ticket": 4711}, "seen; ticket: 4711"),
+        ({}, ""),
+        (None, ""),
+    ],
+)
+def test_words_that_no_form_would_send_leave_the_answer_as_it_was_given(choice: str, given: Any, kept: str) -> None:
+    event = {
+        "chosen_options": [choice],
+        "params_input": given,
+        "responded_at": ASKED_AT,
+        "responded_by_user": {"id": "7", "name": "ada"},
+    }
+    context = {"ti": SimpleNamespace(start_date=ASKED_AT)}
+    answer = AskForApproval(task_id="ask", request=REQUEST).execute_complete(context, event)  # type: ignore[arg-type]
+    assert (answer["is_approved"], answer["by"], answer["note"]) == (choice == "Approve", "ada", kept)
+
+
 def test_an_approval_says_who_why_and_when() -> None:
     assert answered("Approve", {"id": "7", "name": "ada"}, note="agreed with search") == {
         "fleet_id": "chat-large",

@@ -94,6 +94,14 @@ FAULTS = [
         "freezes: [{reason: a, days: [saturday]}]",
         "guardrails.freezes[0].days[0]: Input should be 'mon', 'tue', 'wed', '",
     ),
+    ("max_usd_per_day: 0100", "guardrails.max_usd_per_day: found 0100, which YAML reads as 64: write the number in"),
+    ("max_usd_per_day: 1:30", "guardrails.max_usd_per_day: found 1:30, which YAML reads as 90: write the number in"),
+    ("max_usd_per_day: 1:30.5", "guardrails.max_usd_per_day: found 1:30.5, which YAML reads as 90.5"),
+    ("reserved_actions: 0x1F", "guardrails.reserved_actions: found 0x1F, which YAML reads as 31"),
+    (
+        f"freezes: [{{reason: {'x' * 501}, starts_at_utc: 2026-12-01T00:00:00Z, ends_at_utc: 2026-12-02T00:00:00Z}}]",
+        "guardrails.freezes[0]: reason must have at most 500 characters, found 501",
+    ),
     (
         'freezes: [{reason: a, days: [sat], starts_at: 18:00, ends_at: "24:00", time_zone: UTC}]',
         'guardrails.freezes[0].starts_at: expected a time of day in quotes such as "18:00", found 1080',

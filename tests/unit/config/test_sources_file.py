@@ -114,6 +114,11 @@ def test_rates_of_calls_are_changed_service_by_service(file: Path) -> None:
             "{ec: 3}",
             "FILE:1: aws: calls_per_second: unknown service 'ec'; did you mean 'ecs'?; known are autoscaling, ",
         ),
+        ("{ecs: 1.0e+300}", "FILE:1: aws: calls_per_second: ecs must be at most 1,000, found 1e+300"),
+        (
+            "{ecs: 010}",
+            "FILE:1: aws.calls_per_second.ecs: found 010, which YAML reads as 8: write the number",
+        ),
         ("{ecs: 0.5}", "FILE:1: aws: calls_per_second: ecs must be at least 1, found 0.5"),
     ],
 )

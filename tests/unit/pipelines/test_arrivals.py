@@ -24,8 +24,9 @@ from headroom.lake.sql_runner import SqlModels
 from headroom.lake.storage import LocalStorage
 from headroom.lake.tables import TABLES, Table
 from headroom.pipelines.arrivals import settle_arrivals
-from headroom.pipelines.lead_times import ARRIVAL_TABLE, learnt_lead, read_arrivals
+from headroom.pipelines.lead_times import learnt_lead, read_arrivals
 from headroom.pipelines.schedules import plan_path
+from headroom.pipelines.sound_arrivals import ARRIVAL_TABLE
 from headroom.pipelines.workspace import SQL_FOLDER, Workspace
 
 RUNBOOK = Path(__file__).resolve().parents[3] / "docs" / "runbook.md"

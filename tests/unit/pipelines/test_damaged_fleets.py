@@ -22,7 +22,6 @@ from headroom.pipelines.approvals import pending_approvals
 from headroom.pipelines.arrivals import settle_arrivals
 from headroom.pipelines.costs_so_far import costs_so_far
 from headroom.pipelines.daily_marts import KPI_TABLE, write_kpis
-from headroom.pipelines.lead_times import ARRIVAL_TABLE
 from headroom.pipelines.ledger_events import LEDGER_TABLE, settle_ledger
 from headroom.pipelines.on_call import on_call_record
 from headroom.pipelines.outcomes import Outcome, OutcomeStatus, read_outcomes
@@ -31,6 +30,7 @@ from headroom.pipelines.push_results import read_result, result_path, shown_path
 from headroom.pipelines.pushes import push_chunk
 from headroom.pipelines.report import build_run_report
 from headroom.pipelines.schedules import plan_path, schedule_fleets
+from headroom.pipelines.sound_arrivals import ARRIVAL_TABLE
 from headroom.scheduling import CostSoFar
 
 Edit = Callable[[dict[str, Any]], object]
