@@ -16,9 +16,8 @@ from headroom.cli.keeping import backup_lake, restore_lake, tend_files
 from headroom.cli.operations import build, confirm, extract, plan, push, report, rollback
 from headroom.cli.replay import replay
 from headroom.domain.foreign_text import one_line
-from headroom.domain.window import as_utc
+from headroom.domain.window import FIRST_YEAR, LAST_YEAR, as_utc
 
-FIRST_YEAR, LAST_YEAR = 2000, 2200
 MOST_STEPS = 100_000
 """More than eleven years of hours: a larger horizon, season or count is a slip of the finger."""
 

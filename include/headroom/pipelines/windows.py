@@ -5,11 +5,9 @@ A key is the start of the window, `2026-11-18T05:00:00`, in UTC and, as Airflow 
 
 from datetime import UTC, datetime
 
-from headroom.domain.window import Window, floor_day, floor_hour
+from headroom.domain.window import FIRST_YEAR, LAST_YEAR, Window, floor_day, floor_hour
 
 KEY_FORMAT = "%Y-%m-%dT%H:%M:%S"
-FIRST_YEAR, LAST_YEAR = 1970, 9000
-"""What is outside is a slip; inside, the weeks before a window and the days after it are years, too."""
 
 
 class WindowError(ValueError):
@@ -27,8 +25,8 @@ def parse_key(key: str | None) -> datetime:
         moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except (ValueError, TypeError, OverflowError) as error:
         raise WindowError(f"window {key!r}: expected a UTC time such as 2026-11-18T05:00:00") from error
-    if not FIRST_YEAR <= moment.year <= LAST_YEAR:
-        raise WindowError(f"window {key!r}: expected a year from {FIRST_YEAR} to {LAST_YEAR}")
+    if not FIRST_YEAR <= moment.year < LAST_YEAR:
+        raise WindowError(f"window {key!r}: expected a time from {FIRST_YEAR} to {LAST_YEAR}")
     return moment
 
 

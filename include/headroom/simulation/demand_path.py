@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from headroom.domain import limits
 from headroom.domain.demand import Floats
+from headroom.domain.window import FIRST_YEAR, LAST_YEAR
 from headroom.simulation.policy import DemandRecord
 from headroom.units import MICROSECONDS_PER_SECOND, SECONDS_PER_HOUR, SECONDS_PER_MINUTE
 
@@ -26,7 +27,6 @@ _LEAST_VARIATION: Final = 1e-6
 HOUR_MICROSECONDS: Final = SECONDS_PER_HOUR * MICROSECONDS_PER_SECOND
 MOST_VARIATION: Final = 10.0
 MOST_CORRELATION_MINUTES: Final = 100_000.0
-FIRST_YEAR, LAST_YEAR = 2000, 2200
 _FIRST, _LAST = np.datetime64(str(FIRST_YEAR)), np.datetime64(str(LAST_YEAR))
 
 

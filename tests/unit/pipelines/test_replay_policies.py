@@ -210,11 +210,11 @@ def test_a_price_of_the_lake_that_cannot_be_is_told_with_type_region_and_time(
             [],
             "start, end: expected a start before the end, found 2026-",
         ),
-        (("0001-01-01T00:00:00", "2026-11-18T14:00:00"), [], "start: expected a time from 2000 to 2200, found 0001-01"),
+        (("0001-01-01T00:00:00", "2026-11-18T14:00:00"), [], "start: window '0001-01-01T00:00:00': expected a time"),
         (
             ("2026-11-18T12:00:00", "9999-12-31T23:00:00"),
             [],
-            "end: expected a time from 2000 to 2200, found 9999-12-31",
+            "end: window '9999-12-31T23:00:00': expected a time from 2000",
         ),
         (("", "2026-11-18T14:00:00"), [], "start: expected a UTC time on the hour such as 2026-11-18T05:00:00, found"),
         (
