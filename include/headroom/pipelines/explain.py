@@ -12,6 +12,7 @@ from headroom.actuation.ledger import Ledger
 from headroom.actuation.push_ids import moment_of
 from headroom.domain.fleet import Fleet, Mode
 from headroom.domain.ledger import LedgerEvent, LedgerState
+from headroom.domain.scaling import ActionPurpose
 from headroom.domain.window import HOUR, Window, floor_hour
 from headroom.lake.errors import LakeError
 from headroom.pipelines.at_once import at_once
@@ -205,7 +206,7 @@ class _Teller:
             chain.read_newest()
         elif asked.planned_by is None:
             chain.missing["plan"] = "no plan asked for this action: a rollback did"
-        elif asked.purpose.value == "restore":
+        elif asked.purpose is ActionPurpose.RESTORE:
             chain.missing["plan"] = "the baseline is the owner's, and no forecast's"
         else:
             detail = asked.planned_by.detail
