@@ -25,8 +25,13 @@ def actions_of_before(
     is_ours: IsOurs,
     name_action: Callable[[datetime], str],
 ) -> tuple[Action, ...]:
-    """Return the actions of ours that should stand after the push that began with `intent` is undone."""
+    """Return the actions of ours that should stand after the push that began with `intent` is undone.
+
+    What is given back to the owner is the baseline; where the target keeps the owner's setting apart from ours, it is
+    that as it is now, since such a target takes no other.
+    """
     now = state.read_at_utc
+    owned = memory.baseline.setting if state.owners_setting is None else state.owners_setting
     before = intent.detail["before"]
     baseline_then = memory_from(state.fleet_id, intent.detail["memory"]).baseline.setting
     old = sorted(map(present_from, before["ours"]), key=_start)
@@ -34,19 +39,19 @@ def actions_of_before(
     to_come = [action for action in old if _start(action) > soonest]
     if memory.paused_reason is not None:
         to_come = to_come[-1:]  # as in a withdrawal: nothing but the restore may touch what the owner has just set
-    if to_come and memory.baseline.setting != baseline_then:
+    if to_come and owned != baseline_then:
         to_come[-1] = present_of(
             give_back(
                 to_come[-1],
                 state.fleet_id,
-                memory.baseline.setting,
+                owned,
                 has_desired=any(action.setting.desired_instances is not None for action in to_come),
             )
         )
     in_force = _now_owned(
         _fold(setting_from(before["setting"]), [action for action in old if _start(action) <= soonest]),
         baseline_then,
-        memory.baseline.setting,
+        owned,
     )
     given_back = _given_back(in_force, memory.fields_of_ours(state, is_ours=is_ours), state)
     actions = [*to_come]

@@ -130,6 +130,28 @@ def test_an_owners_edit_is_found_whatever_of_ours_is_in_force_and_pauses_the_fle
     assert again.state is PushState.VERIFIED
 
 
+@pytest.mark.parametrize("hour", [6.2, 9.5])
+@pytest.mark.parametrize("is_first", [True, False])
+def test_a_rollback_gives_back_what_the_owner_has_edited_since_and_leaves_it_for_the_next_push_to_find(
+    desk: Desk, hour: float, *, is_first: bool
+) -> None:
+    if not is_first:
+        desk.push(WANTED, window_end=at(5))
+    push_id = desk.push(LATER).push_id
+    desk.now = at(hour)  # before the first raise, and while it is in force
+    desk.edit("minReplicaCount: 2", "minReplicaCount: 3")
+
+    rolled_back = desk.roll_back(push_id)
+
+    assert (rolled_back.state, rolled_back.failures) == (PushState.ROLLED_BACK, ())
+    ends = [item for item in desk.state().actions if is_ours(item.name) and item.setting.max_instances is not None]
+    assert {item.setting.min_instances for item in ends} <= {3}
+    desk.now = at(10) + minutes(5)
+    assert desk.state().setting.min_instances == (3 if is_first else 8)  # the earlier plan's raise of nine o'clock
+    paused = desk.push(floors((11, 9), restore_hour=33, owned=(3, 20)), window_end=at(10))
+    assert paused.state is PushState.PAUSED
+
+
 def test_our_own_floor_is_never_taken_for_the_owners(desk: Desk) -> None:
     desk.push(WANTED)
     for hour in (9.5, 12.5, 26.5, 31):
