@@ -11,7 +11,15 @@ from headroom.actuation.records import present_from, present_of, setting_from
 from headroom.actuation.restore import give_back
 from headroom.actuation.write import IsOurs
 from headroom.domain.ledger import LedgerEvent
-from headroom.domain.scaling import Action, ActionPurpose, CapacitySetting, PresentAction, ScalingApi, TargetState
+from headroom.domain.scaling import (
+    RELEASE_DELAY,
+    Action,
+    ActionPurpose,
+    CapacitySetting,
+    PresentAction,
+    ScalingApi,
+    TargetState,
+)
 
 SOONEST = timedelta(minutes=2)
 """How far ahead an action given back at once starts: a start in the past is refused, and calls take time."""
@@ -57,9 +65,19 @@ def actions_of_before(
     actions = [*to_come]
     if given_back is not None:
         starts_at = _free_minute(state, now)
+        settings = {starts_at: given_back}
+        count = memory.baseline.running_instances
+        if count is not None and in_force == owned and _is_left_running(state, count, memory, is_ours=is_ours):
+            pinched = replace(in_force, min_instances=count, max_instances=count)
+            settings = {starts_at: pinched, starts_at + RELEASE_DELAY: in_force}
+        to_come = [action for action in to_come if _start(action) > starts_at]
         actions = [
-            PresentAction(name=name_action(starts_at), starts_at_utc=starts_at, setting=given_back),
-            *(action for action in to_come if _start(action) > starts_at),
+            *(
+                PresentAction(name=name_action(moment), starts_at_utc=moment, setting=setting)
+                for moment, setting in settings.items()
+                if not to_come or moment < _start(to_come[0])  # each of ours sets both bounds
+            ),
+            *to_come,
         ]
     return tuple(
         Action(
@@ -67,10 +85,19 @@ def actions_of_before(
             fleet_id=state.fleet_id,
             starts_at_utc=_start(action),
             setting=action.setting,
-            purpose=ActionPurpose.RESTORE if position == len(actions) - 1 else ActionPurpose.RAISE,
+            purpose=ActionPurpose.RESTORE if not to_come or position == len(actions) - 1 else ActionPurpose.RAISE,
             need_at_utc=_start(action),
         )
         for position, action in enumerate(actions)
+    )
+
+
+def _is_left_running(state: TargetState, count: int, memory: FleetMemory, *, is_ours: IsOurs) -> bool:
+    """Whether more than the owner's `count` would go on running under the owner's bounds: nothing would scale it in."""
+    return (
+        state.is_pinched
+        and state.current_instances > count
+        and set(BOUNDS) <= set(memory.fields_of_ours(state, is_ours=is_ours))
     )
 
 

@@ -1,8 +1,9 @@
 """Scaling: required capacity, its schedule, the actions that ask for it, and what stands at a target."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +11,9 @@ import numpy.typing as npt
 from headroom.domain.demand import Floats, Hours
 
 Counts = npt.NDArray[np.int64]
+
+RELEASE_DELAY: Final = timedelta(minutes=5)
+"""Between scaling in by a low maximum and releasing it: more than the two minutes an action can be late."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -129,6 +133,11 @@ class TargetState:
     is_scheduled_scaling_suspended: bool
     owners_setting: CapacitySetting | None = None
     """The owner's own setting where the target keeps it apart from ours; None where the last to write it stands."""
+
+    @property
+    def is_pinched(self) -> bool:
+        """Whether only a low maximum scales in: no desired setting does, and no policy."""
+        return self.api is ScalingApi.APPLICATION_AUTO_SCALING and not self.has_reactive_policy
 
     @property
     def instances_without_us(self) -> int:

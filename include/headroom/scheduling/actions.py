@@ -41,13 +41,13 @@ changed by us, for the reader; step limits are kept to the letter, so with them 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Final
+from datetime import datetime
 
 import numpy as np
 
 from headroom.domain.fleet import NO_STEP_LIMITS, Bounds, StepLimits
 from headroom.domain.scaling import (
+    RELEASE_DELAY,
     Action,
     ActionPurpose,
     Baseline,
@@ -60,9 +60,6 @@ from headroom.domain.scaling import (
 from headroom.scheduling.names import action_name
 from headroom.scheduling.replicas import replicas_asked
 from headroom.units import SECONDS_PER_HOUR
-
-RELEASE_DELAY: Final = timedelta(minutes=5)
-"""Between scaling in by a low maximum and releasing it: more than the two minutes an action can be late."""
 
 
 @dataclass(frozen=True, slots=True)
