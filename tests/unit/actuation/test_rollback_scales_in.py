@@ -1,11 +1,12 @@
 """A rollback scales in where nobody else would: Application Auto Scaling has no desired setting, and here no policy."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 from tests.unit.actuation.fake_cloud import FakeTarget, MemoryStore, minutes
-from tests.unit.actuation.planning import action, at, diff_actions, ecs, group, is_ours, locks, name_of, request
+from tests.unit.actuation.planning import action, at, ecs, group, is_ours, locks, name_of, request
+from tests.unit.actuation.test_push_state_machine import diff
 
 from headroom.actuation.ledger import Ledger
 from headroom.actuation.outcome import PushOutcome, PushState
@@ -28,7 +29,7 @@ class Desk:
 
     def push(self, wanted: Sequence[Action], *, hour: float) -> str:
         pushed = push_fleet(
-            request(tuple(wanted), window_end=at(hour)),
+            replace(request(tuple(wanted), window_end=at(hour)), diff=diff),
             target=ecs(self.cloud),
             ledger=Ledger(self.store),
             locks=locks(self.store, self.cloud),
@@ -39,7 +40,7 @@ class Desk:
 
     def roll_back(self, push_id: str) -> PushOutcome:
         return rollback_push(
-            RollbackRequest(push_id=push_id, diff=diff_actions, is_ours=is_ours, name_action=name_of),
+            RollbackRequest(push_id=push_id, diff=diff, is_ours=is_ours, name_action=name_of),
             target=ecs(self.cloud),
             ledger=Ledger(self.store),
             locks=locks(self.store, self.cloud),
