@@ -11,6 +11,8 @@ from headroom.config.settings import KILL_SWITCH_VARIABLE
 from headroom.domain.foreign_text import one_line
 
 AIRFLOW_VARIABLE = "headroom_kill_switch"
+MOST_BYTES = 100_000
+"""Linux starts no program with a longer environment variable (MAX_ARG_STRLEN, 128 KiB), and forecasts start some."""
 
 
 def use_kill_switch(
@@ -24,7 +26,8 @@ def use_kill_switch(
 
     value = Variable.get(AIRFLOW_VARIABLE, default=None)
     if value is not None:
+        said = one_line(str(value)).strip()
+        if len(said.encode()) > MOST_BYTES:
+            said = f"the Airflow Variable {AIRFLOW_VARIABLE} has more than {MOST_BYTES:,} bytes: all is stopped"
         # an empty environment variable is none, an empty Airflow Variable was put there by somebody
-        environment[KILL_SWITCH_VARIABLE] = (
-            one_line(str(value)).strip() or f"the Airflow Variable {AIRFLOW_VARIABLE} is there"
-        )
+        environment[KILL_SWITCH_VARIABLE] = said or f"the Airflow Variable {AIRFLOW_VARIABLE} is there"

@@ -22,6 +22,9 @@ RUNBOOK = "docs/runbook.md"
 FAILED_ANCHOR = "check_outcomes-is-red"
 LATE_RUN_ANCHOR = "an-alert-says-that-a-run-is-not-done"
 LATE_PUSH_ANCHOR = "an-hour-has-no-verified-actions"
+ROLLBACK_ANCHOR = "roll-a-push-back"
+ANCHORS_OF_DAGS = {"watch_fleets": LATE_PUSH_ANCHOR, "rollback_scaling": ROLLBACK_ANCHOR}
+"""Where the runbook tells of DAGs that have no check_outcomes, or one that says something else."""
 
 KEY_LENGTH = len("2026-11-18T05:00:00")
 
@@ -53,7 +56,7 @@ class FailureNotifier(BaseNotifier):
             cause=cause,
             text=f"{dag_id}.{task_instance.task_id}{chunk} failed for {window or 'no window'}: {cause}",
             run_url=run_url(dag_id, getattr(task_instance, "run_id", None)),
-            anchor=LATE_PUSH_ANCHOR if dag_id == "watch_fleets" else FAILED_ANCHOR,
+            anchor=ANCHORS_OF_DAGS.get(dag_id, FAILED_ANCHOR),
         )
 
 

@@ -7,12 +7,11 @@ from typing import Any, Final
 from airflow.sdk import BaseNotifier
 
 from headroom.airflow_glue.channels import Message, Severity, send
-from headroom.airflow_glue.notifications import run_url, runbook_place, window_of, without_raising
+from headroom.airflow_glue.notifications import ROLLBACK_ANCHOR, run_url, runbook_place, window_of, without_raising
 
 REFUSED_ANCHOR: Final = "a-push-was-refused"
 EDITED_ANCHOR: Final = "paused-after-an-owners-edit"
 ASKED_ANCHOR: Final = "an-approval-was-not-answered"
-ROLLBACK_ANCHOR: Final = "roll-a-push-back"
 
 
 class PushNotifier(BaseNotifier):

@@ -2,10 +2,19 @@
 
 from typing import Any, Final
 
+from botocore.exceptions import BotoCoreError
+
 from headroom.extract.clients import BotoClients, Clients
+from headroom.extract.errors import SourceError
 
 _READING: Final = ("describe_", "get_", "list_", "can_paginate", "meta", "exceptions")
 """What a boto3 client's names of calls that change nothing begin with; all else is a write."""
+
+
+class NotEnteredError(BotoCoreError):  # type: ignore[misc] # botocore has no types
+    """The account to write in was not entered: found out at a write, it ends that push as every failed call does."""
+
+    fmt = "{cause}"
 
 
 class PushClients:
@@ -27,9 +36,12 @@ class PushClients:
         return self._reading.client(service, region=region, account=account)
 
     def writing(self, service: str, *, region: str, account: str | None) -> Any:  # noqa: ANN401, as above
-        """Return the client that writes."""
-        entered = account or self._writing.own_account(region=region)
-        return self._writing.client(service, region=region, account=entered)
+        """Return the client that writes; NotEnteredError where its account is not told or cannot be entered."""
+        try:
+            entered = account or self._writing.own_account(region=region)
+            return self._writing.client(service, region=region, account=entered)
+        except SourceError as error:
+            raise NotEnteredError(cause=str(error)) from error
 
 
 class _TwoRoles:

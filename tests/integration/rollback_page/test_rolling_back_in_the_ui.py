@@ -6,12 +6,14 @@ import secrets
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, FrameLocator, Page, expect
 from tests.chromium import headless_chromium
 from tests.integration.actuation.desks import FLEETS, Desk, desk_of
 from tests.integration.actuation.roles import PUSH, READ, two_roles
+from tests.integration.end_to_end.demo_under_test import wait_until
 
 from headroom.actuation.outcome import PushState
 from headroom.config.settings import PACKAGE_ROOT
@@ -25,6 +27,7 @@ pytestmark = [pytest.mark.end_to_end, pytest.mark.integration]
 FLEET = FLEETS["chat-large"]
 ROLES = {"admin": "admin", "ada": "user", "vic": "viewer"}
 A_RUN_MILLISECONDS = 120_000
+NO_PUSH = "chat-large-20261118T0600Z-00000000"
 FRAMED = 'iframe[src*="/headroom/pushes"]'
 
 
@@ -38,6 +41,7 @@ class Stage:
     push_id: str
     passwords: dict[str, str]
     account: str
+    config: Path
 
     def signed_in(self, browser: Browser, person: str) -> BrowserContext:
         """Return a browser in which somebody has logged in, with the cookie as Airflow sets it."""
@@ -84,7 +88,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
             (folder / "airflow" / "passwords.json").write_text(json.dumps(passwords))
             airflow.start()
             airflow.wait_until_ready({"rollback_scaling", "scale_ahead"})
-            yield Stage(sandbox, airflow, desk, outcome.push_id, passwords, account)
+            yield Stage(sandbox, airflow, desk, outcome.push_id, passwords, account, config)
         finally:
             airflow.stop()
 
@@ -141,7 +145,7 @@ def test_a_person_who_may_sees_the_diff_rolls_back_and_stands_in_the_ledger_and_
     stage: Stage, browser: Browser
 ) -> None:
     context = stage.signed_in(browser, "ada")
-    frame = opened(stage, context.new_page())
+    frame, stale = opened(stage, context.new_page()), opened(stage, context.new_page())
     standing = stage.desk.standing()
     assert len(standing) == 3
     stage.sandbox.clear_calls()
@@ -163,7 +167,51 @@ def test_a_person_who_may_sees_the_diff_rolls_back_and_stands_in_the_ledger_and_
     (writer,) = {call["caller"] for call in stage.sandbox.calls(service="autoscaling", is_write=True)}
     assert writer == f"arn:aws:sts::{stage.account}:assumed-role/headroom-push/headroom-test-rollback_scaling-ada"
 
+    stage.sandbox.clear_calls()
+    stale.locator("summary").click()
+    stale.get_by_label("Why").fill("<script>alert(1)</script>\u202e")
+    stale.get_by_role("button", name="Roll back").click()
+    expect(stale.locator("output")).to_contain_text("is rolled back already", timeout=A_RUN_MILLISECONDS)
+    assert stage.sandbox.calls(service="autoscaling", is_write=True) == []
+
     again = opened(stage, context.new_page())
     expect(again.locator("main")).to_contain_text("rolled back by ada: incident 4711")
     expect(again.locator("main")).to_contain_text(f"rolls back {stage.push_id}")
+    context.close()
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"dry_runn": False}, "Param 'dry_runn' of rollback_scaling: unknown; did you mean 'dry_run'?"),
+        ({"push_id": NO_PUSH}, f"the ledger has no push '{NO_PUSH}'"),
+    ],
+)
+def test_a_run_that_names_what_there_is_not_fails_at_once_and_says_so(
+    stage: Stage, given: dict[str, object], told: str
+) -> None:
+    api = stage.airflow.api
+    started = api.trigger("rollback_scaling", parameters={"push_id": stage.push_id, **given})
+
+    def finished() -> bool:
+        return any(run.run_id == started.run_id and run.is_finished for run in api.runs("rollback_scaling"))
+
+    wait_until(finished, "the end of the run")
+    (task,) = api.tasks(started)
+    assert (task.state, task.tries) == ("failed", 1)
+    assert told in api.log(started, task)
+
+
+def test_a_page_whose_configuration_is_broken_says_which_line(stage: Stage, browser: Browser) -> None:
+    context = stage.signed_in(browser, "ada")
+    page = context.new_page()
+    file = stage.config / "fleets.yaml"
+    whole = file.read_text()
+    file.write_text(whole.replace("mode:", "mood:", 1))
+    try:
+        page.goto(f"{stage.airflow.url}/headroom/pushes", wait_until="load")
+        expect(page.locator("h1")).to_have_text("This page cannot be shown")
+        expect(page.locator("code")).to_contain_text("fleets[0].mood: unknown key; did you mean 'mode'?")
+    finally:
+        file.write_text(whole)
     context.close()

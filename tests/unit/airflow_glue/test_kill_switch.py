@@ -9,6 +9,8 @@ from headroom.airflow_glue import task_defaults
 from headroom.airflow_glue.kill_switch import AIRFLOW_VARIABLE, use_kill_switch
 from headroom.config.settings import KILL_SWITCH_VARIABLE
 
+TOO_LONG = "the Airflow Variable headroom_kill_switch has more than 100,000 bytes: all is stopped"
+
 
 def airflow_has(monkeypatch: pytest.MonkeyPatch, variables: dict[str, Any]) -> None:
     def get(key: str, *, default: object) -> object:
@@ -32,6 +34,11 @@ def test_the_variable_reaches_the_task_as_it_was_written(monkeypatch: pytest.Mon
         (None, None),
         (False, "False"),
         ("stop\x00\ud800", "stop\\x00\\ud800"),
+        ("x" * 100_001, TOO_LONG),
+        (
+            '{"fleets": ["' + "é" * 50_001 + '"]}',
+            TOO_LONG,
+        ),
         ('{\n\t"fleets": ["chat-large"]\n}', '{ "fleets": ["chat-large"] }'),
     ],
 )

@@ -45,6 +45,15 @@ def test_a_failure_names_task_chunk_window_cause_run_and_remedy(inbox: Inbox) ->
     ]
 
 
+@pytest.mark.parametrize(
+    ("dag_id", "anchor"),
+    [("rollback_scaling", "roll-a-push-back"), ("watch_fleets", "an-hour-has-no-verified-actions")],
+)
+def test_a_failure_leads_to_the_part_of_the_runbook_about_its_dag(inbox: Inbox, dag_id: str, anchor: str) -> None:
+    FailureNotifier().notify(failed_task(dag_id=dag_id))
+    assert inbox.texts[0].splitlines()[-1] == f"runbook: docs/runbook.md#{anchor}"
+
+
 def test_a_failure_of_a_run_by_hand_names_its_param(inbox: Inbox) -> None:
     context = {**failed_task(), "partition_key": None, "params": {"window": "2026-11-17T00:00:00+00:00"}}
     FailureNotifier().notify({**context, "exception": None})
@@ -149,5 +158,5 @@ def test_every_anchor_that_messages_lead_to_is_in_the_runbook() -> None:
     headings = [line.lstrip("# ").lower() for line in (ROOT / "docs/runbook.md").read_text().splitlines()]
     anchors = {"".join(c for c in line if c.isalnum() or c in "-_ ").replace(" ", "-") for line in headings}
     used = {value for name, value in vars(notifications).items() if name.endswith("_ANCHOR")}
-    assert len(used) == 3
+    assert len(used) == 4
     assert used <= anchors
