@@ -1,8 +1,9 @@
 """What stood before a push, as it should stand now: our actions still to come, and what should be in force. Pure."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from headroom.actuation.baseline import with_desired_inside
 from headroom.actuation.errors import ActuationError
@@ -56,20 +57,25 @@ def actions_of_before(
                 has_desired=any(action.setting.desired_instances is not None for action in to_come),
             )
         )
-    in_force = _now_owned(
-        _fold(setting_from(before["setting"]), [action for action in old if _start(action) <= soonest]),
-        baseline_then,
-        owned,
-    )
-    given_back = _given_back(in_force, memory.fields_of_ours(state, is_ours=is_ours), state)
+    run = [action for action in old if _start(action) <= soonest]
+    in_force = _in_force_after(run, before, baseline_then, owned)
+    fields_of_ours = memory.fields_of_ours(state, is_ours=is_ours)
+    given_back = _given_back(in_force, fields_of_ours, state)
+    starts_at = _free_minute(state, now)
+    if given_back is not None:  # at a minute by which one of those to come, or of the owner's, may have run
+        owners = _starting_by(starts_at, state, is_ours=is_ours)
+        run += sorted((*(action for action in to_come if _start(action) <= starts_at), *owners), key=_start)
+        in_force = _in_force_after(run, before, baseline_then, owned)
+        given_back = _given_back(in_force, fields_of_ours, state)
     actions = [*to_come]
     if given_back is not None:
-        starts_at = _free_minute(state, now)
         settings = {starts_at: given_back}
         count = memory.baseline.running_instances
         if count is not None and in_force == owned and _is_left_running(state, count, memory, is_ours=is_ours):
-            pinched = replace(in_force, min_instances=count, max_instances=count)
-            settings = {starts_at: pinched, starts_at + RELEASE_DELAY: in_force}
+            release_at = starts_at + RELEASE_DELAY
+            if not _may_be_overruled(state, release_at, is_ours=is_ours):
+                pinched = replace(in_force, min_instances=count, max_instances=count)
+                settings = {starts_at: pinched, release_at: in_force}
         to_come = [action for action in to_come if _start(action) > starts_at]
         actions = [
             *(
@@ -99,6 +105,30 @@ def _is_left_running(state: TargetState, count: int, memory: FleetMemory, *, is_
         and state.current_instances > count
         and set(BOUNDS) <= set(memory.fields_of_ours(state, is_ours=is_ours))
     )
+
+
+def _starting_by(moment: datetime, state: TargetState, *, is_ours: IsOurs) -> list[PresentAction]:
+    """Return the owner's own actions that start once until `moment`."""
+    return [
+        action
+        for action in state.actions
+        if not is_ours(action.name)
+        and action.starts_at_utc is not None
+        and state.read_at_utc < action.starts_at_utc <= moment
+    ]
+
+
+def _may_be_overruled(state: TargetState, release_at: datetime, *, is_ours: IsOurs) -> bool:
+    """Whether what an action of the owner's sets by `release_at` would be set back then; one that recurs may come."""
+    recurs = any(not is_ours(action.name) and action.recurrence is not None for action in state.actions)
+    return recurs or bool(_starting_by(release_at, state, is_ours=is_ours))
+
+
+def _in_force_after(
+    run: Sequence[PresentAction], before: Mapping[str, Any], then: CapacitySetting, owned: CapacitySetting
+) -> CapacitySetting:
+    """Return what would be in force without the push once `run`, of before, have run."""
+    return _now_owned(_fold(setting_from(before["setting"]), run), then, owned)
 
 
 def _given_back(

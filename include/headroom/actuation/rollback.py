@@ -77,7 +77,7 @@ def rollback_push(
 
 
 def _undo(rollback: "_Rollback", *, is_dry_run: bool) -> PushOutcome:
-    """Undo the push unless it never wrote, or stands undone and nothing was written since.
+    """Undo the push unless it never wrote, or stands undone and nothing since brought back what it or later ones wrote.
 
     Raise NoSuchPushError where the ledger knows none.
     """
@@ -92,7 +92,7 @@ def _undo(rollback: "_Rollback", *, is_dry_run: bool) -> PushOutcome:
     if any(event.undone_by and request.is_of_this_run(event.undone_by) for event in events):
         return rollback.outcome(PushState.ROLLED_BACK, f"{request.push_id} was rolled back by this run already")
     mark = taken_back(request.push_id, rollback.ledger)
-    if mark is not None and not _is_overtaken(mark.undone_by, rollback.ledger, now_utc=rollback.now_utc):
+    if mark is not None and not _has_come_back(intent, mark, rollback.ledger, now_utc=rollback.now_utc):
         return rollback.outcome(PushState.ROLLED_BACK, f"{request.push_id} is rolled back already")
     try:
         return rollback.undo(intent, is_dry_run=is_dry_run)
@@ -130,6 +130,23 @@ def _first_try(
     if begun is not None and _is_overtaken(begun, ledger, now_utc=now_utc):
         begun = None
     return holder if holder is not None and is_first_try(holder) else None, begun
+
+
+def _has_come_back(intent: LedgerEvent, mark: LedgerEvent, ledger: Ledger, *, now_utc: datetime) -> bool:
+    """Whether the push of `intent`, or a later one, may stand although `mark` says that it was undone.
+
+    Not where what was written last took an earlier push back: that left nothing of this one, or of those after it, and
+    undoing this one again would put the earlier back.
+    """
+    if not _is_overtaken(mark.undone_by, ledger, now_utc=now_utc):
+        return False
+    newest = ledger.intents(intent.fleet_id, now_utc=now_utc).newest
+    written = None if newest is None else _first_intent(ledger.events(newest))
+    undone = None if written is None else written.detail.get("rolls_back")
+    if not undone:
+        return True
+    taken = _first_intent(ledger.events(undone))
+    return taken is not None and taken.at_utc >= intent.at_utc
 
 
 def _is_overtaken(rollback_id: str, ledger: Ledger, *, now_utc: datetime) -> bool:

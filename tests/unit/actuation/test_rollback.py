@@ -282,3 +282,47 @@ def test_a_rollbacks_run_that_is_cleared_later_undoes_nothing_that_came_since(de
         assert (again.state, again.write_calls) == (PushState.ROLLED_BACK, 0)
         assert again.reasons == (f"{first} was rolled back by this run already",)
     assert ours_at(desk.group) == {"T0900": 9, "T0700": 2}
+
+
+@pytest.mark.parametrize("later_window", [6.0, 7.0])  # a plan made anew within the hour has the same moment in its id
+def test_of_pushes_rolled_back_one_after_the_other_the_later_asked_again_does_not_bring_the_earlier_back(
+    desk: Desk, later_window: float
+) -> None:
+    first = desk.push(request(OLD)).push_id
+    desk.group.now = at(7) + minutes(5)
+    second = desk.push(request(plan((9, 9), restore_hour=31), window_end=at(later_window))).push_id
+    for number, push_id in enumerate((second, first)):
+        desk.group.now = at(7) + minutes(10 + 2 * number)
+        assert desk.roll_back(push_id).state is PushState.ROLLED_BACK
+    assert desk.group.actions == {}
+    desk.group.now = at(7) + minutes(14)
+
+    again = desk.roll_back(second)
+
+    assert (again.state, again.write_calls, desk.group.actions) == (PushState.ROLLED_BACK, 0, {})
+
+
+def test_rolled_back_the_other_way_round_the_earlier_stands_again_and_can_be_undone(desk: Desk) -> None:
+    first = desk.push(request(OLD)).push_id
+    desk.group.now = at(7) + minutes(5)
+    second = desk.push(request(plan((9, 9), restore_hour=31), window_end=at(7))).push_id
+    for number, push_id in enumerate((first, second)):
+        desk.group.now = at(7) + minutes(10 + 2 * number)
+        desk.roll_back(push_id)
+    assert ours_at(desk.group) == {"T0900": 8, "T1200": 4, "T0600": 2}  # what stood before the second
+    desk.group.now = at(7) + minutes(14)
+    assert (desk.roll_back(first).state, desk.group.actions) == (PushState.ROLLED_BACK, {})
+
+
+@pytest.mark.parametrize("is_in_both", [False, True])
+def test_a_raise_of_before_at_the_minute_of_giving_back_is_not_lost(desk: Desk, is_in_both: bool) -> None:
+    soon = (7 + 33 / 60, 18)
+    desk.push(request(plan(soon, restore_hour=30), window_end=at(5)))
+    raises = ((7.0, 15), soon) if is_in_both else ((7.0, 15),)
+    push_id = desk.push(request(plan(*raises, restore_hour=31))).push_id
+    desk.group.advance_to(at(7) + minutes(30.5))  # two minutes later is 07:32:30, so the next whole one is 07:33
+    assert desk.roll_back(push_id).state is PushState.ROLLED_BACK
+    desk.group.advance_to(at(8))
+    assert desk.group.sizes["MinSize"] == 18
+    desk.group.advance_to(at(30))
+    assert desk.group.sizes["MinSize"] == 2

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 from tests.unit.actuation.fake_cloud import FakeTarget, MemoryStore, minutes
-from tests.unit.actuation.planning import action, at, ecs, group, is_ours, locks, name_of, request
+from tests.unit.actuation.planning import action, add_foreign, at, ecs, group, is_ours, locks, name_of, request
 from tests.unit.actuation.test_push_state_machine import diff
 
 from headroom.actuation.ledger import Ledger
@@ -112,3 +112,33 @@ def test_a_maximum_that_the_owner_has_set_meanwhile_is_left_alone(desk: Desk) ->
     desk.roll_back(push_id)
     desk.cloud.advance_to(at(8))
     assert desk.stands == (2, 25, 15)
+
+
+@pytest.mark.parametrize("minute", [31, 32, 35, 37])
+def test_nothing_is_undone_that_an_action_of_the_owners_sets_meanwhile(desk: Desk, minute: int) -> None:
+    push_id = desk.push(pinching((7, 15), restore_hour=30), hour=6)
+    desk.cloud.advance_to(at(7) + minutes(30))
+    add_foreign(desk.cloud, at(7) + minutes(minute), low=10, high=20)
+    assert desk.roll_back(push_id).state is PushState.ROLLED_BACK
+    desk.cloud.advance_to(at(8))
+    assert desk.stands[:2] == (10, 20)
+
+
+def test_an_action_of_the_owners_that_recurs_may_come_meanwhile_as_well(desk: Desk) -> None:
+    push_id = desk.push(pinching((7, 15), restore_hour=30), hour=6)
+    desk.cloud.advance_to(at(7) + minutes(30))
+    name = add_foreign(desk.cloud, at(7) + minutes(35), low=10, high=20)
+    desk.cloud.actions[name] |= {"start": None, "recurrence": "cron(35 7 * * ? *)"}
+    desk.roll_back(push_id)
+    assert [item["sizes"]["MaxSize"] for key, item in desk.cloud.actions.items() if key != name] == [20]
+
+
+def test_one_of_the_owners_that_comes_later_is_no_reason_to_leave_instances_running(desk: Desk) -> None:
+    push_id = desk.push(pinching((7, 15), restore_hour=30), hour=6)
+    desk.cloud.advance_to(at(7) + minutes(30))
+    add_foreign(desk.cloud, at(7) + minutes(38), low=10, high=20)
+    desk.roll_back(push_id)
+    desk.cloud.advance_to(at(7) + minutes(37.5))
+    assert desk.stands == (2, 20, 2)
+    desk.cloud.advance_to(at(8))
+    assert desk.stands == (10, 20, 10)
