@@ -94,7 +94,7 @@ class LocalStorage:
             mode = _mode_of(target)
             beside = self._write_beside(target, data)
             try:
-                if mode is not None:
+                if mode not in (None, stat.S_IMODE(beside.stat().st_mode)):  # some mounts refuse every chmod
                     beside.chmod(mode)
                 beside.replace(target)
             except BaseException:  # an interruption, too

@@ -4,6 +4,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from airflow._shared.observability.traces import TASK_SPAN_DETAIL_LEVEL_KEY
 
 from headroom.airflow_glue import task_defaults
 from headroom.airflow_glue.known_params import refuse_unknown_params
@@ -45,6 +46,10 @@ def test_a_fleet_named_where_the_dag_works_on_all_is_refused() -> None:
 @pytest.mark.parametrize("conf", [None, {}, {"push_id": "x"}, {"push_id": "x", "dry_run": False, "reason": ""}])
 def test_known_keys_and_none_pass(conf: dict[str, Any] | None) -> None:
     refuse_unknown_params(context(conf, "push_id", "dry_run", "reason"))
+
+
+def test_what_airflow_itself_reads_from_a_run_is_no_param() -> None:
+    refuse_unknown_params(context({TASK_SPAN_DETAIL_LEVEL_KEY: 2, "push_id": "x"}, "push_id"))
 
 
 def test_a_dag_without_params_takes_no_key() -> None:

@@ -145,3 +145,17 @@ def test_a_root_is_a_path_or_an_s3_address(tmp_path: Path) -> None:
     assert open_storage(str(tmp_path)).filesystem() is None
     with pytest.raises(PathError, match="s3://bucket/prefix"):
         open_storage("gs://bucket")
+
+
+def test_a_file_is_replaced_on_a_mount_that_refuses_to_change_permissions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage = LocalStorage(tmp_path)
+    storage.write_bytes("a.json", b"old")
+
+    def refuse(_path: Path, _mode: int, **_more: object) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(Path, "chmod", refuse)
+    storage.write_bytes("a.json", b"new")
+    assert storage.read_bytes("a.json") == b"new"
