@@ -1,6 +1,6 @@
 """What stood before a push, as it should stand now: our actions still to come, and what should be in force. Pure."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -45,7 +45,10 @@ def actions_of_before(
     baseline_then = memory_from(state.fleet_id, intent.detail["memory"]).baseline.setting
     old = sorted(map(present_from, before["ours"]), key=_start)
     soonest = now + SOONEST  # what would start before then counts as run: there is no time left to put it
-    to_come = [action for action in old if _start(action) > soonest]
+    stands = [action for action in state.actions if owned == baseline_then or action not in old[-1:]]
+    to_come = [
+        action for action in old if _start(action) > soonest or (_start(action) > now and action in stands)
+    ]  # what stands already needs no time
     if memory.paused_reason is not None:
         to_come = to_come[-1:]  # as in a withdrawal: nothing but the restore may touch what the owner has just set
     if to_come and owned != baseline_then:
@@ -57,16 +60,17 @@ def actions_of_before(
                 has_desired=any(action.setting.desired_instances is not None for action in to_come),
             )
         )
-    run = [action for action in old if _start(action) <= soonest]
+    run = [action for action in old if _start(action) <= soonest and action not in to_come]
+    missed = [action for action in run if _start(action) > now and memory.paused_reason is None]
     in_force = _in_force_after(run, before, baseline_then, owned)
-    fields_of_ours = memory.fields_of_ours(state, is_ours=is_ours)
-    given_back = _given_back(in_force, fields_of_ours, state)
+    fields = {*memory.fields_of_ours(state, is_ours=is_ours), *_fields_set_by(missed)}
+    given_back = _given_back(in_force, fields, state)
     starts_at = _free_minute(state, now)
     if given_back is not None:  # at a minute by which one of those to come, or of the owner's, may have run
         owners = _starting_by(starts_at, state, is_ours=is_ours)
-        run += sorted((*(action for action in to_come if _start(action) <= starts_at), *owners), key=_start)
+        run = sorted([*run, *(action for action in to_come if _start(action) <= starts_at), *owners], key=_start)
         in_force = _in_force_after(run, before, baseline_then, owned)
-        given_back = _given_back(in_force, fields_of_ours, state)
+        given_back = _given_back(in_force, fields, state)
     actions = [*to_come]
     if given_back is not None:
         settings = {starts_at: given_back}
@@ -107,6 +111,10 @@ def _is_left_running(state: TargetState, count: int, memory: FleetMemory, *, is_
     )
 
 
+def _fields_set_by(actions: Sequence[PresentAction]) -> list[str]:
+    return [field for field in FIELDS if any(getattr(action.setting, field) is not None for action in actions)]
+
+
 def _starting_by(moment: datetime, state: TargetState, *, is_ours: IsOurs) -> list[PresentAction]:
     """Return the owner's own actions that start once until `moment`."""
     return [
@@ -133,12 +141,12 @@ def _in_force_after(
 
 def _given_back(
     in_force: CapacitySetting,
-    fields_of_ours: Sequence[str],
+    ours: Collection[str],
     state: TargetState,
 ) -> CapacitySetting | None:
-    """Return the setting of before in the fields where ours of after stands now, or None where none does.
+    """Return the setting of before in the fields of `ours` where another stands now, or None where none does.
 
-    A value that none of our actions set is the owner's and stays. Desired capacity is given back only where no policy
+    A value that none of our actions set, or would have set by now, is the owner's and stays. Desired capacity is given back only where no policy
     of the owner's steers it.
     """
     has_own_desired = state.api is ScalingApi.EC2_AUTO_SCALING and not state.has_reactive_policy
@@ -148,7 +156,7 @@ def _given_back(
         for field in fields
         if getattr(in_force, field) is not None
         and getattr(state.setting, field) != getattr(in_force, field)
-        and field in fields_of_ours
+        and field in ours
     }
     if not changed:
         return None

@@ -326,3 +326,31 @@ def test_a_raise_of_before_at_the_minute_of_giving_back_is_not_lost(desk: Desk, 
     assert desk.group.sizes["MinSize"] == 18
     desk.group.advance_to(at(30))
     assert desk.group.sizes["MinSize"] == 2
+
+
+@pytest.mark.parametrize("is_in_both", [False, True])
+def test_a_raise_of_before_that_is_a_minute_away_still_comes(desk: Desk, is_in_both: bool) -> None:
+    soon = (7 + 31 / 60, 18)
+    desk.push(request(plan(soon, restore_hour=30), window_end=at(5)))
+    raises = (soon, (8.0, 15)) if is_in_both else ((8.0, 15),)
+    push_id = desk.push(request(plan(*raises, restore_hour=31))).push_id
+    desk.group.advance_to(at(7) + minutes(30))
+    assert desk.roll_back(push_id).state is PushState.ROLLED_BACK
+    # it stands and runs, or there is no time left to put it, and 07:32 makes up for it
+    assert ours_at(desk.group) == ({"T0731": 18, "T0600": 2} if is_in_both else {"T0732": 18, "T0600": 2})
+    desk.group.advance_to(at(8))
+    assert desk.group.sizes["MinSize"] == 18
+    desk.group.advance_to(at(30))
+    assert desk.group.sizes["MinSize"] == 2
+
+
+def test_while_the_fleet_is_paused_no_raise_is_made_up_for(desk: Desk) -> None:
+    soon = (7 + 31 / 60, 18)
+    desk.push(request(plan(soon, restore_hour=30), window_end=at(5)))
+    push_id = desk.push(request(plan((8, 15), restore_hour=31))).push_id
+    desk.group.sizes["MinSize"] = 6
+    desk.group.advance_to(at(7) + minutes(5))
+    assert desk.push(request(NEW, window_end=at(7))).state is PushState.PAUSED
+    desk.group.advance_to(at(7) + minutes(30))
+    assert desk.roll_back(push_id).state is PushState.ROLLED_BACK
+    assert ours_at(desk.group) == {"T0600": 6}
