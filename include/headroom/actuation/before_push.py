@@ -146,8 +146,8 @@ def _given_back(
 ) -> CapacitySetting | None:
     """Return the setting of before in the fields of `ours` where another stands now, or None where none does.
 
-    A value that none of our actions set, or would have set by now, is the owner's and stays. Desired capacity is given back only where no policy
-    of the owner's steers it.
+    A value that none of our actions set, or would have set by now, is the owner's and stays. Desired capacity is given
+    back only where no policy of the owner's steers it.
     """
     has_own_desired = state.api is ScalingApi.EC2_AUTO_SCALING and not state.has_reactive_policy
     fields = FIELDS if has_own_desired else BOUNDS

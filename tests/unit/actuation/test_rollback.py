@@ -315,7 +315,7 @@ def test_rolled_back_the_other_way_round_the_earlier_stands_again_and_can_be_und
 
 
 @pytest.mark.parametrize("is_in_both", [False, True])
-def test_a_raise_of_before_at_the_minute_of_giving_back_is_not_lost(desk: Desk, is_in_both: bool) -> None:
+def test_a_raise_of_before_at_the_minute_of_giving_back_is_not_lost(desk: Desk, *, is_in_both: bool) -> None:
     soon = (7 + 33 / 60, 18)
     desk.push(request(plan(soon, restore_hour=30), window_end=at(5)))
     raises = ((7.0, 15), soon) if is_in_both else ((7.0, 15),)
@@ -329,7 +329,7 @@ def test_a_raise_of_before_at_the_minute_of_giving_back_is_not_lost(desk: Desk, 
 
 
 @pytest.mark.parametrize("is_in_both", [False, True])
-def test_a_raise_of_before_that_is_a_minute_away_still_comes(desk: Desk, is_in_both: bool) -> None:
+def test_a_raise_of_before_that_is_a_minute_away_still_comes(desk: Desk, *, is_in_both: bool) -> None:
     soon = (7 + 31 / 60, 18)
     desk.push(request(plan(soon, restore_hour=30), window_end=at(5)))
     raises = (soon, (8.0, 15)) if is_in_both else ((8.0, 15),)
