@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from headroom.actuation.baseline import with_desired_inside
+from headroom.actuation.baseline import find_owner_edit, with_desired_inside
 from headroom.actuation.errors import ActuationError
 from headroom.actuation.memory import BOUNDS, FIELDS, FleetMemory, memory_from
 from headroom.actuation.records import present_from, present_of, setting_from
@@ -61,7 +61,8 @@ def actions_of_before(
             )
         )
     run = [action for action in old if _start(action) <= soonest and action not in to_come]
-    missed = [action for action in run if _start(action) > now and memory.paused_reason is None]
+    is_edited = memory.paused_reason is not None or find_owner_edit(state, memory) is not None
+    missed = [] if is_edited else [action for action in run if _start(action) > now]
     in_force = _in_force_after(run, before, baseline_then, owned)
     fields = {*memory.fields_of_ours(state, is_ours=is_ours), *_fields_set_by(missed)}
     given_back = _given_back(in_force, fields, state)

@@ -354,3 +354,13 @@ def test_while_the_fleet_is_paused_no_raise_is_made_up_for(desk: Desk) -> None:
     desk.group.advance_to(at(7) + minutes(30))
     assert desk.roll_back(push_id).state is PushState.ROLLED_BACK
     assert ours_at(desk.group) == {"T0600": 6}
+
+
+def test_nor_over_an_edit_that_the_next_push_will_find(desk: Desk) -> None:
+    desk.push(request(plan((7 + 31 / 60, 18), restore_hour=30), window_end=at(5)))
+    push_id = desk.push(request(plan((8, 15), restore_hour=31))).push_id
+    desk.group.sizes["MinSize"] = 6
+    desk.group.advance_to(at(7) + minutes(30))
+    assert desk.roll_back(push_id).state is PushState.ROLLED_BACK
+    desk.group.advance_to(at(8))
+    assert desk.group.sizes["MinSize"] == 6
