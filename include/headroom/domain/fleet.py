@@ -19,7 +19,8 @@ from headroom.domain.strict_keys import FORBID_UNKNOWN_KEYS
 
 FLEET_ID_PATTERN = re.compile(r"(?=.{1,100}\Z)[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
 """Ids stand in the names of files and of scheduled actions, which may have 255 characters."""
-REGION_PATTERN = re.compile(r"[a-z]{2}(?:-[a-z]+)+-\d{1,2}")
+REGION_PATTERN = re.compile(r"[a-z]{2,4}(?:-[a-z]+)+-\d{1,2}")
+"""As in us-east-1, us-isof-south-1 and eusc-de-east-1 (`regionRegex` of botocore 1.44)."""
 ACCOUNT_PATTERN = re.compile(r"\d{12}")
 _KUBERNETES_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 """An RFC 1123 label (Kubernetes documentation, "Object Names and IDs", read 2026-11): KEDA copies the name into one."""

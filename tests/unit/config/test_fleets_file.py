@@ -281,6 +281,13 @@ def test_values_that_aws_would_not_know_are_refused_here(file: Path, good: str, 
     assert expected in error_of(file, ENTRY.replace(good, bad))
 
 
+@pytest.mark.parametrize("region", ["us-gov-west-1", "us-isof-south-1", "eusc-de-east-1"])
+def test_regions_of_every_partition_are_known(file: Path, region: str) -> None:
+    file.write_text(ENTRY.replace("us-east-1", region), encoding="utf-8")
+    (fleet,) = load_fleets(file)
+    assert fleet.region == region
+
+
 def test_aliases_of_aliases_are_refused_before_they_fill_the_memory(tmp_path: Path) -> None:
     file = tmp_path / "fleets.yaml"
     levels = [f"l{level}: &l{level} [{', '.join([f'*l{level - 1}'] * 9)}]" for level in range(1, 9)]
