@@ -64,7 +64,8 @@ def set_credentials(
     environment: MutableMapping[str, str], connection_id: str, *, session: "boto3.Session", endpoint_url: str | None
 ) -> None:
     """Put a session's credentials, region and endpoint into `environment`, and take out what speaks of others."""
-    credentials = session.get_credentials()
+    with _naming(connection_id):
+        credentials = session.get_credentials()
     if credentials is None:
         raise ConfigError(f"{_named(connection_id)} gives no credentials")
     with _naming(connection_id):

@@ -1,10 +1,13 @@
 """An Airflow Connection becomes the running task's credentials, or the task fails: it never goes on with others."""
 
+from pathlib import Path
+
 import boto3
 import pytest
 
 from headroom.airflow_glue.aws_connection import session_of, set_credentials, use_aws_connection
 from headroom.config import ConfigError
+from headroom.extract.errors import SourceError
 
 CONNECTION = "aws://CONNKEY:secret@/?region_name=eu-west-1&endpoint_url=http%3A%2F%2F127.0.0.1%3A5000"
 
@@ -62,6 +65,18 @@ def test_a_connection_without_credentials_is_refused() -> None:
 
     with pytest.raises(ConfigError, match="gives no credentials"):
         set_credentials({}, "team_aws", session=Empty(), endpoint_url=None)  # type: ignore[arg-type]
+
+
+def test_half_of_the_keys_in_a_credentials_file_names_the_connection(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "credentials"
+    file.write_text("[default]\naws_access_key_id = HALFKEY\n")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(file))
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    with pytest.raises(SourceError, match=r"Connection 'team_aws' was not let in: .*aws_secret_access_key"):
+        set_credentials({}, "team_aws", session=boto3.Session(), endpoint_url=None)
 
 
 def test_the_session_has_the_connections_region_and_endpoint() -> None:
