@@ -75,12 +75,8 @@ def actions_of_before(
     actions = [*to_come]
     if given_back is not None:
         settings = {starts_at: given_back}
-        count = memory.baseline.running_instances
-        if count is not None and in_force == owned and _is_left_running(state, count, memory, is_ours=is_ours):
-            release_at = starts_at + RELEASE_DELAY
-            if not _may_be_overruled(state, release_at, is_ours=is_ours):
-                pinched = replace(in_force, min_instances=count, max_instances=count)
-                settings = {starts_at: pinched, release_at: in_force}
+        if in_force == owned:
+            settings = _scaling_in(owned, starts_at, state, memory, is_ours=is_ours) or settings
         to_come = [action for action in to_come if _start(action) > starts_at]
         actions = [
             *(
@@ -103,13 +99,20 @@ def actions_of_before(
     )
 
 
-def _is_left_running(state: TargetState, count: int, memory: FleetMemory, *, is_ours: IsOurs) -> bool:
-    """Whether more than the owner's `count` would go on running under the owner's bounds: nothing would scale it in."""
-    return (
-        state.is_pinched
-        and state.current_instances > count
-        and set(BOUNDS) <= set(memory.fields_of_ours(state, is_ours=is_ours))
-    )
+def _scaling_in(
+    owned: CapacitySetting, starts_at: datetime, state: TargetState, memory: FleetMemory, *, is_ours: IsOurs
+) -> dict[datetime, CapacitySetting]:
+    """Return the settings by their starts that bring the fleet down to the count of its baseline, and then release it.
+
+    Nothing where something else scales it in, where no more than that runs, where the owner has set a bound, or where
+    an action of the owner's may come in between, which the release would overwrite.
+    """
+    count, release_at = memory.baseline.running_instances, starts_at + RELEASE_DELAY
+    is_left_running = state.is_pinched and count is not None and state.current_instances > count
+    are_ours = set(BOUNDS) <= set(memory.fields_of_ours(state, is_ours=is_ours))
+    if not is_left_running or not are_ours or _may_be_overruled(state, release_at, is_ours=is_ours):
+        return {}
+    return {starts_at: replace(owned, min_instances=count, max_instances=count), release_at: owned}
 
 
 def _fields_set_by(actions: Sequence[PresentAction]) -> list[str]:
