@@ -108,7 +108,7 @@ def _scaling_in(
     an action of the owner's may come in between, which the release would overwrite.
     """
     count, release_at = memory.baseline.running_instances, starts_at + RELEASE_DELAY
-    is_left_running = state.is_pinched and count is not None and state.current_instances > count
+    is_left_running = state.is_scaled_in_by_maximum and count is not None and state.current_instances > count
     are_ours = set(BOUNDS) <= set(memory.fields_of_ours(state, is_ours=is_ours))
     if not is_left_running or not are_ours or _may_be_overruled(state, release_at, is_ours=is_ours):
         return {}

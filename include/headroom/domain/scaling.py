@@ -72,6 +72,11 @@ class ScalingApi(StrEnum):
     KEDA = "keda"
 
 
+def only_maximum_scales_in(api: ScalingApi, *, has_reactive_policy: bool) -> bool:
+    """Whether nothing but a low maximum scales a target in: no desired setting does, and no policy."""
+    return api is ScalingApi.APPLICATION_AUTO_SCALING and not has_reactive_policy
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CapacitySetting:
     """Minimum, maximum and desired instances; None means the setting is left as it is.
@@ -135,9 +140,9 @@ class TargetState:
     """The owner's own setting where the target keeps it apart from ours; None where the last to write it stands."""
 
     @property
-    def is_pinched(self) -> bool:
-        """Whether only a low maximum scales in: no desired setting does, and no policy."""
-        return self.api is ScalingApi.APPLICATION_AUTO_SCALING and not self.has_reactive_policy
+    def is_scaled_in_by_maximum(self) -> bool:
+        """Whether only a low maximum scales in here."""
+        return only_maximum_scales_in(self.api, has_reactive_policy=self.has_reactive_policy)
 
     @property
     def instances_without_us(self) -> int:

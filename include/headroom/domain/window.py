@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 FIRST_YEAR, LAST_YEAR = 2000, 2200
-"""A time outside is a slip of the finger."""
+"""Times of other years are slips of the finger."""
 
 
 def as_utc(moment: datetime) -> datetime:

@@ -54,7 +54,7 @@ def _newest(ledger: Ledger, fleet_id: str, dates: Iterable[date], most: int) -> 
             except (AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
                 found = f"{type(error).__name__}: {error}"
                 raise ActuationError(
-                    f"push={push_id}: expected events of the ledger as Headroom wrote them, found {found}"
+                    f"ledger/fleet={fleet_id}/push={push_id}: expected events as Headroom wrote them, found {found}"
                 ) from error
 
 

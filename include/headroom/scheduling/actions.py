@@ -56,6 +56,7 @@ from headroom.domain.scaling import (
     CapacitySetting,
     CapacityStep,
     ScalingApi,
+    only_maximum_scales_in,
 )
 from headroom.scheduling.names import action_name
 from headroom.scheduling.replicas import replicas_asked
@@ -84,9 +85,9 @@ class _Rules:
     step_limits: StepLimits
 
     @property
-    def is_pinched(self) -> bool:
-        """Whether only a low maximum scales in."""
-        return self.api is ScalingApi.APPLICATION_AUTO_SCALING and not self.has_reactive_policy
+    def is_scaled_in_by_maximum(self) -> bool:
+        """Whether only a low maximum scales in here."""
+        return only_maximum_scales_in(self.api, has_reactive_policy=self.has_reactive_policy)
 
     def widest(self, instances: int) -> int:
         owned = self.baseline.max_instances
@@ -110,7 +111,9 @@ class _Rules:
         if self.api is ScalingApi.KEDA:
             return CapacitySetting(min_instances=instances, max_instances=None)
         if self.api is ScalingApi.APPLICATION_AUTO_SCALING:
-            is_narrow = self.is_pinched and (purpose is ActionPurpose.LOWER or not self.has_predictive_policy)
+            is_narrow = self.is_scaled_in_by_maximum and (
+                purpose is ActionPurpose.LOWER or not self.has_predictive_policy
+            )
             most: int | None = instances if is_narrow else self.widest(instances)
             return CapacitySetting(min_instances=instances, max_instances=most)
         owned = self.baseline.max_instances
@@ -200,7 +203,7 @@ def _step_drafts(
             drafts.append(_Draft(step.starts_at_utc, setting, purpose, step.need_at_utc))
         standing = asked
         release_at = step.starts_at_utc + RELEASE_DELAY
-        is_released = rules.is_pinched and rules.has_predictive_policy and purpose is ActionPurpose.LOWER
+        is_released = rules.is_scaled_in_by_maximum and rules.has_predictive_policy and purpose is ActionPurpose.LOWER
         if is_released and release_at < next_start:
             drafts.append(_Draft(release_at, rules.released(step.instances), purpose, step.need_at_utc))
         before = step.instances
@@ -211,7 +214,7 @@ def _restore_drafts(rules: _Rules, *, ends_at_utc: datetime) -> list[_Draft]:
     """Return the restore, led by one that sets the owner's instance count where no policy and no desired would."""
     restore = _Draft(ends_at_utc, rules.restored(), ActionPurpose.RESTORE, ends_at_utc)
     count = rules.baseline_instances
-    if not rules.is_pinched or count is None:
+    if not rules.is_scaled_in_by_maximum or count is None:
         return [restore]
     release_at = ends_at_utc + RELEASE_DELAY
     pinched = CapacitySetting(min_instances=count, max_instances=count)

@@ -37,9 +37,5 @@ def max_changes(state: TargetState, *, deployment: str, fleet_id: str, reserve: 
     lowering needs two actions a change, so only half of the room is for changes there.
     """
     room = actions_available(state, deployment=deployment, fleet_id=fleet_id, reserve=reserve) - _RESTORES
-    needs_release = (
-        state.api is ScalingApi.APPLICATION_AUTO_SCALING
-        and state.has_predictive_policy
-        and not state.has_reactive_policy
-    )
+    needs_release = state.is_scaled_in_by_maximum and state.has_predictive_policy
     return max(0, room // 2 if needs_release else room)

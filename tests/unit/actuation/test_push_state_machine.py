@@ -15,7 +15,7 @@ A push may begin inside any call of another push or rollback, at once or after s
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -169,6 +169,7 @@ class Pushing(RuleBasedStateMachine):
     @rule(low=OWNERS)
     def owner_edits(self, low: int) -> None:
         self.cloud.sizes |= {"MinSize": low, "DesiredCapacity": low}
+        self.owner_changes(self.cloud.now)
 
     @rule(low=OWNERS, in_minutes=st.integers(7, 600))
     def owner_schedules(self, low: int, in_minutes: int) -> None:
@@ -178,6 +179,10 @@ class Pushing(RuleBasedStateMachine):
         if start.minute != 0 and start not in taken:
             name = add_foreign(self.cloud, start, low=low)
             self.foreign[name] = dict(self.cloud.actions[name])
+            self.owner_changes(start)
+
+    def owner_changes(self, moment: datetime) -> None:
+        """Hear of what the owner changes at `moment`; a machine that goes by it overrides this."""
 
     @precondition(lambda self: self.memory is not None)
     @rule()

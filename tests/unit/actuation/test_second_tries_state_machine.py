@@ -11,9 +11,9 @@ from datetime import datetime
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import invariant, precondition, rule
-from tests.unit.actuation.fake_cloud import Killed, minutes
-from tests.unit.actuation.planning import add_foreign, ec2, is_ours, name_of
-from tests.unit.actuation.test_push_state_machine import DEATHS, OWNERS, RAISES, Death, Pushing, diff
+from tests.unit.actuation.fake_cloud import Killed
+from tests.unit.actuation.planning import ec2, is_ours, name_of
+from tests.unit.actuation.test_push_state_machine import DEATHS, RAISES, Death, Pushing, diff
 
 from headroom.actuation.in_force import in_force_at, in_order
 from headroom.actuation.ledger import is_unfinished
@@ -80,26 +80,11 @@ class TryingAgain(Pushing):
         self.dead_rollbacks.remove(asked)
         if ended.state is not PushState.ROLLED_BACK:
             return
-        if not any(
-            "rolled back" in reason for reason in ended.reasons
-        ):  # else it was done before, and others may be at work
+        was_done_before = any("rolled back" in reason for reason in ended.reasons)
+        if not was_done_before:  # else others may be at work
             self._nothing_is_unfinished()
             assert taken_back(asked.push_id, self.ledger) is not None
         self._changes_nothing(lambda: self._roll_back_again(asked, is_second_try=True), PushState.ROLLED_BACK)
-
-    @rule(low=OWNERS)
-    def owner_edits(self, low: int) -> None:
-        super().owner_edits(low)  # type: ignore[misc]
-        self._owner_changes(self.cloud.now)
-
-    @rule(low=OWNERS, in_minutes=st.integers(7, 600))
-    def owner_schedules(self, low: int, in_minutes: int) -> None:
-        start = self.cloud.now.replace(second=0) + minutes(in_minutes)
-        taken = {item["start"] for item in self.cloud.actions.values()}
-        if start.minute != 0 and start not in taken:
-            name = add_foreign(self.cloud, start, low=low)
-            self.foreign[name] = dict(self.cloud.actions[name])
-            self._owner_changes(start)
 
     @invariant()
     def what_is_in_force_is_told(self) -> None:
@@ -111,7 +96,7 @@ class TryingAgain(Pushing):
         if self.changed_by_owner is None or found.memory.at_utc > self.changed_by_owner:
             assert self.cloud.sizes["MinSize"] in (found.minimum.value, *found.also_possible)
 
-    def _owner_changes(self, moment: datetime) -> None:
+    def owner_changes(self, moment: datetime) -> None:
         self.changed_by_owner = max(moment, self.changed_by_owner or moment)
 
     def _push_again(self, asked: PushRequest, *, is_second_try: bool) -> PushOutcome:

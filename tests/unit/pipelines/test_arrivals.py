@@ -76,6 +76,15 @@ def following(day: Day, *, delay: timedelta = DELAY) -> dict[datetime, float]:
     return {moment: float(min(floor.get(moment - delay, floor[first]), floor[moment])) for moment in floor}
 
 
+def settled(folder: Path, day: Day, *days: Window) -> Workspace:
+    """Return the day's workspace where instances followed the floor, `days` settled in their order."""
+    made = workspace_of(folder, day)
+    save_instances(made, following(day), days=(TODAY, TOMORROW))
+    for window in days:
+        settle_arrivals(made, window)
+    return made
+
+
 def rows_of(workspace: Workspace, day: Window = TODAY) -> list[dict[str, Any]]:
     table = workspace.lake.read_table(settled_path(ARRIVAL_TABLE, day.day))
     assert table is not None
@@ -89,11 +98,7 @@ def played() -> Day:
 
 @pytest.fixture
 def workspace(tmp_path: Path, played: Day) -> Workspace:
-    made = workspace_of(tmp_path, played)
-    save_instances(made, following(played), days=(TODAY, TOMORROW))
-    settle_arrivals(made, TODAY)
-    settle_arrivals(made, TOMORROW)
-    return made
+    return settled(tmp_path, played, TODAY, TOMORROW)
 
 
 def test_every_raise_of_a_plan_that_ran_has_a_row_with_the_floor_before_and_after(

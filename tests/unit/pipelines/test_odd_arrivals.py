@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from tests.unit.actuation.planning import at
 from tests.unit.actuation.played_day import Day, play
-from tests.unit.pipelines.test_arrivals import TODAY, TOMORROW, following, save_instances, workspace_of
+from tests.unit.pipelines.test_arrivals import TODAY, TOMORROW, settled
 
 from headroom.lake.errors import FrameError, LakeError
 from headroom.lake.layout import settled_path
@@ -32,10 +32,7 @@ def played() -> Day:
 
 @pytest.fixture
 def workspace(tmp_path: Path, played: Day) -> Workspace:
-    made = workspace_of(tmp_path, played)
-    save_instances(made, following(played), days=(TODAY, TOMORROW))
-    settle_arrivals(made, TODAY)
-    return made
+    return settled(tmp_path, played, TODAY)
 
 
 def sound(workspace: Workspace) -> pa.Table:
